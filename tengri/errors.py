@@ -1,0 +1,44 @@
+"""The errors users meet: each says what was given, what was expected and the likely fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TengriError(Exception):
+    """Base of every error raised on purpose by tengri, emulator and train."""
+
+
+class ParameterError(TengriError, ValueError):
+    """A parameter, prior or parameter dict that cannot be used."""
+
+
+class ConfigError(TengriError, ValueError):
+    """A setting, component or configuration that cannot be used."""
+
+
+class UnknownNameError(ConfigError, KeyError):
+    """A name that no registry knows; the message carries near matches."""
+
+    def __str__(self) -> str:  # KeyError would show the repr of the message
+        return str(self.args[0])
+
+
+class DataError(TengriError, OSError):
+    """A file that is missing, damaged or not what it claims to be."""
+
+
+def suggestion(name: str, valid: Iterable[str], most: int = 4) -> str:
+    """Return ``" Did you mean a, b?"`` for the nearest valid names, else the valid names."""
+    names = sorted(map(str, valid))
+    near = difflib.get_close_matches(str(name), names, n=most, cutoff=0.6)
+    if near:
+        return f" Did you mean {', '.join(near)}?"
+    shown = ", ".join(names[:40]) + (" …" if len(names) > 40 else "")
+    return f" Known: {shown}." if names else ""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UnknownNameError:
+    """Return the error for an unknown ``name`` of a ``kind``, with near matches."""
+    return UnknownNameError(f"Unknown {kind} {name!r}.{suggestion(name, valid)}")

@@ -27,6 +27,8 @@ class Param:
         Hard physical limits, inclusive; a value outside is an error in every model.
     unit, description : str
         For tables and messages.
+    shape : tuple of int
+        ``()`` for a scalar; latent and tabulated parameters are vectors.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Param:
     bounds: tuple[float, float] = (-math.inf, math.inf)
     unit: str = ""
     description: str = ""
+    shape: tuple[int, ...] = ()
 
 
 class Named(Protocol):

@@ -1,0 +1,173 @@
+"""A sealed HDF5 file of one JSON document and a tree of plain numeric arrays, and nothing else.
+
+Layout: attributes ``format`` (bytes) and ``format_version`` (int); dataset ``document`` (UTF-8
+JSON as bytes); every other dataset is an array named by its path. Every dataset carries
+fletcher32, and the file a SHA-256 seal (`tengri.digest`) that is checked before HDF5 opens it.
+
+Nothing in such a file is ever executed: no pickle, no object or string types, no links out of
+the file; type, shape and size are checked before a dataset is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tengri import digest
+from tengri.errors import DataError
+
+Arrays = dict[str, np.ndarray]
+
+DOCUMENT = "document"
+DTYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
+MAX_BYTES = 1 << 30
+MAX_DATASETS = 20_000
+MAX_DEPTH = 8
+MAX_NDIM = 4
+
+
+def write(path: Path, kind: str, version: int, document: Mapping[str, Any], arrays: Arrays) -> str:
+    """Write and seal a file; return its digest. The caller chooses a temporary name."""
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode()
+    with h5py.File(path, "w", userblock_size=digest.USERBLOCK) as file:
+        file.attrs["format"] = np.bytes_(kind)
+        file.attrs["format_version"] = np.int64(version)
+        _add(file, DOCUMENT, np.frombuffer(text, np.uint8))
+        for name, values in sorted(arrays.items()):
+            _add(file, name, values)
+    return digest.seal(path)
+
+
+def _add(file: h5py.File, name: str, values: np.ndarray) -> None:
+    """Add a dataset with a checksum; an empty one has no chunks to check."""
+    values = np.atleast_1d(values)
+    stored = values.astype(values.dtype.newbyteorder("<"))
+    if stored.dtype.str not in DTYPES:
+        raise DataError(f"Array {name} has type {values.dtype}; only {', '.join(DTYPES)} go in.")
+    file.create_dataset(name, data=stored, fletcher32=stored.size > 0)
+
+
+def read(path: Path, kind: str, newest: int) -> tuple[int, str, dict[str, Any], Arrays]:
+    """Return (format version, digest, document, arrays) of a sealed file.
+
+    Raises
+    ------
+    DataError
+        No such file, damaged, of another kind or of a newer version; or contents that a file
+        of this kind cannot have.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    try:
+        sealed = digest.verify(path)
+        with h5py.File(path, "r") as file:
+            version = _version(file, path, kind, newest)
+            arrays = dict(_datasets(file, path))
+    except DataError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Get a fresh copy.") from error
+    return version, sealed, _document(arrays, path), arrays
+
+
+def _version(file: h5py.File, path: Path, kind: str, newest: int) -> int:
+    found = file.attrs.get("format")
+    if not isinstance(found, bytes) or found.decode(errors="replace") != kind:
+        raise DataError(f"{path}: not a {kind} file.")
+    version = int(file.attrs["format_version"])
+    if version > newest:
+        raise DataError(
+            f"{path}: {kind} format version {version}; this installation reads versions up to "
+            f"{newest}. Upgrade: pip install --upgrade tengri"
+        )
+    return version
+
+
+def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield every dataset after checking what it is; total size is bounded."""
+    total = 0
+    for count, (name, item) in enumerate(_walk(file, path, "", 0)):
+        total += item.nbytes
+        if count >= MAX_DATASETS or total > MAX_BYTES:
+            raise DataError(f"{path}: larger than any file of this kind can be.")
+        yield name, np.asarray(item[()])
+
+
+def _walk(
+    group: h5py.Group, path: Path, prefix: str, depth: int
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    if depth > MAX_DEPTH:
+        raise DataError(f"{path}: groups nested more than {MAX_DEPTH} deep.")
+    for name in group:
+        full = prefix + name
+        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            raise DataError(f"{path}: {full} is a link; only data in the file itself is read.")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from _walk(item, path, f"{full}/", depth + 1)
+        elif isinstance(item, h5py.Dataset):
+            _check_dataset(item, path, full)
+            yield full, item
+        else:
+            raise DataError(f"{path}: {full} is neither a group nor a dataset.")
+
+
+def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:
+    plain = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
+    inside = not item.is_virtual and item.external is None
+    if not (plain and inside):
+        raise DataError(f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array.")
+
+
+def _document(arrays: Arrays, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(arrays.pop(DOCUMENT).tobytes().decode())
+    except (KeyError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: its document is not JSON ({error}).") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: its document is not a JSON object.")
+    return document
+
+
+def replace(temporary: Path, final: Path) -> None:
+    """Put a complete file in its place, so that it survives a crash of the machine."""
+    for target in (temporary, None, final.parent):
+        if target is None:
+            os.replace(temporary, final)
+            continue
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def flat(tree: Mapping[str, Any], prefix: str) -> Arrays:
+    """Return the leaves of a nested dict by path, ``prefix/outer/inner``."""
+    out: Arrays = {}
+    for name, value in tree.items():
+        if not str(name).replace("_", "a").isalnum():
+            raise DataError(f"{name!r} cannot name an array: letters, digits and _ only.")
+        path = f"{prefix}/{name}"
+        out |= flat(value, path) if isinstance(value, Mapping) else {path: np.asarray(value)}
+    return out
+
+
+def nested(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Any]:
+    """Return the arrays below ``prefix`` as a nested dict."""
+    tree: dict[str, Any] = {}
+    for path, values in arrays.items():
+        if not path.startswith(prefix + "/"):
+            continue
+        *groups, last = path[len(prefix) + 1 :].split("/")
+        place = tree
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = values
+    return tree

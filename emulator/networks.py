@@ -1,0 +1,244 @@
+"""Networks by name: Flax modules that turn scaled inputs (…, n_in) into outputs (…, n_out).
+
+Weights are a plain nested dict of float32 arrays with stable names::
+
+    {"redshift": {"table": …}, "layer_0": {"kernel": …, "bias": …}, "act_0": {…}, …, "out": {…}}
+
+Everything is computed in float32 with full-precision matrix products, whatever the process's
+default float: on accelerators a faster product costs millimagnitudes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tengri.errors import ConfigError, unknown
+
+Weights = dict[str, Any]
+
+F32 = jnp.float32
+#: Scale of the last layer's first weights: an untrained network answers close to the mean.
+LAST_LAYER_SCALE = 1e-2
+
+
+class Speculator(nn.Module):
+    """``(β + (1-β) σ(αx)) x`` with α and β learnt per unit (Alsing+2020, ApJS 249, 5)."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return the activation of ``x`` (…, width)."""
+        shape = x.shape[-1:]
+        alpha = self.param("alpha", nn.initializers.ones, shape, F32)
+        beta = self.param("beta", nn.initializers.zeros, shape, F32)
+        return (beta + (1.0 - beta) * jax.nn.sigmoid(alpha * x)) * x
+
+
+def _gelu(x: Array) -> Array:
+    """Return the tanh form of GELU (Hendrycks & Gimpel 2016)."""
+    return jax.nn.gelu(x, approximate=True)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array] | None] = {
+    "silu": jax.nn.silu,
+    "gelu": _gelu,
+    "tanh": jnp.tanh,
+    "speculator": None,  # has weights: a module of its own
+}
+
+
+class FourierFeatures(nn.Module):
+    """``sin(k π x), cos(k π x)`` of the redshift input, k = 1 … n (no weights)."""
+
+    n: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return features (…, 2n) of x (…)."""
+        phase = x[..., None] * (jnp.pi * jnp.arange(1, self.n + 1, dtype=F32))
+        return jnp.concatenate([jnp.sin(phase), jnp.cos(phase)], axis=-1)
+
+
+class TableFeatures(nn.Module):
+    """A learnt table over the redshift input in [-1, 1], linear between its knots."""
+
+    knots: int
+    n: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return features (…, n) of x (…); outside [-1, 1] those of the nearest end."""
+        table = self.param("table", nn.initializers.normal(0.1), (self.knots, self.n), F32)
+        position = jnp.clip((x + 1.0) * (0.5 * (self.knots - 1)), 0.0, self.knots - 1.0)
+        below = jnp.clip(jnp.floor(position), 0, self.knots - 2).astype(jnp.int32)
+        right = (position - below)[..., None]
+        return (1.0 - right) * table[below] + right * table[below + 1]
+
+
+def _features(options: Network, x: Array) -> Array:
+    """Append the redshift features to the inputs; call inside a compact module."""
+    if options.redshift == "none":
+        return x
+    z = x[..., options.z_column]
+    if options.redshift == "fourier":
+        return jnp.concatenate([x, FourierFeatures(options.n_features)(z)], axis=-1)
+    table = TableFeatures(options.knots, options.n_features, name="redshift")
+    return jnp.concatenate([x, table(z)], axis=-1)
+
+
+def _activation(options: Network, index: int, x: Array) -> Array:
+    function = ACTIVATIONS[options.activation]
+    return Speculator(name=f"act_{index}")(x) if function is None else function(x)
+
+
+def _dense(width: int, name: str, scale: float = 2.0) -> nn.Dense:
+    init = nn.initializers.variance_scaling(scale, "fan_in", "truncated_normal")
+    return nn.Dense(
+        width, dtype=F32, param_dtype=F32, precision="highest", kernel_init=init, name=name
+    )
+
+
+class MLPModule(nn.Module):
+    """Dense layers: ``layer_0 … layer_{depth-1}``, then ``out``."""
+
+    options: Network
+    n_out: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return outputs (…, n_out) of scaled inputs (…, n_in)."""
+        h = _features(self.options, x)
+        for i in range(self.options.depth):
+            h = _activation(self.options, i, _dense(self.options.width, f"layer_{i}")(h))
+        return _dense(self.n_out, "out", LAST_LAYER_SCALE)(h)
+
+
+class ResMLPModule(nn.Module):
+    """``layer_0``, then blocks h + second_i(act(first_i(act(h)))), then ``out``."""
+
+    options: Network
+    n_out: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return outputs (…, n_out) of scaled inputs (…, n_in)."""
+        width = self.options.width
+        h = _dense(width, "layer_0")(_features(self.options, x))
+        for i in range(self.options.depth):
+            inner = _dense(width, f"first_{i}")(_activation(self.options, 2 * i, h))
+            # half of a plain layer's variance, shared by all blocks: h does not grow with depth
+            second = _dense(width, f"second_{i}", 1.0 / self.options.depth)
+            h = h + second(_activation(self.options, 2 * i + 1, inner))
+        h = _activation(self.options, 2 * self.options.depth, h)
+        return _dense(self.n_out, "out", LAST_LAYER_SCALE)(h)
+
+
+NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLPModule, "resmlp": ResMLPModule}
+REDSHIFT_FEATURES = ("none", "fourier", "table")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The architecture of a network: hashable, without weights.
+
+    Attributes
+    ----------
+    name : str
+        ``mlp`` or ``resmlp``.
+    width, depth : int
+        Units per layer; hidden layers of an ``mlp``, blocks of two of a ``resmlp``.
+    activation : str
+        ``silu``, ``gelu``, ``tanh`` or ``speculator``.
+    redshift : str
+        Extra features of the redshift: ``none``, ``fourier`` or ``table``.
+    z_column : int
+        Which scaled input is the redshift; needed for redshift features.
+    n_features, knots : int
+        Frequencies of ``fourier``, or features and knots of ``table``.
+    """
+
+    name: str = "mlp"
+    width: int = 128
+    depth: int = 3
+    activation: str = "silu"
+    redshift: str = "none"
+    z_column: int | None = None
+    n_features: int = 16
+    knots: int = 256
+
+    #: largest width, depth, knots: what a damaged or hostile file could ask for
+    LIMIT: ClassVar[int] = 65536
+
+    def __post_init__(self) -> None:
+        for kind, value, valid in (
+            ("network", self.name, NETWORKS),
+            ("activation", self.activation, ACTIVATIONS),
+            ("redshift feature", self.redshift, REDSHIFT_FEATURES),
+        ):
+            if value not in valid:
+                raise unknown(kind, str(value), valid)
+        for name, least in (("width", 1), ("depth", 1), ("n_features", 1), ("knots", 2)):
+            _check_int(name, getattr(self, name), least, self.LIMIT)
+        if self.z_column is not None:
+            _check_int("z_column", self.z_column, 0, self.LIMIT)
+        elif self.redshift != "none":
+            raise ConfigError(
+                f"redshift={self.redshift!r} needs z_column, the place of redshift among the "
+                "inputs. With a fixed redshift use redshift='none'."
+            )
+
+    def init(self, key: Array, n_in: int, n_out: int) -> Weights:
+        """Return first weights."""
+        if self.z_column is not None and self.z_column >= n_in:
+            raise ConfigError(f"z_column={self.z_column}, but there are {n_in} inputs.")
+        return dict(self._module(n_out).init(key, jnp.zeros((1, n_in), F32))["params"])
+
+    def apply(self, weights: Mapping[str, Any], x: Array) -> Array:
+        """Return outputs (…, n_out) of scaled inputs ``x`` (…, n_in), in float32."""
+        module = self._module(weights["out"]["bias"].shape[0])
+        return module.apply({"params": weights}, x.astype(F32))
+
+    def shapes(self, n_in: int, n_out: int) -> Weights:
+        """Return the nested dict of shapes that `init` gives, without computing anything."""
+        struct = jax.eval_shape(lambda key: self.init(key, n_in, n_out), jax.random.key(0))
+        return jax.tree.map(lambda a: tuple(a.shape), struct)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable description; ``build_network(**d)`` reads it."""
+        return asdict(self)
+
+    def _module(self, n_out: int) -> nn.Module:
+        return NETWORKS[self.name](self, n_out)  # type: ignore[call-arg]
+
+
+def build_network(name: str, **options: Any) -> Network:
+    """Return the network of a name, e.g. ``build_network("mlp", width=256, depth=3)``.
+
+    Raises
+    ------
+    UnknownNameError
+        Unknown network, option, activation or redshift feature; near matches are named.
+    ConfigError
+        An option of the wrong type or size.
+    """
+    known = [f.name for f in fields(Network)]
+    for option in options:
+        if option not in known:
+            raise unknown("network option", option, known)
+    return Network(name, **options)
+
+
+def n_weights(weights: Mapping[str, Any]) -> int:
+    """Return how many numbers the weights hold."""
+    return sum(int(leaf.size) for leaf in jax.tree.leaves(weights))
+
+
+def _check_int(name: str, value: Any, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"Network option {name} must be an integer ≥ {least}, got {value!r}.")

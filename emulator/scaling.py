@@ -1,0 +1,191 @@
+"""Scalings of network inputs and outputs: pytrees of float32 arrays.
+
+Inputs (…, n_in): ``(g(v) - centre) / half``, with g the logarithm where the prior is uniform in
+it; a bounded prior fills [-1, 1], an unbounded one has its central 68 % there.
+Outputs (…, n_out): ``(y - mean) / scale``, or whitened principal components.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from tengri.errors import ConfigError
+from tengri.parameters import Parameters
+from tengri.priors import Distribution, LogUniform
+
+F32 = np.float32
+HIGHEST = jax.lax.Precision.HIGHEST
+
+#: Probability left out on either side of an unbounded prior: the box ends there.
+TAIL = 1e-6
+#: A standardised output, or a component, is never blown up by more than this.
+LEAST_SCALE = 1e-3
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class InputScaling:
+    """Raw parameter values to the network's inputs, each array (n_in,).
+
+    Attributes
+    ----------
+    centre, half : array of float32
+        Middle and half width of the box, in log x where ``log`` says so.
+    log : tuple of bool
+        Which inputs are taken as logarithms.
+    """
+
+    centre: ArrayLike
+    half: ArrayLike
+    log: tuple[bool, ...] = field(metadata={"static": True})
+
+    @classmethod
+    def from_spec(cls, spec: Parameters, names: Sequence[str]) -> InputScaling:
+        """Scale by the priors of the parameters ``names``; a latent field repeats its own."""
+        rows = []
+        for name in names:
+            prior = spec.get_distribution(name)
+            log = isinstance(prior, LogUniform)
+            lo, hi = (math.log(b) if log else b for b in _unit_range(prior))
+            size = math.prod(spec.composition.params[name].shape)
+            rows += [(0.5 * (lo + hi), 0.5 * (hi - lo), log)] * size
+        centre, half, logs = zip(*rows)
+        return cls(np.array(centre, F32), np.array(half, F32), tuple(logs))
+
+    def forward(self, v: ArrayLike) -> Array:
+        """Return scaled inputs (…, n_in) in float32."""
+        v = jnp.asarray(v).astype(F32)
+        if any(self.log):
+            log = np.array(self.log)
+            v = jnp.where(log, jnp.log(jnp.where(log, v, 1.0)), v)
+        return (v - jnp.asarray(self.centre)) / jnp.asarray(self.half)
+
+    def inverse(self, x: ArrayLike) -> Array:
+        """Return raw values (…, n_in) of scaled inputs."""
+        v = jnp.asarray(x).astype(F32) * jnp.asarray(self.half) + jnp.asarray(self.centre)
+        return jnp.where(np.array(self.log), jnp.exp(v), v) if any(self.log) else v
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return arrays and flags by name."""
+        return {"centre": np.asarray(self.centre), "half": np.asarray(self.half),
+                "log": list(self.log)}  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> InputScaling:
+        """Rebuild what `to_dict` describes."""
+        log = tuple(bool(flag) for flag in data["log"])
+        return cls(np.asarray(data["centre"], F32), np.asarray(data["half"], F32), log)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class OutputScaling:
+    """Targets to standardised outputs and back.
+
+    Attributes
+    ----------
+    mean, scale : array of float32, (n_out,)
+        Mean of each output; its unit, or that of each component.
+    rotation : array of float32, (n_out, n_out), or None
+        Principal components in its columns, when outputs are whitened.
+    """
+
+    mean: ArrayLike
+    scale: ArrayLike
+    rotation: ArrayLike | None = None
+
+    @classmethod
+    def fit(cls, y: ArrayLike, pca: bool = False, per_band: bool = False) -> OutputScaling:
+        """Measure the scaling on rows ``y`` (n, n_out), in float64.
+
+        Parameters
+        ----------
+        y : array, shape (n, n_out)
+            Training targets, finite.
+        pca : bool
+            Whiten principal components.
+        per_band : bool
+            Give each output its own unit. By default all share one, so that the same error in
+            magnitudes counts the same in every band.
+        """
+        y = np.asarray(y, dtype=np.float64)
+        if y.ndim != 2 or len(y) < 2 or not np.isfinite(y).all():
+            raise ConfigError(
+                f"Outputs are scaled by two or more finite rows (n, n_out); got shape {y.shape}"
+                f" with {np.count_nonzero(~np.isfinite(y))} values that are not finite."
+            )
+        if pca and per_band:
+            raise ConfigError("pca gives every component its own unit: leave per_band out.")
+        mean = y.mean(axis=0)
+        if not pca:
+            std = y.std(axis=0)
+            common = np.full_like(std, math.sqrt(np.mean(std**2)))
+            return cls(mean.astype(F32), _floored(std if per_band else common), None)
+        values, vectors = np.linalg.eigh(np.cov(y - mean, rowvar=False).reshape(len(mean), -1))
+        scale = np.sqrt(np.maximum(values[::-1], 0.0))
+        return cls(mean.astype(F32), _floored(scale), vectors[:, ::-1].astype(F32))
+
+    def forward(self, y: ArrayLike) -> Array:
+        """Return standardised outputs (…, n_out) in float32."""
+        centred = jnp.asarray(y).astype(F32) - jnp.asarray(self.mean)
+        if self.rotation is not None:
+            centred = jnp.matmul(centred, jnp.asarray(self.rotation), precision=HIGHEST)
+        return centred / jnp.asarray(self.scale)
+
+    def inverse(self, v: ArrayLike) -> Array:
+        """Return targets (…, n_out) of standardised outputs."""
+        y = jnp.asarray(v).astype(F32) * jnp.asarray(self.scale)
+        if self.rotation is not None:
+            y = jnp.matmul(y, jnp.asarray(self.rotation).T, precision=HIGHEST)
+        return y + jnp.asarray(self.mean)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return arrays by name; ``rotation`` only where there is one."""
+        named = {"mean": self.mean, "scale": self.scale, "rotation": self.rotation}
+        return {name: np.asarray(a) for name, a in named.items() if a is not None}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> OutputScaling:
+        """Rebuild what `to_dict` describes."""
+        rotation = data.get("rotation")
+        return cls(
+            np.asarray(data["mean"], F32),
+            np.asarray(data["scale"], F32),
+            None if rotation is None else np.asarray(rotation, F32),
+        )
+
+
+def trained_range(prior: Distribution) -> tuple[float, float]:
+    """Return the box of a free parameter: its bounds, or its quantiles where it has none."""
+    lo, hi = (float(b) for b in prior.bounds)
+    if not math.isfinite(lo):
+        lo = _quantile(prior, TAIL)
+    if not math.isfinite(hi):
+        hi = _quantile(prior, 1.0 - TAIL)
+    return lo, hi
+
+
+def _unit_range(prior: Distribution) -> tuple[float, float]:
+    """Return the range that is mapped to [-1, 1]."""
+    if all(math.isfinite(b) for b in prior.bounds):
+        return trained_range(prior)
+    return _quantile(prior, 0.16), _quantile(prior, 0.84)
+
+
+def _quantile(prior: Distribution, u: float) -> float:
+    return float(prior.from_unit(u))
+
+
+def _floored(scale: np.ndarray) -> np.ndarray:
+    """Keep constant outputs and empty components from dividing by zero."""
+    largest = float(scale.max())
+    return np.maximum(scale, LEAST_SCALE * largest if largest > 0.0 else 1.0).astype(F32)

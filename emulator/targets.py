@@ -1,0 +1,195 @@
+r"""What a network learns: named targets, the map from a galaxy's parameters to its outputs.
+
+``photometry``: parameters → bands. Amplitude ``a`` (peak SFR or formed mass) and distance are
+known exactly, so that the network never sees them,
+
+.. math:: F_b = 10^{\log a}\, D(z)\, u\, f_b(\theta), \qquad y_b = \ln(f_b + δ \sum_b f_b),
+
+with ``D`` the dilution Lsun (1+z)/4πd², ``u = 10**log10_unit`` a constant that brings ``f`` near
+one, and ``θ`` the other parameters. The softening ``δ = 1e-6`` stands in for the logarithm of
+zero: a band that drops out sits at its floor instead of at a sentinel. It is undone exactly,
+
+.. math:: S = \sum_b e^{y_b} / (1 + nδ), \qquad f_b = e^{y_b} - δ S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+import jax.numpy as jnp
+from jax import Array
+
+from tengri.errors import ConfigError, unknown
+from tengri.parameters import Parameters
+
+Params = Mapping[str, Array]
+
+SOFTENING = 1e-6
+#: What the network cannot resolve below the softening is reported as this fraction of S, so
+#: that magnitudes and their gradients stay finite.
+FLOOR = 1e-9
+
+#: log10 of a typical L_ν [Lsun/Hz] per unit of each amplitude.
+AMPLITUDES = {"_log_peak_sfr": -5.5, "_log_total_mass": -15.0}
+
+
+class Target(Protocol):
+    """What the training loop and the surrogate ask of a target."""
+
+    name: ClassVar[str]
+    input_names: tuple[str, ...]
+
+    @property
+    def n_in(self) -> int:
+        """Number of network inputs."""
+        ...
+
+    @property
+    def n_out(self) -> int:
+        """Number of network outputs."""
+        ...
+
+    def inputs(self, p: Params) -> Array:
+        """Return the raw inputs (n_in,) of one galaxy."""
+        ...
+
+    def outputs(self, flux: Array) -> Array:
+        """Return what the network should give, (n_out,)."""
+        ...
+
+    def flux(self, y: Array) -> Array:
+        """Invert `outputs`."""
+        ...
+
+
+@dataclass(frozen=True)
+class PhotometryTarget:
+    """All free parameters but the amplitude → all bands; see the top of the file.
+
+    Attributes
+    ----------
+    input_names : tuple of str
+        Free parameters that the network sees, in the order of ``spec.free_params``.
+    input_sizes : tuple of int
+        How many numbers each holds: 1, or the length of a latent field.
+    amplitude : str
+        The log10 amplitude, factored out.
+    n_bands : int
+        Number of bands.
+    log10_unit : float
+        log10 of the constant ``u``.
+    softening : float
+        The ``δ`` of the softened logarithm.
+    """
+
+    name: ClassVar[str] = "photometry"
+
+    input_names: tuple[str, ...]
+    input_sizes: tuple[int, ...]
+    amplitude: str
+    n_bands: int
+    log10_unit: float
+    softening: float = SOFTENING
+
+    @classmethod
+    def build(cls, spec: Parameters, n_bands: int) -> PhotometryTarget:
+        """Return the target for a spec.
+
+        Raises
+        ------
+        ConfigError
+            Nothing left to learn, no amplitude or several, or a component with a luminosity
+            of its own, which does not scale with the stars.
+        """
+        amplitude = _amplitude(spec)
+        names = tuple(n for n in spec.free_params if n != amplitude)
+        if not names:
+            raise ConfigError(
+                "A surrogate needs a free parameter besides the amplitude: give one a range, "
+                "e.g. Parameters(redshift=(0.01, 1.0))."
+            )
+        shapes = [spec.composition.params[n].shape for n in names]
+        sizes = tuple(_size(shape) for shape in shapes)
+        unit = next(u for end, u in AMPLITUDES.items() if amplitude.endswith(end))
+        return cls(names, sizes, amplitude, n_bands, unit)
+
+    @property
+    def n_in(self) -> int:
+        """Number of network inputs."""
+        return sum(self.input_sizes)
+
+    @property
+    def n_out(self) -> int:
+        """Number of network outputs: one per band."""
+        return self.n_bands
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Parameter name of every input column, (n_in,)."""
+        return tuple(n for n, size in zip(self.input_names, self.input_sizes) for _ in range(size))
+
+    def inputs(self, p: Params) -> Array:
+        """Return the raw parameter values of one galaxy, (n_in,)."""
+        return jnp.concatenate([jnp.reshape(jnp.asarray(p[n]), -1) for n in self.input_names])
+
+    def outputs(self, flux: Array) -> Array:
+        """Return the softened logarithm of fluxes (…, n_bands)."""
+        return jnp.log(flux + self.softening * jnp.sum(flux, axis=-1, keepdims=True))
+
+    def flux(self, y: Array) -> Array:
+        """Return fluxes (…, n_bands) from softened logarithms; never below ``FLOOR``."""
+        exp_y = jnp.exp(y)
+        total = jnp.sum(exp_y, axis=-1, keepdims=True) / (1.0 + self.n_bands * self.softening)
+        return jnp.maximum(exp_y - self.softening * total, FLOOR * total)
+
+    def log10_amplitude(self, p: Params) -> Array:
+        """Return log10 of the amplitude times the unit ``u``."""
+        return p[self.amplitude] + self.log10_unit
+
+    def unit_bands(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+        """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
+        bands = model._bands(path, constants, p)
+        dilution = model._log10_dilution(p["redshift"])
+        return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable description; `target_from_dict` reads it."""
+        return {"name": self.name, **asdict(self)}
+
+
+TARGETS: dict[str, type[PhotometryTarget]] = {PhotometryTarget.name: PhotometryTarget}
+
+
+def target_from_dict(data: Mapping[str, Any]) -> PhotometryTarget:
+    """Rebuild the target that ``to_dict`` describes."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    name = fields.pop("name")
+    if name not in TARGETS:
+        raise unknown("surrogate target", str(name), TARGETS)
+    return TARGETS[name](**fields)
+
+
+def _amplitude(spec: Parameters) -> str:
+    """Return the one amplitude in which all light is linear."""
+    names = [n for n in spec.composition.params if n.endswith(tuple(AMPLITUDES))]
+    if spec.composition.agn is not None:
+        raise ConfigError(
+            "The target 'photometry' factors out the amplitude of the stars; an AGN with its own "
+            "luminosity does not scale with it. Train without agn_model."
+        )
+    if len(names) != 1:
+        found = ", ".join(names) or "none"
+        raise ConfigError(
+            f"The target 'photometry' factors out one amplitude; this spec has {found}. Use one "
+            "star-formation history family, or a mixture that shares one total mass."
+        )
+    return names[0]
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size

@@ -1,0 +1,69 @@
+"""Exact, differentiable galaxy photometry in JAX, and the surrogates trained on it.
+
+>>> from tengri import Instrument, Parameters, SEDModel, load_ssp_data   # doctest: +SKIP
+>>> spec = Parameters(sfh_dpl_tau_gyr=(1, 6), redshift=(0.01, 1))         # doctest: +SKIP
+>>> model = SEDModel(spec, load_ssp_data(), Instrument.SDSS().observation())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tengri.components.stellar.ssp import SSPData, load_ssp_data
+    from tengri.forward.model import SEDModel
+    from tengri.observation import FilterCurve, Instrument, Observation, Photometry
+    from tengri.parameters import FREE, Parameters
+    from tengri.priors import (
+        Fixed,
+        Gaussian,
+        Laplace,
+        LogNormal,
+        LogUniform,
+        Normal,
+        StudentT,
+        Uniform,
+    )
+    from tengri.proto import PhotometricModel
+
+# Loaded on first use, so that the command line answers at once.
+_HOME = {
+    "SSPData": "tengri.components.stellar.ssp",
+    "load_ssp_data": "tengri.components.stellar.ssp",
+    "SEDModel": "tengri.forward.model",
+    "FilterCurve": "tengri.observation",
+    "Instrument": "tengri.observation",
+    "Observation": "tengri.observation",
+    "Photometry": "tengri.observation",
+    "FREE": "tengri.parameters",
+    "Parameters": "tengri.parameters",
+    "Fixed": "tengri.priors",
+    "Gaussian": "tengri.priors",
+    "Laplace": "tengri.priors",
+    "LogNormal": "tengri.priors",
+    "LogUniform": "tengri.priors",
+    "Normal": "tengri.priors",
+    "StudentT": "tengri.priors",
+    "Uniform": "tengri.priors",
+    "PhotometricModel": "tengri.proto",
+}
+
+__all__ = [  # noqa: RUF022  (models first, then what they are made of)
+    "SEDModel", "Parameters", "Instrument", "load_ssp_data", "PhotometricModel",
+    "Observation", "Photometry", "FilterCurve", "SSPData",
+    "Fixed", "Uniform", "LogUniform", "Normal", "Gaussian", "LogNormal", "StudentT", "Laplace",
+    "FREE",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'tengri' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,9 @@
+"""Active nuclei. A new one is a file of its own and a name in ``AGN_MODELS``."""
+
+from tengri.components.agn.model import AGNModel
+from tengri.components.agn.standard import STANDARD
+from tengri.registry import Registry
+
+AGN_MODELS: Registry[AGNModel] = Registry("AGN model", STANDARD)
+
+__all__ = ["AGN_MODELS", "AGNModel"]

@@ -1,0 +1,136 @@
+"""Which components a galaxy is made of, and so which parameters it has.
+
+``Parameters`` hands over the settings that its user gave (``dust_law_diff="calzetti"``) and
+the parameter names that were mentioned; ``compose`` answers with the chosen components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tengri.components.agn import AGN_MODELS, AGNModel
+from tengri.components.dust.attenuation import LAWS, DustLaw
+from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
+from tengri.components.dust.screen import SCREEN_PARAMS
+from tengri.components.igm import IGM_MODELS, IGMModel
+from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
+from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
+from tengri.components.stellar.sfh import SFH_FAMILIES, StarFormationHistory, family_parameters
+from tengri.errors import ConfigError, unknown
+from tengri.priors import Uniform
+from tengri.registry import Param
+
+REDSHIFT = Param("redshift", 0.1, Uniform(0.01, 8.0), (0.0, 20.0), "", "cosmological redshift")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A choice that is made once per model and never fitted."""
+
+    name: str
+    default: Any
+    choices: Callable[[], Iterable[str]] | None
+    description: str
+
+
+SETTINGS: dict[str, Setting] = {
+    s.name: s
+    for s in (
+        Setting("mean_sfh_type", None, lambda: SFH_FAMILIES,
+                "SFH family, or a list of families that are summed; default: read off the names"),
+        Setting("n_grid", 256, None, "points of the latent field of a stochastic history"),
+        Setting("met_mode", "delta", lambda: METALLICITY_HISTORIES, "metallicity history"),
+        Setting("dust_law", None, lambda: LAWS, "attenuation law of both dust components"),
+        Setting("dust_law_bc", None, lambda: LAWS, "law of the birth clouds; default power_law"),
+        Setting("dust_law_diff", None, lambda: LAWS, "law of the diffuse dust; default power_law"),
+        Setting("dust_emission", None, lambda: EMISSION_MODELS, "infrared re-emission"),
+        Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
+        Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
+        Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The chosen components of a galaxy model; ``params`` lists what they are driven by."""
+
+    sfh: StarFormationHistory
+    metallicity: MetallicityHistory
+    dust_bc: DustLaw
+    dust_diff: DustLaw
+    igm: IGMModel
+    dust_emission: DustEmission | None
+    nebular: NebularModel | None
+    agn: AGNModel | None
+    settings: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def params(self) -> dict[str, Param]:
+        """Active parameters by name: SFH first, redshift last."""
+        optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
+        groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
+                  self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
+        return {p.name: p for group in groups for p in group}
+
+
+def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
+    """Return the components that ``settings`` choose.
+
+    Parameters
+    ----------
+    settings : mapping
+        Setting name to value; what is absent takes the default of ``SETTINGS``.
+    given : collection of str
+        Parameter names that the user mentioned: they decide the SFH family where
+        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times.
+
+    Raises
+    ------
+    UnknownNameError
+        A setting or component that does not exist (the message has near matches).
+    ConfigError
+        Settings that contradict each other.
+    """
+    for name in settings:
+        if name not in SETTINGS:
+            raise unknown("setting", name, SETTINGS)
+    chosen = {name: settings.get(name, s.default) for name, s in SETTINGS.items()}
+    laws = _laws(chosen)
+    sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, n_grid=chosen["n_grid"])
+    return Composition(
+        sfh=sfh,
+        metallicity=METALLICITY_HISTORIES[chosen["met_mode"]],
+        dust_bc=laws[0],
+        dust_diff=laws[1],
+        igm=IGM_MODELS[chosen["igm_model"] or "none"],
+        dust_emission=_optional(EMISSION_MODELS, chosen["dust_emission"]),
+        nebular=_optional(NEBULAR_MODELS, chosen["nebular"]),
+        agn=_optional(AGN_MODELS, chosen["agn_model"]),
+        settings={**chosen, "mean_sfh_type": list(sfh.types),
+                  "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
+    )  # fmt: skip
+
+
+def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
+    """Return the laws of (birth clouds, diffuse dust); the unset one is ``power_law``."""
+    both, bc, diff = (chosen[k] for k in ("dust_law", "dust_law_bc", "dust_law_diff"))
+    if both and (bc or diff):
+        raise ConfigError("dust_law sets both components: give it, or dust_law_bc/dust_law_diff.")
+    return LAWS[both or bc or "power_law"], LAWS[both or diff or "power_law"]
+
+
+def _optional(registry: Mapping[str, Any], name: str | None) -> Any:
+    return None if name in (None, "none") else registry[name]
+
+
+@cache
+def registered_params() -> dict[str, Param]:
+    """Return every parameter of every component, chosen or not, by name."""
+    groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
+    for registry in (METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, AGN_MODELS):
+        groups += [component.params for component in registry.values()]
+    return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}

@@ -1,0 +1,1 @@
+"""Dust: attenuation curves, the screen that applies them, and infrared re-emission."""

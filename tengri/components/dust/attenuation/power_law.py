@@ -1,0 +1,27 @@
+"""Power law in wavelength: Charlot & Fall (2000)."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.dust.attenuation.law import PIVOT_UM, DustLaw, Values, microns
+from tengri.priors import Uniform
+from tengri.registry import Param
+
+
+def power_law(wave_aa: np.ndarray, p: Values) -> Array:
+    r"""Return :math:`(\lambda/5500\,Å)^{\rm dust\_slope}` at every wavelength."""
+    return jnp.exp(p["dust_slope"] * jnp.asarray(np.log(microns(wave_aa) / PIVOT_UM)))
+
+
+POWER_LAW = DustLaw(
+    "power_law",
+    (
+        Param("dust_slope", -0.7, Uniform(-1.5, -0.3), (-4.0, 1.0), "",
+              "exponent of the power-law attenuation curve"),
+    ),
+    power_law,
+    "Charlot & Fall 2000, ApJ 539, 718",
+)  # fmt: skip

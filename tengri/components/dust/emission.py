@@ -1,0 +1,34 @@
+"""Infrared emission of dust: what the screen absorbs comes out again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jax import Array
+
+from tengri.registry import Param, Registry
+
+
+@dataclass(frozen=True)
+class DustEmission:
+    """The spectrum of dust emission.
+
+    Attributes
+    ----------
+    name : str
+    params : tuple of Param
+    spectrum : callable
+        ``(wave_aa, p) -> L_nu / L_IR`` in 1/Hz, shape (n_wave,); its integral over
+        frequency is 1.
+    reference : str
+    """
+
+    name: str
+    params: tuple[Param, ...]
+    spectrum: Callable[[np.ndarray, Mapping[str, Array]], Array]
+    reference: str
+
+
+EMISSION_MODELS: Registry[DustEmission] = Registry("dust emission model")

@@ -1,0 +1,1 @@
+"""Stars: single populations, when they formed, and of what metallicity."""

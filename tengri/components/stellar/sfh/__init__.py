@@ -1,0 +1,24 @@
+"""Star-formation histories: families, their composition, prior draws, the stochastic field."""
+
+from tengri.components.stellar.sfh.family import SFHFamily
+from tengri.components.stellar.sfh.gp_sfh import compute_field_gp, make_log_age_grid
+from tengri.components.stellar.sfh.history import StarFormationHistory
+from tengri.components.stellar.sfh.prior_sampling import sample_sfh_prior
+from tengri.components.stellar.sfh.registry import (
+    SFH_FAMILIES,
+    families_of,
+    family_parameters,
+)
+from tengri.components.stellar.sfh.table import check_table
+
+__all__ = [
+    "SFH_FAMILIES",
+    "SFHFamily",
+    "StarFormationHistory",
+    "check_table",
+    "compute_field_gp",
+    "families_of",
+    "family_parameters",
+    "make_log_age_grid",
+    "sample_sfh_prior",
+]

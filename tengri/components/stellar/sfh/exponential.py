@@ -1,0 +1,157 @@
+"""Closed-form exponentials and the constant: ``const tau delayed exp``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.stellar.sfh.family import (
+    LOG_ZERO,
+    Kernel,
+    Mass,
+    SFHFamily,
+    clipped,
+    time_twins,
+)
+from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower
+from tengri.priors import Uniform
+from tengri.registry import Param
+
+ZERO = 0.0
+ONSET = Uniform(0.5, 13.0)
+DECAY = Uniform(0.1, 10.0)
+
+
+def _between(
+    edges: np.ndarray, t_univ: Array, end: Array | float, start: Array | float
+) -> tuple[Array, Array]:
+    """Bins cut to ``end <= t <= start``: lower limits and widths, both within the interval."""
+    low, high = clipped(edges, t_univ)
+    low, high = jnp.clip(low, end, start), jnp.clip(high, end, start)
+    return low, jnp.maximum(high - low, 0.0)
+
+
+def log_const(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+    """1 for ``end <= t <= start``."""
+    return jnp.where((t >= q["end_gyr"]) & (t <= q["start_gyr"]), 0.0, LOG_ZERO)
+
+
+def const_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """Mass of a constant history."""
+    start = jnp.maximum(q["start_gyr"], q["end_gyr"])
+    _, width = _between(edges, t_univ, q["end_gyr"], start)
+    return jnp.zeros_like(t_univ), width
+
+
+def log_tau(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+    """exp(-Δ/τ), Δ = age - t >= 0."""
+    since = q["age_gyr"] - t
+    return jnp.where(since >= 0, -jnp.maximum(since, 0.0) / q["tau_gyr"], LOG_ZERO)
+
+
+def tau_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """∫ e^{-Δ/τ} dt over each bin."""
+    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
+    low, width = _between(edges, t_univ, ZERO, oldest)
+    m = width * jnp.exp(-(oldest - low - width) / tau) * expm1_ratio(-width / tau)
+    return -(q["age_gyr"] - oldest) / tau, m
+
+
+def log_delayed(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+    """(Δ/τ) exp(1 - Δ/τ), Δ = age - t >= 0; 1 at Δ = τ."""
+    x = (q["age_gyr"] - t) / q["tau_gyr"]
+    safe = jnp.where(x > 0, x, 1.0)
+    return jnp.where(x > 0, jnp.log(safe) + 1 - safe, LOG_ZERO)
+
+
+def delayed_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """∫ x e^{1-x} dt, x = Δ/τ: with x = x1 + y, e^{1-x1} [x1 (1 - e^-d) + γ(2, d)]."""
+    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
+    low, width = _between(edges, t_univ, ZERO, oldest)
+    first = (q["age_gyr"] - oldest) / tau
+    x, d = (oldest - low - width) / tau + first, width / tau
+    m = x * d * expm1_ratio(-d) + gamma2_lower(d)
+    return 1 - first + jnp.log(tau), jnp.exp(first - x) * m
+
+
+def log_exp(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+    """exp(-(t - start)/τ) for lookback times t >= start: rising towards the present."""
+    before = t - q["start_gyr"]
+    return jnp.where(before >= 0, -jnp.maximum(before, 0.0) / q["tau_gyr"], LOG_ZERO)
+
+
+def exp_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """∫ e^{-(t - start)/τ} dt over each bin."""
+    low, width = _between(edges, t_univ, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
+    tau = q["tau_gyr"]
+    m = width * jnp.exp(-(low - q["start_gyr"]) / tau) * expm1_ratio(-width / tau)
+    return jnp.zeros_like(t_univ), m
+
+
+CONST_PARAMS = (
+    Param(
+        "sfh_const_start_gyr",
+        14.0,
+        Uniform(0.5, 13.8),
+        (0.001, 30.0),
+        "Gyr",
+        "lookback time at which star formation starts; before the Big Bang means at the Big Bang",
+    ),
+    Param(
+        "sfh_const_end_gyr",
+        0.0,
+        Uniform(0.0, 0.4),
+        (0.0, 30.0),
+        "Gyr",
+        "lookback time at which star formation ends",
+    ),
+)
+CONST = SFHFamily(
+    "const",
+    "sfh_const_",
+    CONST_PARAMS,
+    log_const,
+    "constant SFR",
+    default_amplitude="log_total_mass",
+    mass=const_masses,
+    twins=time_twins(CONST_PARAMS, start=(1.0, 0.5, 1.0), end=(0.0, 0.0, 0.4)),
+)
+
+
+def _onset_family(name: str, log_sfr: Kernel, mass: Mass, reference: str) -> SFHFamily:
+    prefix = f"sfh_{name}_"
+    params = (
+        Param(f"{prefix}tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time"),
+        Param(f"{prefix}age_gyr", 5.0, ONSET, (0.001, 30.0), "Gyr", "lookback time of the onset"),
+    )
+    twins = time_twins(params, tau=(0.2, 0.02, 1.0), age=(0.5, 0.05, 1.0))
+    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
+
+
+TAU = _onset_family("tau", log_tau, tau_masses, "exponentially declining, e.g. Bruzual 1983")
+DELAYED = _onset_family(
+    "delayed", log_delayed, delayed_masses, "delayed-τ, e.g. Lee+2010, ApJ 725, 1644"
+)
+EXP_PARAMS = (
+    Param("sfh_exp_tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time of the rise"),
+    Param(
+        "sfh_exp_start_gyr",
+        0.0,
+        Uniform(0.0, 0.4),
+        (0.0, 30.0),
+        "Gyr",
+        "lookback time of the peak, after which there is none",
+    ),
+)
+EXP = SFHFamily(
+    "exp",
+    "sfh_exp_",
+    EXP_PARAMS,
+    log_exp,
+    "exponentially rising, Maraston+2010, MNRAS 407, 830",
+    mass=exp_masses,
+    twins=time_twins(EXP_PARAMS, tau=(0.2, 0.02, 1.0), start=(0.0, 0.0, 0.4)),
+)

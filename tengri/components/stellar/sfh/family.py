@@ -1,0 +1,141 @@
+"""What a star-formation history family is.
+
+Conventions, everywhere below this folder:
+
+* ``t``, ``edges`` : lookback time from the epoch of observation [Gyr], ``(...)`` and ``(n + 1,)``
+* ``q`` : a family's own parameters under their short names, times in Gyr
+* ``t_univ`` : age of the Universe at that epoch [Gyr], scalar
+* a *kernel* is the SFR relative to unit amplitude; kernels are carried as natural logarithms
+* a *mass* is ``(ln_scale, m)``: ``m * exp(ln_scale)`` [Gyr x unit SFR] formed in each bin
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.stellar.sfh.quadrature import bin_masses
+from tengri.priors import Uniform
+from tengri.registry import Param
+
+Kernel = Callable[[Array, Mapping[str, Array], Array], Array]
+Mass = Callable[[Mapping[str, Array], np.ndarray, Array], tuple[Array, Array]]
+Amplitude = Literal["log_peak_sfr", "log_total_mass"]
+
+LOG_ZERO = -1.0e30  # the logarithm of no star formation: finite, and exp() of it is exactly 0
+
+
+@dataclass(frozen=True)
+class SFHFamily:
+    """A parametric star-formation history.
+
+    Attributes
+    ----------
+    name, prefix : str
+        Registry name, and what its parameters' names start with (``sfh_tsnorm_``).
+    params : tuple of Param
+        All parameters but the amplitude, times in Gyr.
+    log_sfr : callable
+        ``(t, q, t_univ) -> ln(SFR / amplitude)``; None for the modulator.
+    reference : str
+        Where the formula comes from.
+    default_amplitude : str
+        ``"log_peak_sfr"`` or ``"log_total_mass"``.
+    kind : str
+        ``additive`` families are summed, the ``mixture`` shares the mass, the ``modulator``
+        multiplies.
+    mass : callable
+        ``(q, edges, t_univ) -> (ln_scale, m)``; by default Gauss-Legendre over each bin.
+    twins : mapping
+        ``…_gyr`` parameter name -> the ``…_frac`` Param that may stand in its place.
+    """
+
+    name: str
+    prefix: str
+    params: tuple[Param, ...]
+    log_sfr: Kernel | None
+    reference: str
+    default_amplitude: Amplitude = "log_peak_sfr"
+    kind: Literal["additive", "mixture", "modulator"] = "additive"
+    mass: Mass | None = None
+    twins: Mapping[str, Param] = field(default_factory=dict)
+
+    @property
+    def amplitudes(self) -> dict[str, Param]:
+        """Both amplitude parameters by kind; none for mixtures and modulators."""
+        return amplitude_params(self.prefix) if self.kind == "additive" else {}
+
+    @property
+    def all_params(self) -> tuple[Param, ...]:
+        """Every parameter that may be used: twins and both amplitudes included."""
+        return (*self.amplitudes.values(), *self.params, *self.twins.values())
+
+    def masses(
+        self, q: Mapping[str, Array], edges: np.ndarray, t_univ: Array
+    ) -> tuple[Array, Array]:
+        """Kernel mass in each bin, ``(ln_scale, m)``."""
+        if self.mass is not None:
+            return self.mass(q, edges, t_univ)
+        return bin_masses(lambda t: self.log_kernel(t, q, t_univ), edges, t_univ)
+
+    def log_kernel(self, t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+        """ln(SFR / amplitude) at lookback times ``t``."""
+        if self.log_sfr is None:
+            raise TypeError(f"SFH family {self.name!r} is a {self.kind}: it has no kernel.")
+        return self.log_sfr(t, q, t_univ)
+
+
+def amplitude_params(prefix: str) -> dict[str, Param]:
+    """Return the two amplitudes that an additive family may have."""
+    return {
+        "log_peak_sfr": Param(
+            f"{prefix}log_peak_sfr",
+            1.0,
+            Uniform(-1.0, 3.0),
+            (-10.0, 6.0),
+            "log10 Msun/yr",
+            "log10 of the peak SFR of the kernel, before any truncation",
+        ),
+        "log_total_mass": Param(
+            f"{prefix}log_total_mass",
+            10.0,
+            Uniform(7.0, 12.5),
+            (0.0, 15.0),
+            "log10 Msun",
+            "log10 of the stellar mass formed since the Big Bang",
+        ),
+    }
+
+
+def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) -> dict[str, Param]:
+    """Return the ``…_frac`` twins of the ``…_gyr`` params; ``priors``: short -> (default, lo, hi).
+
+    A fraction is of the age of the Universe at the redshift of the galaxy.
+    """
+    twins = {}
+    for short, (default, low, high) in priors.items():
+        gyr = next(p for p in params if p.name.endswith(f"_{short}_gyr"))
+        twins[gyr.name] = Param(
+            gyr.name.removesuffix("_gyr") + "_frac",
+            default,
+            Uniform(low, high),
+            (0.0 if gyr.bounds[0] == 0.0 else 1e-3, 20.0),
+            "",
+            gyr.description + ", as a fraction of the age of the Universe",
+        )
+    return twins
+
+
+def clipped(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """Return the lower and upper limits of the bins, none before the Big Bang.
+
+    The last bin reaches back to the Big Bang, so that the bins hold all that was formed.
+    """
+    low = jnp.minimum(jnp.asarray(edges[:-1]), t_univ)
+    high = jnp.minimum(jnp.asarray(np.append(edges[1:-1], np.inf)), t_univ)
+    return low, high

@@ -1,0 +1,269 @@
+"""A galaxy's star-formation history: families summed, a burst mixed in, a field on top.
+
+* Each additive family has its own amplitude: ``log_peak_sfr`` is the height of its kernel before
+  truncation at the Big Bang, ``log_total_mass`` the mass that it forms since the Big Bang.
+* ``field`` modulates the additive families. Where the amplitude is a mass, it stays that mass.
+* ``burst`` takes its fraction of the mass that the others form; the total does not change.
+
+Units: lookback times and the age of the Universe in Gyr, masses in Msun, SFR in Msun/yr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.special import logsumexp
+from jax.typing import ArrayLike
+
+from tengri.components.stellar.sfh import burst, gp_sfh
+from tengri.components.stellar.sfh.family import Amplitude, SFHFamily
+from tengri.components.stellar.sfh.registry import SFH_FAMILIES, families_of
+from tengri.errors import ConfigError, ParameterError
+from tengri.registry import Param
+
+LN10 = float(np.log(10.0))
+LN_YR_PER_GYR = 9 * LN10
+LN_NO_STARS = -30 * LN10  # [Msun]: a history that forms nothing before the epoch of observation
+
+# Bins over which a history is normalised where the caller has none of their own.
+EDGES_GYR = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), np.arange(0.75, 14.01, 0.25)])
+
+Params = Mapping[str, Array]
+
+
+class Part(NamedTuple):
+    """One family's share: ln of its mass [Msun], its split over bins, ln of its SFR scale."""
+
+    ln_mass: Array
+    fractions: Array
+    ln_amplitude: Array
+
+
+@dataclass(frozen=True)
+class StarFormationHistory:
+    """The families that make up a history and the parameters that drive it.
+
+    Attributes
+    ----------
+    types : tuple of str
+        Family names; additive ones are summed, at most one ``burst`` and one ``field``.
+    params : tuple of Param
+        Active parameters, in the order of ``types``, the amplitude of a family first.
+    amplitudes : tuple of str
+        Kind of amplitude of each additive family.
+    n_grid : int
+        Nodes of the latent field.
+
+    Examples
+    --------
+    >>> history = StarFormationHistory.build(None, {"sfh_tsnorm_peak_lbt_frac"})
+    >>> [p.name for p in history.params][:2]
+    ['sfh_tsnorm_log_peak_sfr', 'sfh_tsnorm_peak_lbt_frac']
+    """
+
+    types: tuple[str, ...]
+    params: tuple[Param, ...]
+    amplitudes: tuple[Amplitude, ...]
+    n_grid: int = gp_sfh.N_GRID
+
+    @classmethod
+    def build(
+        cls,
+        types: str | Iterable[str] | None = None,
+        given: Collection[str] = (),
+        n_grid: int | None = None,
+    ) -> StarFormationHistory:
+        """Choose families, amplitudes and time parameters.
+
+        Parameters
+        ----------
+        types : str or iterable of str, optional
+            Families; by default those that the names in ``given`` speak of, else ``dpl``.
+        given : collection of str
+            Parameter names that the user mentioned: they select ``_frac`` against ``_gyr`` and
+            the amplitude.
+        n_grid : int, optional
+            Nodes of the latent field.
+
+        Raises
+        ------
+        UnknownNameError
+            A family, or an ``sfh_`` name where the families are read off the names.
+        ConfigError
+            Families that cannot be combined.
+        ParameterError
+            Two names for one thing: both amplitudes, or a time in Gyr and as a fraction.
+        """
+        chosen = _checked_types(types, given)
+        n_grid = _checked_n_grid(n_grid)
+        members = [SFH_FAMILIES[name] for name in chosen]
+        kinds = tuple(_amplitude(m, given) for m in members if m.kind == "additive")
+        picks = iter(kinds)
+        params: list[Param] = []
+        for member in members:
+            if member.kind == "additive":
+                params.append(member.amplitudes[next(picks)])
+            params += [_pick_twin(p, member.twins.get(p.name), given) for p in member.params]
+        sized = (gp_sfh.latent(n_grid) if p.name == "sfh_field_xi" else p for p in params)
+        return cls(chosen, tuple(sized), kinds, n_grid)
+
+    def formed(self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike) -> tuple:
+        """Return the mass formed and how it is distributed over age bins.
+
+        Parameters
+        ----------
+        p : mapping
+            Parameters of one galaxy under their full names.
+        edges_gyr : ndarray, shape (n + 1,)
+            Lookback times that bound the bins [Gyr], ascending from 0. The last bin is taken to
+            reach back to the Big Bang.
+        t_univ_gyr : scalar
+            Age of the Universe at the epoch of observation [Gyr].
+
+        Returns
+        -------
+        log10_mass : Array, scalar
+            All mass formed since the Big Bang [log10 Msun]. Finite always; a history without
+            stars has a negative value.
+        fractions : Array, shape (n,)
+            Of that mass formed in each bin; they sum to 1.
+        """
+        t_univ = jnp.asarray(t_univ_gyr, float)
+        parts = self._parts(p, edges_gyr, t_univ)
+        ln_mass, fractions = _summed(parts)
+        if "burst" in self.types:
+            q = self._local("burst", p, t_univ)
+            f = burst.mass_fraction(q)
+            fractions = (1 - f) * fractions + f * burst.burst_masses(q, edges_gyr, t_univ)[1]
+        return ln_mass / LN10, fractions
+
+    def sfr(
+        self,
+        p: Params,
+        t_lookback_gyr: ArrayLike,
+        t_univ_gyr: ArrayLike,
+        edges_gyr: np.ndarray = EDGES_GYR,
+    ) -> Array:
+        """Return the star-formation rate [Msun/yr] at lookback times [Gyr]; 0 before the Big Bang.
+
+        ``edges_gyr`` are the bins over which an amplitude that is a mass is normalised.
+        """
+        t_univ, t = jnp.asarray(t_univ_gyr, float), jnp.asarray(t_lookback_gyr, float)
+        parts = self._parts(p, edges_gyr, t_univ)
+        kernels = (
+            SFH_FAMILIES[name].log_kernel(t, self._local(name, p, t_univ), t_univ)
+            for name in self._additive
+        )
+        ln_sfr = jnp.stack([part.ln_amplitude + k for part, k in zip(parts, kernels)])
+        rate = jnp.sum(jnp.exp(ln_sfr), axis=0)
+        if "field" in self.types:
+            rate = rate * jnp.exp(gp_sfh.log_field(t, self._local("field", p, t_univ), self.n_grid))
+        if "burst" in self.types:
+            q = self._local("burst", p, t_univ)
+            f = burst.mass_fraction(q)
+            ln_burst = burst.log_burst(t, q, t_univ) + _summed(parts)[0] - LN_YR_PER_GYR
+            rate = (1 - f) * rate + f * jnp.exp(ln_burst)
+        return jnp.where(t <= t_univ, rate, 0.0)
+
+    @property
+    def _additive(self) -> tuple[str, ...]:
+        return tuple(n for n in self.types if SFH_FAMILIES[n].kind == "additive")
+
+    def _local(self, name: str, p: Params, t_univ: Array) -> dict[str, Array]:
+        """A family's parameters under short names; fractions of t_univ become Gyr."""
+        prefix, q = SFH_FAMILIES[name].prefix, {}
+        for param in self.params:
+            if param.name.startswith(prefix):
+                short, value = param.name.removeprefix(prefix), jnp.asarray(p[param.name], float)
+                if short.endswith("_frac"):
+                    short, value = short.removesuffix("_frac") + "_gyr", value * t_univ
+                q[short] = value
+        return q
+
+    def _parts(self, p: Params, edges: np.ndarray, t_univ: Array) -> list[Part]:
+        edges = np.asarray(edges, float)
+        boost: Array | float = 1.0
+        if "field" in self.types:
+            q = self._local("field", p, t_univ)
+            boost = gp_sfh.bin_modulator(q, edges, t_univ, self.n_grid)
+        parts = []
+        for name, kind in zip(self._additive, self.amplitudes):
+            q = self._local(name, p, t_univ)
+            scale, m = SFH_FAMILIES[name].masses(q, edges, t_univ)
+            parts.append(_part(scale, m * boost, kind, LN10 * q[kind]))
+        return parts
+
+
+def _part(scale: Array, m: Array, kind: Amplitude, ln_value: Array) -> Part:
+    """Apply an amplitude to a kernel's masses ``m * exp(scale)``."""
+    total = jnp.sum(m)
+    empty = total <= 0
+    safe = jnp.where(empty, 1.0, total)
+    ln_unit = scale + LN_YR_PER_GYR + jnp.log(safe)  # mass formed at unit SFR amplitude
+    ln_mass, ln_amplitude = (
+        (ln_value, ln_value - ln_unit)
+        if kind == "log_total_mass"
+        else (ln_value + ln_unit, ln_value)
+    )
+    youngest = jnp.zeros_like(m).at[0].set(1.0)
+    return Part(
+        jnp.where(empty, LN_NO_STARS, ln_mass),
+        jnp.where(empty, youngest, m / safe),
+        ln_amplitude,
+    )
+
+
+def _summed(parts: list[Part]) -> tuple[Array, Array]:
+    """Return ln of the total mass and the fractions of the sum of the additive families."""
+    if len(parts) == 1:
+        return parts[0].ln_mass, parts[0].fractions
+    ln_masses = jnp.stack([part.ln_mass for part in parts])
+    ln_mass = logsumexp(ln_masses)
+    share = jnp.exp(ln_masses - ln_mass)
+    return ln_mass, sum(s * part.fractions for s, part in zip(share, parts))
+
+
+def _checked_types(types: str | Iterable[str] | None, given: Collection[str]) -> tuple[str, ...]:
+    if types is None:
+        return families_of(given)
+    listed = (types,) if isinstance(types, str) else tuple(types)
+    names = tuple(SFH_FAMILIES[name].name for name in listed)
+    if len(set(names)) < len(names):
+        raise ConfigError(f"Each SFH family can be used once; got {', '.join(names)}.")
+    if not any(SFH_FAMILIES[name].kind == "additive" for name in names):
+        additive = ", ".join(f.name for f in SFH_FAMILIES.values() if f.kind == "additive")
+        raise ConfigError(
+            f"{' and '.join(names) or 'An empty list'} cannot stand alone: add one of {additive}."
+        )
+    return names
+
+
+def _checked_n_grid(n_grid: int | None) -> int:
+    if n_grid is None:
+        return gp_sfh.N_GRID
+    if isinstance(n_grid, bool) or not isinstance(n_grid, int) or n_grid < 2:
+        raise ConfigError(f"n_grid is a number of points, an integer >= 2; got {n_grid!r}.")
+    return n_grid
+
+
+def _amplitude(member: SFHFamily, given: Collection[str]) -> Amplitude:
+    """The amplitude that was mentioned, else the family's default."""
+    mentioned = [kind for kind, p in member.amplitudes.items() if p.name in given]
+    if len(mentioned) > 1:
+        names = " and ".join(p.name for p in member.amplitudes.values())
+        raise ParameterError(f"{names} both set the amplitude of {member.name}: give one.")
+    return mentioned[0] if mentioned else member.default_amplitude  # type: ignore[return-value]
+
+
+def _pick_twin(param: Param, twin: Param | None, given: Collection[str]) -> Param:
+    """The fraction of the age of the Universe where that was mentioned, else the time in Gyr."""
+    if twin is None or twin.name not in given:
+        return param
+    if param.name in given:
+        raise ParameterError(f"{param.name} and {twin.name} are one time: give one of them.")
+    return twin

@@ -1,0 +1,94 @@
+"""A tabulated history, linear between its points: ``table``.
+
+The table is two array-valued parameters, lookback time [Gyr] (ascending) and SFR (any unit), so
+that every galaxy of a batch can bring its own. Before the first and beyond the last point there
+is no star formation. The amplitude sets the mass (or the peak); the table sets the shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
+from tengri.errors import ParameterError
+from tengri.priors import Fixed
+from tengri.registry import Param
+
+
+def log_table(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
+    """ln of the linear interpolant over its maximum."""
+    times, sfr = q["t_gyr"], q["sfr"]
+    value = jnp.interp(t, times, sfr / jnp.max(sfr), left=0.0, right=0.0)
+    positive = value > 0
+    return jnp.where(positive, jnp.log(jnp.where(positive, value, 1.0)), LOG_ZERO)
+
+
+def table_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """Exact integral of the interpolant over each bin.
+
+    A bin and a segment of the table overlap over ``width``, where the mean of the interpolant is
+    its value at the middle of the overlap: positive terms only, nothing cancels.
+    """
+    times, sfr = q["t_gyr"], q["sfr"] / jnp.max(q["sfr"])
+    low, high = clipped(edges, t_univ)
+    start = jnp.maximum(low[:, None], times[None, :-1])
+    width = jnp.maximum(jnp.minimum(high[:, None], times[None, 1:]) - start, 0.0)
+    slope = jnp.diff(sfr) / jnp.diff(times)
+    mean = sfr[:-1] + slope * (start + 0.5 * width - times[:-1])
+    return jnp.zeros_like(t_univ), jnp.sum(jnp.where(width > 0, width * mean, 0.0), axis=1)
+
+
+def check_table(t_gyr: np.ndarray, sfr: np.ndarray) -> None:
+    """Raise unless the table is one: equal lengths, ascending times, SFR >= 0 and not all 0.
+
+    Raises
+    ------
+    ParameterError
+        Saying which of the conditions fails.
+    """
+    t_gyr, sfr = np.asarray(t_gyr, float), np.asarray(sfr, float)
+    if t_gyr.ndim != 1 or t_gyr.shape != sfr.shape or t_gyr.size < 2:
+        raise ParameterError(
+            f"An SFH table needs two one-dimensional arrays of one length >= 2; "
+            f"sfh_table_t_gyr has shape {t_gyr.shape}, sfh_table_sfr {sfr.shape}."
+        )
+    if not (np.isfinite(t_gyr).all() and np.isfinite(sfr).all()):
+        raise ParameterError("An SFH table must be finite everywhere.")
+    if t_gyr[0] < 0 or (np.diff(t_gyr) <= 0).any():
+        raise ParameterError("sfh_table_t_gyr must ascend from >= 0: lookback time in Gyr.")
+    if (sfr < 0).any() or not (sfr > 0).any():
+        raise ParameterError("sfh_table_sfr must be >= 0 and somewhere > 0.")
+
+
+TABLE = SFHFamily(
+    "table",
+    "sfh_table_",
+    (
+        Param(
+            "sfh_table_t_gyr",
+            0.0,
+            Fixed(0.0),
+            (0.0, 30.0),
+            "Gyr",
+            "lookback times of the table, ascending",
+            (-1,),
+        ),
+        Param(
+            "sfh_table_sfr",
+            0.0,
+            Fixed(0.0),
+            (0.0, 1e30),
+            "any",
+            "SFR at these times, up to the amplitude",
+            (-1,),
+        ),
+    ),
+    log_table,
+    "tabulated by the user",
+    default_amplitude="log_total_mass",
+    mass=table_masses,
+)

@@ -1,0 +1,144 @@
+"""Quantities that follow from a model galaxy: masses, rates, ages, spectral indices.
+
+The SFH-only ones need no spectrum, so a surrogate gives them exactly too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.constants import LSUN_ERG_S, PC_CM
+from tengri.forward.galaxy import Galaxy, Light, Population, SSPFlux, Stars
+
+Params = Mapping[str, Array]
+
+# Balogh et al. (1999, ApJ 527, 54): narrow 4000 Å break [Å, air ≈ vacuum at this width]
+DN4000_BLUE, DN4000_RED = (3850.0, 3950.0), (4000.0, 4100.0)
+# Calzetti et al. (1994, ApJ 429, 582): range of the UV slope β, f_λ ∝ λ^β
+UV_SLOPE_RANGE = (1268.0, 2580.0)
+M_UV_RANGE = (1450.0, 1550.0)
+
+
+def sfh_curve(galaxy: Stars, p: Params, n: int) -> dict[str, Array]:
+    """Return the star-formation history on a linear grid of lookback times.
+
+    Returns
+    -------
+    dict
+        ``t_gyr`` (n,): lookback time from the epoch of observation to the Big Bang [Gyr];
+        ``sfr`` (n,): star-formation rate [Msun/yr].
+    """
+    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
+    t = t_univ * jnp.linspace(0.0, 1.0, n)
+    return {"t_gyr": t, "sfr": galaxy.composition.sfh.sfr(p, t, t_univ)}
+
+
+def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> dict[str, Array]:
+    """Return what follows from the history alone.
+
+    Parameters
+    ----------
+    galaxy : Stars
+        A galaxy, or just its stars.
+    p : mapping
+        Complete parameters of one galaxy.
+    remaining : ndarray, shape (n_met, n_age), or None
+        Surviving mass fraction of the SSP grid, stars and remnants.
+
+    Returns
+    -------
+    dict
+        ``stellar_mass`` (formed) and ``stellar_mass_surviving`` [Msun] (where the grid has the
+        table), ``sfr_10myr``, ``sfr_100myr`` [Msun/yr], ``ssfr`` [1/yr, over 100 Myr and the
+        formed mass], ``mass_weighted_age_gyr``, ``mass_weighted_logzsol``.
+    """
+    population = galaxy.population(p)
+    mass = 10.0**population.log10_mass
+    sfr_100 = _mean_sfr(galaxy, p, 0.1)
+    quantities = {
+        "stellar_mass": mass,
+        "sfr_10myr": _mean_sfr(galaxy, p, 0.01),
+        "sfr_100myr": sfr_100,
+        "ssfr": sfr_100 / mass,
+        "mass_weighted_age_gyr": _mean_age(galaxy, p, population),
+        "mass_weighted_logzsol": jnp.sum(
+            population.weights * jnp.asarray(galaxy.lgmet, float)[:, None]
+        )
+        - LOG10_ZSUN,
+    }
+    if remaining is not None:
+        table = jnp.asarray(np.asarray(remaining)[:, galaxy.bins.node], float)
+        quantities["stellar_mass_surviving"] = mass * jnp.sum(population.weights * table)
+    return quantities
+
+
+def _mean_sfr(galaxy: Stars, p: Params, span_gyr: float) -> Array:
+    """Return the mean rate [Msun/yr] over the last ``span_gyr``."""
+    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
+    edges = np.array([0.0, span_gyr, 30.0])
+    log10_mass, fractions = galaxy.composition.sfh.formed(p, edges, t_univ)
+    return fractions[0] * 10.0 ** (log10_mass - math.log10(span_gyr * 1e9))
+
+
+def _mean_age(galaxy: Stars, p: Params, population: Population) -> Array:
+    """Return the mean age by formed mass [Gyr]; each bin counts from its middle before t(z)."""
+    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
+    edges = jnp.minimum(jnp.asarray(galaxy.bins.edges, float), t_univ)
+    return jnp.sum(population.weights.sum(axis=0) * 0.5 * (edges[1:] + edges[:-1]))
+
+
+def derived_quantities(
+    galaxy: Galaxy, flux: SSPFlux, p: Params, remaining: np.ndarray | None
+) -> dict[str, Array]:
+    """Return all derived quantities of one galaxy.
+
+    Returns
+    -------
+    dict
+        Those of `sfh_quantities`, and: ``l_bol``, ``l_dust`` (absorbed by dust) [Lsun];
+        ``dn4000`` (Balogh+1999); ``uv_slope`` β (least squares over 1268–2580 Å); ``m_uv``
+        (AB absolute magnitude, 1450–1550 Å).
+    """
+    light, population = galaxy.light(flux, p)
+    young, old = galaxy.stars(flux, population.weights)
+    birth_cloud, diffuse = galaxy.attenuation(p)
+    absorbed = galaxy.luminosity(young + old - diffuse * (birth_cloud * young + old))
+    stellar_scale = population.log10_mass + galaxy.log10_flux_unit
+    return sfh_quantities(galaxy, p, remaining) | {
+        "l_bol": galaxy.luminosity(light.lnu) * 10.0**light.log10_scale,
+        "l_dust": absorbed * 10.0**stellar_scale,
+        "dn4000": mean_lnu(galaxy.wave, light.lnu, *DN4000_RED)
+        / mean_lnu(galaxy.wave, light.lnu, *DN4000_BLUE),
+        "uv_slope": uv_slope(galaxy.wave, light.lnu),
+        "m_uv": _absolute_magnitude(galaxy, light, *M_UV_RANGE),
+    }
+
+
+def mean_lnu(wave: np.ndarray, lnu: Array, lo: float, hi: float) -> Array:
+    """Return the mean of L_ν over ``lo``–``hi`` Å, weighted with dλ; exact for linear pieces."""
+    grid = np.union1d(wave[(wave > lo) & (wave < hi)], [lo, hi])
+    values = jnp.interp(jnp.asarray(grid, float), jnp.asarray(wave, float), lnu)
+    return jnp.trapezoid(values, jnp.asarray(grid, float)) / (hi - lo)
+
+
+def uv_slope(wave: np.ndarray, lnu: Array) -> Array:
+    """Return β of f_λ ∝ λ^β, least squares in log–log over 1268–2580 Å."""
+    lo, hi = UV_SLOPE_RANGE
+    inside = (wave >= lo) & (wave <= hi)
+    x = np.log(wave[inside])
+    weights = np.gradient(x) * (x - np.average(x, weights=np.gradient(x)))
+    weights = weights / np.sum(weights * x)
+    log_flambda = jnp.log(lnu[np.flatnonzero(inside)]) - 2.0 * jnp.asarray(x, float)
+    return jnp.sum(jnp.asarray(weights, float) * log_flambda)
+
+
+def _absolute_magnitude(galaxy: Galaxy, light: Light, lo: float, hi: float) -> Array:
+    constant = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10(10.0 * PC_CM)
+    log10_flux = jnp.log10(mean_lnu(galaxy.wave, light.lnu, lo, hi)) + light.log10_scale
+    return -2.5 * (log10_flux + constant) - 48.60

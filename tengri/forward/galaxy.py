@@ -1,0 +1,211 @@
+r"""The rest-frame light of one galaxy.
+
+.. math::
+
+    L_\nu = e^{-\tau_{diff} k} \left[ e^{-\tau_{bc} k_{bc}} \sum_{t<10\,Myr} m_{Zt} S_{Zt}
+            + \sum_{t>10\,Myr} m_{Zt} S_{Zt} \right] + L_{dust} + L_{AGN}
+
+``m`` is the mass formed in a metallicity node and age bin, ``S`` the SSP spectrum. Written for
+one galaxy; under ``vmap`` the two sums become matrix products over the batch.
+
+Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
+split in two), n_wave rest wavelengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.composition import Composition
+from tengri.components.dust.attenuation import DustLaw
+from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
+from tengri.components.stellar.ssp import SSPData
+from tengri.constants import C_AA_PER_S
+from tengri.cosmology import Cosmology
+
+Params = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class AgeBins:
+    """Lookback-time bins [Gyr] and the SSP age that stands for each.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (n_bin + 1,)
+    node : ndarray of int, shape (n_bin,)
+        Index of the SSP age; the bin that straddles 10 Myr appears twice.
+    n_young : int
+        Bins younger than 10 Myr come first.
+    """
+
+    edges: np.ndarray
+    node: np.ndarray
+    n_young: int
+
+    @classmethod
+    def split(cls, edges: np.ndarray, t_birth: float = T_BIRTH_GYR) -> AgeBins:
+        """Split the bins of an SSP grid at the age at which birth clouds disperse."""
+        split = np.union1d(edges, [t_birth])
+        node = np.searchsorted(edges, split[:-1], side="right") - 1
+        return cls(split, node, int(np.searchsorted(split, t_birth)))
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """Middle of each bin [Gyr], shape (n_bin,)."""
+        return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+
+class SSPFlux(NamedTuple):
+    """SSP spectra in units of ``Galaxy.flux_unit``: young (n_met·n_young, n_wave) and old."""
+
+    young: Array
+    old: Array
+
+
+class Population(NamedTuple):
+    """Stars of one galaxy.
+
+    ``log10_mass`` is the mass formed [Msun]; ``weights`` (n_met, n_bin) sum to 1.
+    """
+
+    log10_mass: Array
+    weights: Array
+
+
+class Light(NamedTuple):
+    """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1."""
+
+    log10_scale: Array
+    lnu: Array
+
+
+class Stars:
+    """When and with which metals the stars formed: all that needs no spectrum.
+
+    Parameters
+    ----------
+    composition : Composition
+        The chosen components.
+    cosmology : Cosmology
+        Gives the age of the Universe at the redshift of observation.
+    age_edges_gyr : ndarray, shape (n_age + 1,)
+        Edges of the age bins of the SSP grid [Gyr].
+    lgmet : ndarray, shape (n_met,)
+        log10 of the absolute metal fraction of its nodes.
+    """
+
+    def __init__(
+        self,
+        composition: Composition,
+        cosmology: Cosmology,
+        age_edges_gyr: np.ndarray,
+        lgmet: np.ndarray,
+    ) -> None:
+        self.composition = composition
+        self.cosmology = cosmology
+        self.bins = AgeBins.split(age_edges_gyr)
+        self.lgmet = np.asarray(lgmet, dtype=np.float64)
+
+    def population(self, p: Params) -> Population:
+        """Return the mass formed and its distribution over metallicity and age."""
+        t_univ = self.cosmology.age_gyr(p["redshift"])
+        log10_mass, fractions = self.composition.sfh.formed(p, self.bins.edges, t_univ)
+        met = self.composition.metallicity.bin_weights(p, self.bins.edges, t_univ, self.lgmet)
+        return Population(log10_mass, met * fractions)
+
+
+class Galaxy(Stars):
+    """The equations of one galaxy on the rest wavelengths ``wave[window]``.
+
+    Parameters
+    ----------
+    composition : Composition
+        The chosen components.
+    ssp : SSPData
+        Spectra of simple stellar populations.
+    cosmology : Cosmology
+        Gives the age of the Universe at the redshift of observation.
+    window : slice, optional
+        The part of the wavelength grid that is wanted.
+    """
+
+    def __init__(
+        self,
+        composition: Composition,
+        ssp: SSPData,
+        cosmology: Cosmology,
+        window: slice = slice(None),
+    ) -> None:
+        super().__init__(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
+        self.wave = np.asarray(ssp.ssp_wave, dtype=np.float64)[window]
+        self._flux = np.asarray(ssp.ssp_flux)[:, :, window]
+        # A power of ten near the brightest spectrum keeps float32 away from both its ends.
+        self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
+
+    def flux(self) -> SSPFlux:
+        """Return the spectra as the two matrices of the sums, in the process's default float."""
+        scaled = self._flux.astype(np.float64) / 10.0**self.log10_flux_unit
+        by_bin = scaled[:, self.bins.node]
+        n = self.bins.n_young
+        young, old = by_bin[:, :n], by_bin[:, n:]
+        n_wave = by_bin.shape[-1]
+        return SSPFlux(
+            jnp.asarray(young.reshape(-1, n_wave), float), jnp.asarray(old.reshape(-1, n_wave), float)
+        )
+
+    def stars(self, flux: SSPFlux, w: Array) -> tuple[Array, Array]:
+        """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,)."""
+        n = self.bins.n_young
+        return w[:, :n].reshape(-1) @ flux.young, w[:, n:].reshape(-1) @ flux.old
+
+    def attenuation(self, p: Params) -> tuple[Array, Array]:
+        """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""
+        return transmissions(
+            p, self._curve(self.composition.dust_bc, p), self._curve(self.composition.dust_diff, p)
+        )
+
+    def _curve(self, law: DustLaw, p: Params) -> Array:
+        return jnp.asarray(law.curve(self.wave, p), float)
+
+    def light(self, flux: SSPFlux, p: Params) -> tuple[Light, Population]:
+        """Return the rest-frame light of the whole galaxy, and its stars."""
+        population = self.population(p)
+        young, old = self.stars(flux, population.weights)
+        birth_cloud, diffuse = self.attenuation(p)
+        lnu = diffuse * (birth_cloud * young + old)
+        if self.composition.dust_emission is not None:
+            absorbed = self.luminosity(young + old - lnu)
+            lnu = lnu + absorbed * self.composition.dust_emission.spectrum(self.wave, p)
+        light = Light(population.log10_mass + self.log10_flux_unit, lnu)
+        return self._with_agn(light, p), population
+
+    def _with_agn(self, light: Light, p: Params) -> Light:
+        if self.composition.agn is None:
+            return light
+        # Either part may outshine the other by any factor: scale both to the brighter one.
+        unit = -self.log10_flux_unit
+        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, p["agn_log_lbol"] - unit))
+        agn = self.composition.agn.spectrum(self.wave, p) * 10.0**unit
+        return Light(
+            scale,
+            light.lnu * 10.0 ** (light.log10_scale - scale)
+            + agn * 10.0 ** (p["agn_log_lbol"] - unit - scale),
+        )
+
+    def luminosity(self, lnu: Array) -> Array:
+        """Integrate L_ν over frequency, trapezoids in ν: [Lsun/Hz] → Lsun."""
+        nu = jnp.asarray(C_AA_PER_S / self.wave, float)
+        return -jnp.trapezoid(lnu, nu)
+
+    def igm(self, p: Params) -> Array:
+        """Return the transmission of the intergalactic medium at ``wave``, shape (n_wave,)."""
+        return self.composition.igm.transmission(self.wave, p["redshift"])

@@ -1,0 +1,378 @@
+"""``SEDModel``: the exact forward model behind the common shell."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.components.stellar.ssp import SSPData
+from tengri.constants import LSUN_ERG_S, MPC_CM
+from tengri.cosmology import Cosmology, as_cosmology
+from tengri.errors import ConfigError, ParameterError
+from tengri.forward.derived import derived_quantities, sfh_curve
+from tengri.forward.galaxy import Galaxy, Light, SSPFlux
+from tengri.forward.shell import BandModel, Bands, is_traced, no_stars_message
+from tengri.forward.units import CGS
+from tengri.observation import Observation
+from tengri.observation.bands import BandProjection, band_matrix, coverage, rest_window
+from tengri.parameters import Parameters
+
+MAX_REDSHIFT = 20.0
+DUST_EMISSION_AA = 3.0e4  # redward of rest 3 µm dust emission outshines the stars
+
+
+class SEDResult(NamedTuple):
+    """A spectrum: ``wavelength`` [Å] and ``sed``, each (n_wave,)."""
+
+    wavelength: Array
+    sed: Array
+
+
+class BandPath:
+    """The exact model cut to the wavelengths that the bands can see between two redshifts."""
+
+    def __init__(self, model: SEDModel, z_lo: float, z_hi: float) -> None:
+        wave, filters = model.galaxy.wave, model.observation.photometry.filters
+        composition = model.spec.composition
+        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
+        whole = composition.dust_emission is not None
+        window = slice(None) if whole else rest_window(wave, filters, z_lo, z_hi)
+        self.galaxy = Galaxy(composition, model.ssp, model.cosmology, window)
+        self._projection: BandProjection | FixedProjection
+        if z_lo == z_hi:
+            self._projection = FixedProjection(band_matrix(wave[window], filters, z_lo))
+        else:
+            self._projection = BandProjection.build(wave[window], filters, z_lo, z_hi)
+
+    def arrays(self) -> tuple[SSPFlux, Any]:
+        """Return what the compiled functions take as arguments, in the default float."""
+        return self.galaxy.flux(), jax.tree.map(_in_default_float, self._projection)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class FixedProjection:
+    """The exact band integral at one redshift: a matrix (n_band, n_wave)."""
+
+    matrix: Any
+
+    def project(self, lnu: Array, z: Array) -> Array:
+        """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
+        return self.matrix @ lnu
+
+
+def _in_default_float(a: np.ndarray) -> Array:
+    return jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
+
+
+class SEDModel(BandModel):
+    """The exact, differentiable model of a galaxy's spectral energy distribution.
+
+    Parameters
+    ----------
+    spec : Parameters
+        Components, priors and fixed values.
+    ssp : SSPData
+        Spectra of simple stellar populations, from ``load_ssp_data``.
+    observation : Observation, optional
+        The bands; without them only spectra and histories can be predicted.
+    cosmology : optional
+        An astropy cosmology or one of ``tengri.cosmology``; default flat ΛCDM with
+        H0 = 67.66 km/s/Mpc, Om0 = 0.30966.
+    units : str
+        Unit of ``predict_photometry``, default erg/s/cm²/Hz.
+
+    Notes
+    -----
+    Everything is computed in the process's default float: float32 unless the user enabled
+    x64. All methods can be used inside ``jax.jit``, ``vmap`` and ``grad``; there the checks
+    of values (not those of names and shapes) are left out, and what cannot be computed is NaN.
+
+    Examples
+    --------
+    >>> spec = Parameters(sfh_dpl_tau_gyr=(1, 6), redshift=0.1)            # doctest: +SKIP
+    >>> model = SEDModel(spec, load_ssp_data(),
+    ...                  observation=Instrument.SDSS().observation())       # doctest: +SKIP
+    >>> model.predict_magnitudes({"sfh_dpl_tau_gyr": 3.0})                  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        spec: Parameters,
+        ssp: SSPData,
+        observation: Observation | None = None,
+        cosmology: Any = None,
+        units: str = CGS,
+    ) -> None:
+        _check_arguments(spec, ssp, observation)
+        super().__init__(spec, observation, units)
+        self.ssp = ssp
+        self.cosmology: Cosmology = as_cosmology(cosmology)
+        self.galaxy = Galaxy(spec.composition, ssp, self.cosmology)
+        self._paths: dict[Hashable, BandPath] = {}
+        self._arrays: dict[Hashable, Any] = {}
+        self._prior_z = _redshift_range(spec)
+        if observation is not None:
+            self._check_reach(*self._prior_z)
+            self._warn_infrared(*self._prior_z)
+
+    # --- spectra --------------------------------------------------------------------------
+
+    def predict_rest_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
+        """Return the rest-frame spectrum.
+
+        Returns
+        -------
+        SEDResult
+            ``wavelength`` in vacuum Å at rest, ``sed`` = L_ν in erg/s/Hz, without IGM.
+        """
+        return SEDResult(jnp.asarray(self.galaxy.wave, float), self._spectrum("rest", params))
+
+    def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
+        """Return the observed spectrum.
+
+        Returns
+        -------
+        SEDResult
+            ``wavelength`` in vacuum Å as observed, ``sed`` = f_ν in erg/s/cm²/Hz, IGM
+            applied.
+        """
+        p = self.spec.resolve({} if params is None else params)
+        wave = jnp.asarray(self.galaxy.wave, float) * (1.0 + jnp.asarray(p["redshift"], float))
+        return SEDResult(wave, self._spectrum("observed", params))
+
+    def predict_spectrum(self, wave_obs: Any, params: Mapping[str, Any] | None = None) -> Array:
+        """Return f_ν [erg/s/cm²/Hz] at the observed vacuum wavelengths ``wave_obs`` [Å].
+
+        Linear interpolation of the observed spectrum, at the resolution of the SSP grid.
+
+        Raises
+        ------
+        ParameterError
+            Wavelengths outside the spectrum at this redshift.
+        """
+        sed = self.predict_obs_sed(params)
+        wave = np.asarray(wave_obs, dtype=float)
+        if not isinstance(sed.wavelength, jax.core.Tracer):
+            lo, hi = float(sed.wavelength[0]), float(sed.wavelength[-1])
+            if not (wave.size and np.all((wave >= lo) & (wave <= hi))):
+                raise ParameterError(
+                    f"wave_obs must lie within {lo:.5g}–{hi:.5g} Å, the reach of the SSP grid at "
+                    f"this redshift; got {_range(wave)}."
+                )
+        return jnp.interp(jnp.asarray(wave, float), sed.wavelength, sed.sed)
+
+    def _spectrum(self, frame: str, params: Mapping[str, Any] | None) -> Array:
+        p = self.spec.resolve({} if params is None else params)
+        flux = self._cached("spectrum", self.galaxy.flux)
+        if is_traced(p):
+            return self._sed(frame, flux, self._unpack(self._pack(p)))[0]
+        self._check(p, photometry=frame == "observed")
+        if ("sed", frame) not in self._compiled:
+            self._compiled["sed", frame] = jax.jit(
+                lambda flux, v: self._sed(frame, flux, self._unpack(v))
+            )
+        sed, log10_mass = self._compiled["sed", frame](flux, self._pack(p))
+        self._check_mass(p, log10_mass)
+        return sed
+
+    def _sed(self, frame: str, flux: Any, p: Mapping[str, Array]) -> tuple[Array, Array]:
+        light, population = self.galaxy.light(flux, p)
+        if frame == "rest":
+            sed = light.lnu * 10.0 ** (light.log10_scale + math.log10(LSUN_ERG_S))
+        else:
+            light = Light(light.log10_scale, light.lnu * self.galaxy.igm(p))
+            sed = light.lnu * 10.0 ** (light.log10_scale + self._log10_dilution(p["redshift"]))
+        return sed, population.log10_mass
+
+    # --- histories and derived quantities -------------------------------------------------
+
+    def predict_sfh(
+        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
+    ) -> dict[str, Array]:
+        """Return the star-formation history: see `tengri.forward.derived.sfh_curve`."""
+        p = self.spec.resolve({} if params is None else params)
+        return sfh_curve(self.galaxy, self._unpack(self._pack(p)), n_linear)
+
+    def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
+        """Return derived quantities: see `tengri.forward.derived.derived_quantities`."""
+        p = self.spec.resolve({} if params is None else params)
+        flux = self._cached("spectrum", self.galaxy.flux)
+        remaining = self.ssp.ssp_mass_remaining
+        if "derived" not in self._compiled:
+            self._compiled["derived"] = jax.jit(
+                lambda flux, v: derived_quantities(self.galaxy, flux, self._unpack(v), remaining)
+            )
+        if is_traced(p):
+            return self._compiled["derived"](flux, self._pack(p))
+        self._check(p, photometry=False)
+        derived = self._compiled["derived"](flux, self._pack(p))
+        self._check_mass(p, jnp.log10(derived["stellar_mass"]))
+        return derived
+
+    # --- what the shell asks for ----------------------------------------------------------
+
+    def _path(self, p: Mapping[str, Any]) -> tuple[float, float]:
+        """Return the redshift interval to serve: one value, the prior's, or everything."""
+        z, (lo, hi) = p["redshift"], self._prior_z
+        if isinstance(z, jax.core.Tracer):
+            return (0.0, MAX_REDSHIFT) if lo == hi else (lo, hi)
+        z_min, z_max = float(np.min(z)), float(np.max(z))
+        return (lo, hi) if lo <= z_min and z_max <= hi else (0.0, MAX_REDSHIFT)
+
+    def band_path(self, path: tuple[float, float]) -> BandPath:
+        """Return (and keep) the specialisation for a redshift interval."""
+        if path not in self._paths:
+            self._paths[path] = BandPath(self, *path)
+        return self._paths[path]
+
+    def _constants(self, path: Any) -> Any:
+        band_path = self.band_path(path)
+        return self._cached(path, band_path.arrays)
+
+    def _cached(self, key: Hashable, make: Any) -> Any:
+        """Keep arrays per default float: x64 may be switched between calls."""
+        full_key = (key, jnp.zeros(()).dtype)
+        if full_key not in self._arrays:
+            with jax.ensure_compile_time_eval():
+                self._arrays[full_key] = make()
+        return self._arrays[full_key]
+
+    def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
+        band_path = self.band_path(path)
+        flux, projection = constants
+        light, population = band_path.galaxy.light(flux, p)
+        z = p["redshift"]
+        bands = projection.project(light.lnu * band_path.galaxy.igm(p), z)
+        bands = jnp.where(self._reached(z, path), bands, jnp.nan)
+        return Bands(light.log10_scale + self._log10_dilution(z), bands, population.log10_mass)
+
+    def _reached(self, z: Array, path: tuple[float, float]) -> Array:
+        """Say which bands the spectrum reaches at ``z``, within the interval of ``path``."""
+        eps = 4.0 * jnp.finfo(jnp.zeros(()).dtype).eps
+        first, last = self._filter_ends()
+        wave = self.galaxy.wave
+        inside = (z > 0.0) & (z >= path[0] * (1 - eps)) & (z <= path[1] * (1 + eps))
+        return inside & (first >= wave[0] * (1 + z)) & (last <= wave[-1] * (1 + z))
+
+    def _filter_ends(self) -> tuple[np.ndarray, np.ndarray]:
+        waves = self.observation.photometry.filter_waves
+        return np.array([w[0] for w in waves]), np.array([w[-1] for w in waves])
+
+    def _log10_dilution(self, z: Array) -> Array:
+        """Return log10 of Lsun (1+z) / 4πd² in erg/s/cm²: L_ν [Lsun/Hz] → f_ν."""
+        constant = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10(MPC_CM)
+        d = self.cosmology.luminosity_distance_mpc(z)
+        return constant + jnp.log10(1.0 + z) - 2.0 * jnp.log10(d)
+
+    # --- checks outside jit ---------------------------------------------------------------
+
+    def _check(self, p: Mapping[str, Any], photometry: bool = True) -> None:
+        z = np.asarray(p["redshift"])
+        if photometry:
+            if not np.all(z > 0.0):
+                raise ParameterError(
+                    f"Fluxes need redshift > 0, got {_range(z)}: a galaxy at z = 0 has no "
+                    "luminosity distance. For a rest-frame spectrum use predict_rest_sed."
+                )
+            if self._observation is not None:
+                self._check_reach(float(z.min()), float(z.max()))
+        self._warn_metallicity(p)
+
+    def _check_mass(self, p: Mapping[str, Any], log10_mass: Array) -> None:
+        if not log10_mass >= 0.0:
+            raise ParameterError(no_stars_message(p, float(log10_mass)))
+
+    def _check_reach(self, z_lo: float, z_hi: float) -> None:
+        """Raise if a band leaves the spectrum somewhere between two redshifts."""
+        wave, filters = self.galaxy.wave, self.observation.photometry.filters
+        covered = coverage(wave[0], wave[-1], filters, z_lo, z_hi)
+        if not covered.all():
+            missing = [f.name for f, ok in zip(filters, covered) if not ok]
+            raise ConfigError(
+                f"Outside the reach of the spectrum for z = {z_lo:g}–{z_hi:g}: "
+                f"{', '.join(missing)}. The SSP grid covers {self.galaxy.wave[0]:.4g}–"
+                f"{self.galaxy.wave[-1]:.4g} Å at rest: drop the band, narrow the redshifts or "
+                "use a grid that reaches further."
+            )
+
+    def _warn_infrared(self, z_lo: float, z_hi: float) -> None:
+        if self.spec.composition.dust_emission is not None:
+            return
+        names = [f.name for f in self.observation.photometry.filters
+                 if f.pivot / (1.0 + z_lo) > DUST_EMISSION_AA]  # fmt: skip
+        if names:
+            warnings.warn(
+                f"{', '.join(names)} see rest wavelengths beyond 3 µm, where dust emission "
+                "dominates, but the model has none: set dust_emission='dl07'.",
+                stacklevel=3,
+            )
+
+    def _warn_metallicity(self, p: Mapping[str, Any]) -> None:
+        lo, hi = self.galaxy.lgmet[0] - LOG10_ZSUN, self.galaxy.lgmet[-1] - LOG10_ZSUN
+        for name in self.spec.composition.metallicity.logzsol_names:
+            value = np.asarray(p[name])
+            if np.any(value < lo) or np.any(value > hi):
+                warnings.warn(
+                    f"{name} = {_range(value)} is outside the SSP grid ({lo:.2f}…{hi:.2f}): "
+                    "clamped to its edge.",
+                    stacklevel=4,
+                )
+
+    # --- words ----------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return a readable description: grid, bands (with marks), parameters."""
+        lines = [f"SEDModel on {self.ssp.name}", f"cosmology: {self.cosmology}"]
+        if self._observation is not None:
+            lines.append(f"bands ({self.units}):")
+            lines += [f"  {f.name:<16s} pivot {f.pivot:>10.1f} Å{self._mark(f.pivot)}"
+                      for f in self.observation.photometry.filters]  # fmt: skip
+        return "\n".join([*lines, self.spec.summary()])
+
+    def _mark(self, pivot: float) -> str:
+        no_dust = self.spec.composition.dust_emission is None
+        beyond = pivot / (1.0 + self._prior_z[0]) > DUST_EMISSION_AA
+        return "   beyond rest 3 µm, without dust emission" if no_dust and beyond else ""
+
+    def __repr__(self) -> str:
+        bands = ", ".join(self.filter_names) if self._observation else "no bands"
+        return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
+
+
+def _redshift_range(spec: Parameters) -> tuple[float, float]:
+    """Return the redshifts that the spec's prior allows."""
+    prior = spec.get_distribution("redshift")
+    if prior.is_fixed:
+        z = float(spec.fixed_value("redshift"))
+        return z, z
+    lo, hi = prior.bounds
+    return max(float(lo), 0.0), min(float(hi), MAX_REDSHIFT)
+
+
+def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:
+    if not isinstance(spec, Parameters):
+        raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
+    if not isinstance(ssp, SSPData):
+        raise ConfigError(f"ssp must come from load_ssp_data(), got {type(ssp).__name__}.")
+    if observation is not None and not isinstance(observation, Observation):
+        raise ConfigError(
+            f"observation must be an Observation, got {type(observation).__name__}; an "
+            "Instrument has one: Instrument.SDSS().observation()."
+        )
+
+
+def _range(values: Any) -> str:
+    a = np.atleast_1d(np.asarray(values, dtype=float))
+    if a.size == 0:
+        return "nothing"
+    return f"{a[0]:g}" if a.size == 1 else f"{a.min():g}…{a.max():g}"

@@ -1,0 +1,260 @@
+"""The shell that every photometric model wears: dicts in, band fluxes out.
+
+A model only says how ONE galaxy's parameters become band fluxes (``_bands``). Checking the
+dict, filling in fixed values, units, compilation, batching and padding are done here, once,
+for the exact model and the surrogate alike.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.errors import ConfigError, ParameterError
+from tengri.forward.units import check_units, to_units
+from tengri.observation import Observation
+from tengri.parameters import Parameters
+
+
+class Bands(NamedTuple):
+    """Band fluxes ``flux * 10**log10_scale`` [erg/s/cm²/Hz] of one galaxy.
+
+    ``flux`` (n_bands,) is of order one; ``log10_mass`` is the mass formed [Msun].
+    """
+
+    log10_scale: Array
+    flux: Array
+    log10_mass: Array
+
+
+class Vector(NamedTuple):
+    """A parameter dict packed for a compiled function.
+
+    ``scalars`` (…, n_scalar) in the order of ``scalar_names``; ``arrays`` holds vector-valued
+    parameters (latent fields, tabulated histories) by name.
+    """
+
+    scalars: Any
+    arrays: dict[str, Any]
+
+
+class BandModel(ABC):
+    """Base of ``SEDModel`` and the surrogate.
+
+    Parameters
+    ----------
+    spec : Parameters
+        Names, priors and fixed values of the parameters.
+    observation : Observation or None
+        The bands; None for a model that only makes spectra.
+    units : str
+        Unit of ``predict_photometry``: ``erg/s/cm2/Hz``, ``maggies``, ``Jy``, ``mJy``,
+        ``uJy``, ``nJy`` or ``mag_ab``.
+    """
+
+    #: galaxies per compiled call in a batch; larger batches are cut into such chunks
+    chunk_size = 1024
+
+    def __init__(self, spec: Parameters, observation: Observation | None, units: str) -> None:
+        self.spec = spec
+        self._observation = observation
+        self.units = check_units(units)
+        params = spec.composition.params
+        self.scalar_names = tuple(n for n, p in params.items() if p.shape == ())
+        self.array_names = tuple(n for n, p in params.items() if p.shape != ())
+        self._compiled: dict[Hashable, Any] = {}
+
+    # --- what a model must say ------------------------------------------------------------
+
+    @abstractmethod
+    def _path(self, p: Mapping[str, Any]) -> Hashable:
+        """Return which specialisation serves these parameters (they may be tracers)."""
+
+    @abstractmethod
+    def _constants(self, path: Hashable) -> Any:
+        """Return the arrays of that specialisation, a pytree in the process's default float."""
+
+    @abstractmethod
+    def _bands(self, path: Hashable, constants: Any, p: Mapping[str, Array]) -> Bands:
+        """Return the band fluxes of one galaxy: a pure function."""
+
+    def _check(self, p: Mapping[str, Any]) -> None:
+        """Raise for concrete values that this model cannot serve (``p`` is complete)."""
+
+    # --- what users call ------------------------------------------------------------------
+
+    @property
+    def observation(self) -> Observation:
+        """The bands."""
+        if self._observation is None:
+            raise ConfigError(
+                "This model has no bands: give SEDModel(spec, ssp, "
+                "observation=Instrument.SDSS().observation())."
+            )
+        return self._observation
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Bands in the order of the last axis."""
+        return self.observation.photometry.names
+
+    def predict_photometry(self, params: Mapping[str, Any] | None = None) -> Array:
+        """Return the band fluxes of one galaxy.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            Parameter values. A value overrides ``Fixed``; an omitted ``Fixed`` takes its
+            value; an omitted free parameter is an error unless its prior has a ``default``.
+
+        Returns
+        -------
+        Array, shape (n_bands,)
+            f_ν in ``units``. In erg/s/cm²/Hz a galaxy is so faint that the square of its
+            flux underflows in float32: for a χ² choose nJy, µJy or maggies.
+
+        Raises
+        ------
+        ParameterError
+            Unknown, missing, non-finite or unphysical parameters; z ≤ 0; no stars by t(z).
+        ConfigError
+            A band that the spectrum does not reach at this redshift.
+        """
+        return self._single(params, self.units)
+
+    def predict_magnitudes(self, params: Mapping[str, Any] | None = None) -> Array:
+        """Return AB magnitudes of one galaxy, shape (n_bands,); see `predict_photometry`."""
+        return self._single(params, "mag_ab")
+
+    def predict_photometry_batch(self, params: Mapping[str, Any]) -> Array:
+        """Return the band fluxes of n galaxies.
+
+        Parameters
+        ----------
+        params : mapping
+            As in `predict_photometry`, each value of shape (n,) or a scalar, which then
+            serves all galaxies.
+
+        Returns
+        -------
+        Array, shape (n, n_bands)
+            f_ν in ``units``. A galaxy that formed no stars by t(z) has NaN fluxes; a warning
+            counts such rows and names them.
+        """
+        return self._batch(params, self.units)
+
+    def predict_magnitudes_batch(self, params: Mapping[str, Any]) -> Array:
+        """Return AB magnitudes of n galaxies, (n, n_bands); see `predict_photometry_batch`."""
+        return self._batch(params, "mag_ab")
+
+    # --- one galaxy -----------------------------------------------------------------------
+
+    def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
+        names = self.filter_names  # raises when there are no bands
+        p = self.spec.resolve({} if params is None else params)
+        path = self._path(p)
+        if is_traced(p):
+            return self._flux(path, units, self._constants(path), self._pack(p))[0]
+        self._check(p)
+        fn = self._compile(("single", path, units, names), self._flux, path, units)
+        flux, log10_mass = fn(self._constants(path), self._pack(p))
+        if not log10_mass >= 0.0:
+            raise ParameterError(no_stars_message(p, float(log10_mass)))
+        return flux
+
+    def _flux(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
+        """Return (fluxes of one galaxy in ``units``, log10 mass formed)."""
+        bands = self._bands(path, constants, self._unpack(v))
+        flux = to_units(bands.log10_scale, bands.flux, units)
+        return jnp.where(bands.log10_mass >= 0.0, flux, jnp.nan), bands.log10_mass
+
+    # --- many galaxies --------------------------------------------------------------------
+
+    def _batch(self, params: Mapping[str, Any], units: str) -> Array:
+        names = self.filter_names
+        p = self.spec.resolve(params, batch=True)
+        path = self._path(p)
+        constants = self._constants(path)
+        if is_traced(p):
+            return self._rows(path, units, constants, self._pack(p))[0]
+        self._check(p)
+        fn = self._compile(("batch", path, units, names), self._rows, path, units)
+        flux, log10_mass = self._chunks(fn, constants, self._pack(p))
+        warn_no_stars(log10_mass)
+        return flux
+
+    def _rows(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
+        return jax.vmap(lambda row: self._flux(path, units, constants, row))(v)
+
+    def _chunks(self, fn: Any, constants: Any, v: Vector) -> tuple[Array, np.ndarray]:
+        """Run ``fn`` over chunks of rows, the last one padded, so that sizes do not recompile."""
+        n, size = len(v.scalars), self._chunk_for(len(v.scalars))
+        parts = []
+        for start in range(0, n, size):
+            rows = np.minimum(np.arange(start, start + size), n - 1)
+            parts.append(fn(constants, jax.tree.map(lambda x, r=rows: x[r], v)))
+        if len(parts) == 1:
+            flux, mass = parts[0]
+            return flux[:n], np.asarray(mass)[:n]
+        flux = jnp.concatenate([f for f, _ in parts])[:n]
+        return flux, np.concatenate([np.asarray(m) for _, m in parts])[:n]
+
+    def _chunk_for(self, n: int) -> int:
+        """Return the compiled batch size for n rows: a power of two up to ``chunk_size``."""
+        return min(self.chunk_size, 1 << max(n - 1, 0).bit_length())
+
+    # --- dicts and vectors ----------------------------------------------------------------
+
+    def _compile(self, key: Hashable, fn: Any, path: Hashable, units: str) -> Any:
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(lambda constants, v: fn(path, units, constants, v))
+        return self._compiled[key]
+
+    def _pack(self, p: Mapping[str, Any]) -> Vector:
+        """Pack a complete dict: one array for all scalars keeps the dispatch cheap."""
+        scalars = [p[n] for n in self.scalar_names]
+        arrays = {n: p[n] for n in self.array_names}
+        if is_traced(p):
+            columns = [jnp.asarray(s, float) for s in scalars]
+            return Vector(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), arrays)
+        dtype = jnp.zeros(()).dtype
+        if any(np.ndim(s) for s in scalars):
+            scalars = np.broadcast_arrays(*[np.asarray(s) for s in scalars])
+        packed = np.stack([np.asarray(s, dtype) for s in scalars], axis=-1)
+        return Vector(packed, {n: np.asarray(a, dtype) for n, a in arrays.items()})
+
+    def _unpack(self, v: Vector) -> dict[str, Array]:
+        return {n: v.scalars[i] for i, n in enumerate(self.scalar_names)} | v.arrays
+
+
+def is_traced(p: Mapping[str, Any]) -> bool:
+    """Say whether any value is a tracer: then checks of values are left out."""
+    return any(isinstance(v, jax.core.Tracer) for v in p.values())
+
+
+def no_stars_message(p: Mapping[str, Any], log10_mass: float) -> str:
+    """Return the error for a history that formed less than one solar mass."""
+    return (
+        f"No stars by z = {float(p['redshift']):.4g}: the history forms 10^{log10_mass:.3g} Msun "
+        "before the epoch of observation. Bring the peak into the age of the Universe at that "
+        "redshift (times as fractions, sfh_…_frac, always fit), or set sfh_…_log_total_mass."
+    )
+
+
+def warn_no_stars(log10_mass: np.ndarray) -> None:
+    """Warn, with count and row numbers, about galaxies without stars."""
+    rows = np.flatnonzero(~(log10_mass >= 0.0))
+    if rows.size:
+        shown = ", ".join(map(str, rows[:10])) + (" …" if rows.size > 10 else "")
+        warnings.warn(
+            f"{rows.size} of {log10_mass.size} galaxies formed no stars by t(z) and have NaN "
+            f"fluxes: rows {shown}.",
+            stacklevel=4,
+        )

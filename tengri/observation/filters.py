@@ -1,0 +1,245 @@
+"""Filter curves: photon-counting transmission T(λ), linear between its knots.
+
+Curves come from astro-sedpy's packaged files, read without importing it; those of Euclid from
+speclite (optional). Every sedpy name works (``sdss_g0``), and so do the short ones (``sdss_g``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tengri.errors import ConfigError, DataError, unknown
+from tengri.observation.segments import integral_dlnwave
+
+WING = 1e-5  # transmission below this fraction of the peak, beyond the band, is trimmed (as sedpy)
+
+# short name = prefix + band; file = pattern with {} = band, or its replacement after "="
+_FAMILIES: tuple[tuple[str, str, str], ...] = (
+    ("sdss_", "sdss_{}0", "u g r i z"),
+    ("galex_", "galex_{}", "fuv=FUV nuv=NUV"),
+    ("2mass_", "twomass_{}", "j=J h=H ks=Ks"),
+    ("wise_", "wise_{}", "w1 w2 w3 w4"),
+    ("irac_", "spitzer_irac_{}", "36=ch1 45=ch2 58=ch3 80=ch4"),
+    ("mips_", "spitzer_mips_{}", "24 70 160"),
+    ("herschel_", "herschel_pacs_{}", "70 100 160"),
+    ("herschel_", "herschel_spire_{}", "250 350 500"),
+    ("hst_", "acs_wfc_{}", "f435w f475w f555w f606w f625w f775w f814w f850lp"),
+    ("hst_", "wfc3_ir_{}", "f098m f105w f110w f125w f140w f160w"),
+    ("hst_uvis_", "wfc3_uvis_{}", "f225w f275w f336w f390w f475w f555w f606w f814w"),
+    ("miri_", "jwst_{}", "f560w f770w f1000w f1130w f1280w f1500w f1800w f2100w f2550w"),
+    ("niriss_", "jwst_niriss_{}", "f090w f115w f140m f150w f158m f200w f277w f356w f380m f430m"),
+    ("niriss_", "jwst_niriss_{}", "f444w f480m"),
+    ("lsst_", "lsst_baseline_{}", "u g r i z y"),
+    ("roman_", "roman_wfi_{}", "f062 f087 f106 f129 f146 f158 f184 f213"),
+    ("decam_", "decam_{}", "y=Y"),
+    ("des_", "decam_{}", "g r i z y=Y"),
+    ("ps1_", "panstarrs_{}", "g r i z y"),
+    ("vista_", "vista_vircam_{}", "z=Z y=Y j=J h=H ks=Ks"),
+    ("ukidss_", "ukirt_wfcam_{}", "j=J h=H k=K"),
+    ("gaia_", "gaia_{}", "g bp rp"),
+    ("uvot_", "uvot_{}", "w1 w2 m2"),
+    ("johnson_", "bessell_{}", "u=U b=B v=V"),
+    ("cousins_", "bessell_{}", "r=R i=I"),
+)
+_EUCLID = {f"euclid_{b.lower()}": f"Euclid-{b}" for b in ("VIS", "Y", "J", "H")}
+_SUFFIXES = (".dat", ".txt", ".par", ".csv")
+
+
+@dataclass(frozen=True, eq=False)
+class FilterCurve:
+    """A named transmission curve per photon.
+
+    Attributes
+    ----------
+    name : str
+        Band name.
+    wave : (n,) array
+        Knots [Å], strictly increasing.
+    trans : (n,) array
+        Transmission at the knots, any scale; linear between them and zero outside.
+
+    Raises
+    ------
+    ConfigError
+        Arrays of unequal shape, unsorted, not finite, negative, or without any transmission.
+    """
+
+    name: str
+    wave: np.ndarray
+    trans: np.ndarray
+
+    def __post_init__(self) -> None:
+        for attribute in ("wave", "trans"):
+            values = np.array(getattr(self, attribute), dtype=np.float64)
+            values.setflags(write=False)
+            object.__setattr__(self, attribute, values)
+        problem = _problem(self.wave, self.trans)
+        if problem:
+            raise ConfigError(f"Filter curve {self.name!r}: {problem}.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FilterCurve) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"FilterCurve({self.name!r}, pivot={self.pivot:.1f} Å, n={self.wave.size})"
+
+    @cached_property
+    def pivot(self) -> float:
+        """Pivot wavelength [Å]: λ_p² = ∫ T λ dλ / ∫ T dλ/λ."""
+        step, mid = np.diff(self.wave), (self.wave[1:] + self.wave[:-1]) / 2.0
+        product = self.trans * self.wave
+        middle = (self.trans[1:] + self.trans[:-1]) / 2.0 * mid
+        simpson = step / 6.0 * (product[1:] + 4.0 * middle + product[:-1])  # exact for a quadratic
+        return float(np.sqrt(simpson.sum() / integral_dlnwave(self.wave, self.trans)))
+
+    @cached_property
+    def effective_width(self) -> float:
+        """Width [Å] of the rectangle of the same area and peak: ∫ T dλ / max T."""
+        return float(np.trapezoid(self.trans, self.wave) / self.trans.max())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the name and the curve."""
+        digest = hashlib.sha256(self.name.encode())
+        for values in (self.wave, self.trans):
+            digest.update(values.astype("<f8").tobytes())
+        return digest.hexdigest()
+
+    def trimmed(self, wing: float = WING) -> FilterCurve:
+        """Return the curve without wings below ``wing`` times its peak, one knot kept beyond."""
+        held = np.flatnonzero(self.trans > wing * self.trans.max())
+        kept = slice(max(held[0] - 1, 0), held[-1] + 2)
+        return FilterCurve(self.name, self.wave[kept], self.trans[kept])
+
+    def renamed(self, name: str) -> FilterCurve:
+        """Return the same curve under another name."""
+        return FilterCurve(name, self.wave, self.trans)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return ``{"name", "wave", "trans"}`` for an artefact; `from_dict` reads it."""
+        return {"name": self.name, "wave": self.wave, "trans": self.trans}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> FilterCurve:
+        """Return the curve that `to_dict` wrote (arrays or lists)."""
+        return cls(str(data["name"]), np.asarray(data["wave"]), np.asarray(data["trans"]))
+
+    @classmethod
+    def from_file(cls, path: str | Path, name: str | None = None) -> FilterCurve:
+        """Read a file of two columns, wavelength [Å] and transmission; the name is its stem."""
+        path = Path(path).expanduser()
+        wave, trans = _read_columns(path)
+        return cls(name or path.stem, wave, trans).trimmed()
+
+
+def load_filter(name: str) -> FilterCurve:
+    """Return a curve by name (`filter_names` lists them) or from a two-column file.
+
+    Parameters
+    ----------
+    name : str
+        A short name (``sdss_g``), a sedpy name (``sdss_g0``), or a path ending in .dat, .txt,
+        .par or .csv.
+
+    Raises
+    ------
+    UnknownNameError
+        No such curve; the message carries near matches.
+    DataError
+        A file, or the package that carries the curve, is missing or unreadable.
+    """
+    if str(name).endswith(_SUFFIXES):
+        return FilterCurve.from_file(name)
+    return _named(str(name))
+
+
+def filter_names() -> tuple[str, ...]:
+    """Return every name that `load_filter` knows, sorted."""
+    return tuple(sorted({*_short_names(), *_sedpy_files(), *_EUCLID}))
+
+
+@lru_cache(maxsize=None)
+def _named(name: str) -> FilterCurve:
+    if name in _EUCLID:
+        return _euclid_curve(name)
+    files = _sedpy_files()
+    file = files.get(_short_names().get(name, name))
+    if file is None:
+        raise unknown("filter", name, filter_names())
+    return _cleaned(name, *_read_columns(file))
+
+
+def _cleaned(name: str, wave: np.ndarray, trans: np.ndarray) -> FilterCurve:
+    """Drop the noise below zero that published curves carry, sort and trim, as sedpy does."""
+    good = np.isfinite(wave) & np.isfinite(trans) & (trans >= 0.0)
+    order = np.argsort(wave[good])
+    return FilterCurve(name, wave[good][order], trans[good][order]).trimmed()
+
+
+@lru_cache(maxsize=1)
+def _short_names() -> dict[str, str]:
+    """Return short name → sedpy name."""
+    return {
+        prefix + band.partition("=")[0]: pattern.format(band.partition("=")[2] or band)
+        for prefix, pattern, bands in _FAMILIES
+        for band in bands.split()
+    }
+
+
+@lru_cache(maxsize=1)
+def _sedpy_files() -> dict[str, Path]:
+    """Return sedpy name → file. The package is located, not imported (that takes 0.7 s)."""
+    spec = importlib.util.find_spec("sedpy")
+    if spec is None or not spec.submodule_search_locations:
+        raise DataError("The filter curves come with astro-sedpy: pip install astro-sedpy")
+    folder = Path(spec.submodule_search_locations[0], "data", "filters")
+    files = {file.stem: file for file in folder.glob("*.par")}
+    if not files:
+        raise DataError(f"No filter curves (*.par) in {folder}; reinstall astro-sedpy.")
+    return files
+
+
+def _euclid_curve(name: str) -> FilterCurve:
+    try:
+        from speclite.filters import load_filter as speclite_filter
+    except ImportError as error:
+        raise DataError(
+            f"Filter {name!r} needs the optional package speclite: "
+            'pip install "tengri[euclid]"'
+        ) from error
+    response = speclite_filter(_EUCLID[name])
+    return _cleaned(name, np.asarray(response.wavelength), np.asarray(response.response))
+
+
+def _read_columns(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first two columns of a text file; blanks or commas separate, # comments."""
+    try:
+        text = path.read_text(encoding="utf-8").replace(",", " ")
+        table = np.loadtxt(text.splitlines(), usecols=(0, 1), ndmin=2)
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{path}: not a file of wavelength [Å], transmission ({error}).") from error
+    return table[:, 0], table[:, 1]
+
+
+def _problem(wave: np.ndarray, trans: np.ndarray) -> str:
+    """Return what is wrong with a curve, or nothing."""
+    if wave.ndim != 1 or wave.shape != trans.shape or wave.size < 2:
+        return f"two axes of one length ≥ 2 expected, got {wave.shape} and {trans.shape}"
+    if not (np.isfinite(wave).all() and np.isfinite(trans).all()):
+        return "values that are not finite"
+    if not wave[0] > 0.0 or not (np.diff(wave) > 0.0).all():
+        return "wavelengths must be positive and strictly increasing"
+    if (trans < 0.0).any():
+        return f"negative transmission ({trans.min():.3g}); set it to zero"
+    return "" if trans.max() > 0.0 else "no transmission anywhere"

@@ -1,0 +1,6 @@
+"""What a model is driven by: names, priors, fixed values and settings."""
+
+from tengri.parameters.spec import Parameters
+from tengri.parameters.values import FREE
+
+__all__ = ["FREE", "Parameters"]

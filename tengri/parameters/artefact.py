@@ -1,0 +1,66 @@
+"""A spec as JSON: to travel inside artefacts, and to be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tengri.errors import ParameterError
+from tengri.parameters.entries import Entry
+from tengri.parameters.values import Mirror
+from tengri.priors import Distribution
+
+
+def describe(entries: Mapping[str, Entry], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings, all priors and mirrors, and the names that had been filled in."""
+    return {
+        "settings": plain(settings),
+        "params": {name: _described(entry) for name, entry in entries.items()},
+        "filled_in": [name for name, entry in entries.items() if entry.status == "filled in"],
+    }
+
+
+def read(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return (keywords, names that were filled in) from `describe`."""
+    try:
+        params = {name: _read_one(value) for name, value in data["params"].items()}
+        return {**data["settings"], **params}, tuple(data["filled_in"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ParameterError(f"This is no description of Parameters: {error!r}.") from None
+
+
+def fingerprint(entries: Mapping[str, Entry], settings: Mapping[str, Any]) -> str:
+    """Hash what the spec means; descriptions and units of priors do not count."""
+    params = {name: _described(entry) for name, entry in entries.items()}
+    for prior in params.values():
+        prior.pop("description", None)
+        prior.pop("units", None)
+    text = json.dumps({"settings": plain(settings), "params": params}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` in JSON's own types."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
+        return [plain(v) for v in value]
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.item()
+    return value
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    if entry.source is not None:
+        return {"kind": "Mirror", "source": entry.source}
+    return plain(entry.prior.to_dict())
+
+
+def _read_one(data: Mapping[str, Any]) -> Distribution | Mirror:
+    if data["kind"] == "Mirror":
+        return Mirror(data["source"])
+    return Distribution.from_dict(data)

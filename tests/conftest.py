@@ -1,0 +1,19 @@
+"""Shared test configuration: float64 on, a float32 scope on request, no display."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+jax.config.update("jax_enable_x64", True)
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """Run one test in JAX's own default precision."""
+    with jax.enable_x64(False):
+        yield

@@ -1,0 +1,1 @@
+"""Training of surrogates on the exact model: data, loop, evaluation, artefact, report."""

@@ -1,0 +1,1 @@
+"""Configurations that come with the package; each docstring says what it costs and gives."""

@@ -1,0 +1,87 @@
+"""Small files that a run reads back: JSON under a SHA-256, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tengri.errors import DataError
+
+MAX_JSON_BYTES = 1 << 26
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` with its digest: temporary name, fsync, rename."""
+    write_text(path, _sealed(content))
+
+
+def read_json(path: Path) -> Any:
+    """Return what `write_json` wrote, after checking every byte of it.
+
+    Raises
+    ------
+    DataError
+        A missing file, or one that differs in any byte from what was written.
+    """
+    fix = "It is damaged: restore it from a copy, or start the run again."
+    try:
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise DataError(f"{path}: too large to be one of ours. {fix}")
+        text = path.read_bytes().decode("utf-8")
+        document = json.loads(text)
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: cannot be read ({error}). {fix}") from None
+    if not isinstance(document, dict) or set(document) != {"content", "sha256"}:
+        raise DataError(f"{path}: not a sealed JSON file. {fix}")
+    if text != _sealed(document["content"]):
+        raise DataError(f"{path}: its contents do not match its SHA-256. {fix}")
+    return document["content"]
+
+
+def _sealed(content: Any) -> str:
+    body = json.dumps(content, sort_keys=True, allow_nan=False)
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    document = {"content": json.loads(body), "sha256": digest}
+    return json.dumps(document, sort_keys=True, indent=1, allow_nan=False) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file: temporary name, fsync, rename."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file: temporary name, fsync, rename; a failure leaves no trace.
+
+    Raises
+    ------
+    DataError
+        A full disk, a folder that cannot be written; what was there before is untouched.
+    """
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

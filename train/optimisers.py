@@ -1,0 +1,63 @@
+"""Optimisers by name, on one warmup-cosine schedule; all of them are optax's own."""
+
+from __future__ import annotations
+
+import jax
+import optax
+from optax import contrib
+
+from train.config import Optimiser
+
+
+def schedule(settings: Optimiser, steps: int) -> optax.Schedule:
+    """Return learning rate as a function of the step: linear warm-up, then half a cosine."""
+    warmup = min(max(1, round(settings.warmup * steps)), max(steps - 1, 1))
+    return optax.warmup_cosine_decay_schedule(
+        init_value=0.05 * settings.learning_rate,
+        peak_value=settings.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(steps, warmup + 1),
+        end_value=settings.final * settings.learning_rate,
+    )
+
+
+def build(settings: Optimiser, steps: int) -> optax.GradientTransformation:
+    """Return the optimiser of the main phase for a schedule of ``steps``."""
+    rate = schedule(settings, steps)
+    base = _BY_NAME[settings.name](rate, settings.weight_decay)
+    if settings.clip:
+        return optax.chain(optax.clip_by_global_norm(settings.clip), base)
+    return base
+
+
+def _adamw(rate: optax.Schedule, decay: float) -> optax.GradientTransformation:
+    return optax.adamw(rate, b2=0.99, weight_decay=decay)
+
+
+def _muon(rate: optax.Schedule, decay: float) -> optax.GradientTransformation:
+    """Muon (Jordan 2024) for hidden matrices, Adam for vectors and the redshift table."""
+    return contrib.muon(
+        rate,
+        weight_decay=decay,
+        adam_b2=0.99,
+        consistent_rms=0.2,  # updates as large as Adam's: one learning rate serves both
+        muon_weight_dimension_numbers=_hidden_matrices,
+    )
+
+
+def _hidden_matrices(params: optax.Params) -> optax.Params:
+    """Mark what Muon orthogonalises: dense kernels, not tables (whose rows are independent)."""
+
+    def mark(path: tuple, leaf: jax.Array) -> contrib.MuonDimensionNumbers | None:
+        is_kernel = "kernel" in jax.tree_util.keystr(path) and leaf.ndim == 2
+        return contrib.MuonDimensionNumbers() if is_kernel else None
+
+    return jax.tree_util.tree_map_with_path(mark, params)
+
+
+_BY_NAME = {"adamw": _adamw, "muon": _muon}
+
+
+def polisher() -> optax.GradientTransformationExtraArgs:
+    """Return L-BFGS with optax's zoom line search, for the last digits."""
+    return optax.lbfgs(memory_size=20)

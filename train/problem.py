@@ -1,0 +1,148 @@
+"""From a configuration to what is trained: the exact model, the target and the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from emulator.networks import Network, build_network, n_weights
+from emulator.scaling import InputScaling, OutputScaling, trained_range
+from emulator.targets import TARGETS, PhotometryTarget
+from tengri import Instrument, Observation, Parameters, Photometry, SEDModel, load_ssp_data
+from tengri.errors import ConfigError, unknown
+from tengri.priors import Distribution
+from train.config import Config, Model
+from train.step import Pool
+
+BRIGHT = 1e-4  # fainter bands than this share of the brightest are judged in flux
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Everything that follows from a configuration and stays the same while training."""
+
+    config: Config
+    spec: Parameters
+    model: SEDModel
+    target: PhotometryTarget
+    network: Network
+    in_scaling: InputScaling
+
+    @classmethod
+    def build(cls, config: Config) -> Problem:
+        """Build the exact model and everything around it.
+
+        Raises
+        ------
+        TengriError
+            An unknown parameter, band, instrument, grid, network or option; an empty box; a
+            band outside the spectrum at the redshifts of the prior.
+        """
+        spec = build_spec(config.model.parameters)
+        observation = build_observation(config.model)
+        model = SEDModel(spec, load_ssp_data(config.model.ssp or None), observation)
+        if config.network.target not in TARGETS:
+            raise unknown("surrogate target", config.network.target, TARGETS)
+        target = TARGETS[config.network.target].build(spec, len(model.filter_names))
+        network = _network(config, target)
+        return cls(config, spec, model, target, network,
+                   InputScaling.from_spec(spec, target.input_names))  # fmt: skip
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Band names in order."""
+        return self.model.filter_names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Parameter name of each network input."""
+        return self.target.columns
+
+    @cached_property
+    def boxes(self) -> dict[str, tuple[float, float]]:
+        """Range over which each network input is trained."""
+        return {n: trained_range(self.spec.get_distribution(n)) for n in self.target.input_names}
+
+    def init_params(self, key: Array) -> Any:
+        """Return first weights."""
+        return self.network.init(key, self.target.n_in, self.target.n_out)
+
+    @cached_property
+    def n_weights(self) -> int:
+        """Numbers in the network."""
+        shapes = jax.eval_shape(self.init_params, jax.random.key(0))
+        return n_weights(shapes)
+
+    def to_pool(self, scaling: OutputScaling, x: np.ndarray, flux: np.ndarray) -> Pool:
+        """Return rows in network units: inputs (n, n_in) raw, fluxes (n, n_bands)."""
+        y = scaling.forward(self.target.outputs(jnp.asarray(flux, jnp.float32)))
+        return Pool(
+            np.asarray(self.in_scaling.forward(x)), np.asarray(y), self._weights(flux, scaling)
+        )
+
+    def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
+        """Return how much each output counts: a band far below the brightest counts less."""
+        faint = self.config.optimiser.faint
+        if scaling.rotation is not None or not faint:
+            return np.ones(flux.shape, np.float32)
+        share = flux / flux.max(axis=1, keepdims=True)
+        return (share / (share + faint)).astype(np.float32)
+
+    def predict(self, params: Any, scaling: OutputScaling, x: Array) -> Array:
+        """Return unit fluxes (…, n_bands) of raw inputs (…, n_in): a pure function."""
+        y = self.network.apply(params, self.in_scaling.forward(x))
+        return self.target.flux(scaling.inverse(y))
+
+
+def build_spec(given: Mapping[str, Any]) -> Parameters:
+    """Return the spec of ``model.parameters``: pairs and tables become priors."""
+    if not given:
+        raise ConfigError("model.parameters is empty: name the parameters and their ranges.")
+    return Parameters(**{name: _value(name, value) for name, value in given.items()})
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Distribution.from_dict(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+        return tuple(value)
+    return value
+
+
+def build_observation(settings: Model) -> Observation:
+    """Join the bands of the instruments and the single ones."""
+    names: list[str] = []
+    for instrument in settings.instruments:
+        names += [n for n in _instrument(instrument).filter_names if n not in names]
+    names += [n for n in settings.bands if n not in names]
+    return Observation(photometry=Photometry.from_names(names))
+
+
+def _instrument(name: str) -> Any:
+    known = [n for n in dir(Instrument) if n[0].isupper()]
+    if name not in known:
+        raise unknown("instrument", name, known)
+    return getattr(Instrument, name)()
+
+
+def _network(config: Config, target: PhotometryTarget) -> Network:
+    settings = config.network
+    columns = target.columns
+    has_z = "redshift" in columns
+    return build_network(
+        settings.name,
+        width=settings.width,
+        depth=settings.depth,
+        activation=settings.activation,
+        redshift=settings.redshift if has_z else "none",
+        z_column=columns.index("redshift") if has_z else None,
+        knots=settings.knots,
+        n_features=settings.features,
+    )

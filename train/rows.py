@@ -1,0 +1,123 @@
+"""Rows of training data: prior draws and their exact fluxes, a pure function of (seed, index).
+
+A row is known by its global index: whoever makes it, in whatever chunk, makes the same one.
+
+Shapes: ``inputs`` (n, n_in) raw parameter values, ``flux`` (n, n_bands) per unit amplitude and
+dilution, see `emulator.targets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.errors import TengriError
+from train.problem import Problem
+
+#: Added to the seed, so that training, validation and evaluation never share a row.
+TRAINING, VALIDATION, EVALUATION, POLISH = 0, 1_000_003, 2_000_003, 3_000_017
+
+
+class Rows(NamedTuple):
+    """Some rows: first global index, inputs and exact fluxes."""
+
+    start: int
+    inputs: np.ndarray
+    flux: np.ndarray
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Positions of the rows that have an input or a flux that is not finite."""
+        finite = np.isfinite(self.inputs).all(axis=1) & np.isfinite(self.flux).all(axis=1)
+        # a galaxy without light in any band has no colours to learn
+        return np.flatnonzero(~(finite & (self.flux.max(axis=1) > 0.0)))
+
+
+class BadRowError(TengriError, ArithmeticError):
+    """A training row without finite flux."""
+
+
+class RowMaker:
+    """Makes rows of a problem; compiled once per precision.
+
+    Parameters
+    ----------
+    problem : Problem
+    seed : int
+        Of the sequence of draws.
+    sampler : {"sobol", "random"}
+    """
+
+    def __init__(self, problem: Problem, seed: int, sampler: str = "sobol") -> None:
+        self.problem = problem
+        self.seed = seed
+        self.sampler = sampler
+        self._jitted = jax.jit(self._flux)
+        self._random = jax.jit(self._draw_random, static_argnums=1)
+
+    def draw(self, start: int, n: int) -> dict[str, np.ndarray]:
+        """Return the free parameters of rows ``start`` … ``start + n``."""
+        spec = self.problem.spec
+        if self.sampler == "sobol" and spec.n_latent:
+            drawn = spec.sample_sobol(n, seed=self.seed, skip=start)
+        else:
+            drawn = self._random(start, n)
+        return {name: np.asarray(drawn[name]) for name in spec.free_params}
+
+    def make(self, start: int, n: int) -> Rows:
+        """Return rows ``start`` … ``start + n``."""
+        drawn = self.draw(start, n)
+        return Rows(start, self.inputs(drawn), self.flux(drawn))
+
+    def inputs(self, drawn: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the raw network inputs (n, n_in)."""
+        columns = [np.reshape(drawn[name], (len(drawn[name]), -1))
+                   for name in self.problem.target.input_names]  # fmt: skip
+        return np.concatenate(columns, axis=1).astype(np.float32)
+
+    def flux(self, drawn: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return exact unit fluxes (n, n_bands) in the process's default float, chunk by chunk."""
+        complete = self.problem.spec.resolve(drawn, batch=True)
+        model = self.problem.model
+        path = model._prior_path()
+        constants = model._constants(path)
+        packed = model._pack(complete)
+        n, size = len(packed.scalars), self.problem.config.data.chunk
+        parts = []
+        for first in range(0, n, size):
+            rows = np.minimum(np.arange(first, first + size), n - 1)
+            parts.append(self._jitted(constants, jax.tree.map(lambda a, r=rows: a[r], packed)))
+        return np.concatenate([np.asarray(part) for part in parts])[:n]
+
+    def _flux(self, constants: Any, packed: Any) -> Array:
+        model, target = self.problem.model, self.problem.target
+        path = model._prior_path()
+        return jax.vmap(
+            lambda v: target.unit_bands(model, path, constants, model._unpack(v))
+        )(packed)
+
+    def _draw_random(self, start: int, n: int) -> dict[str, Array]:
+        key = jax.random.key(self.seed)
+        sample = self.problem.spec.sample
+        return jax.vmap(lambda i: sample(jax.random.fold_in(key, i)))(start + jnp.arange(n))
+
+
+def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
+    """Return the free parameters of one row as plain numbers, for messages and replays."""
+    drawn = maker.draw(row, 1)
+    return {name: value[0].tolist() for name, value in drawn.items()}
+
+
+def describe(maker: RowMaker, rows: Rows, position: int) -> str:
+    """Name the bands and parameters of a row that cannot be used."""
+    flux = rows.flux[position]
+    bands = [b for b, f in zip(maker.problem.bands, flux) if not np.isfinite(f)]
+    values = parameters_of(maker, rows.start + position)
+    shown = ", ".join(f"{k}={v:.9g}" if isinstance(v, float) else k for k, v in values.items())
+    what = f"no finite flux in {', '.join(bands)}" if bands else "no light in any band"
+    return f"row {rows.start + position}: {what} at {shown}"

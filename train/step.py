@@ -1,0 +1,141 @@
+"""The pure train step, and many of them in one dispatch.
+
+Shapes: ``x`` (n, n_in) scaled inputs, ``y`` (n, n_out) scaled outputs, ``w`` (n, n_out) weights
+of one pool; ``rows`` (steps, batch) row numbers of the batches of one dispatch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from train.config import Optimiser
+
+Loss = Callable[[Any, Array, Array, Array], Array]
+
+
+class Pool(NamedTuple):
+    """Training rows on the device, in network units."""
+
+    x: Array
+    y: Array
+    w: Array
+
+
+class State(NamedTuple):
+    """Everything that changes while training: the whole truth of a run together with its seed.
+
+    ``ema`` is the running mean of the weights, which is what is evaluated and published;
+    ``step`` counts finished steps.
+    """
+
+    params: Any
+    opt_state: Any
+    ema: Any
+    step: Array
+
+
+class Trace(NamedTuple):
+    """What one dispatch reports, each (steps,): loss, gradient norm, whether all was finite."""
+
+    loss: Array
+    grad_norm: Array
+    finite: Array
+
+
+def init(params: Any, optimiser: optax.GradientTransformation) -> State:
+    """Return the state of step 0; no two parts share memory, so that it can be donated."""
+    ema = jax.tree.map(jnp.copy, params)
+    return State(params, optimiser.init(params), ema, jnp.zeros((), jnp.int32))
+
+
+def penalty(name: str) -> Callable[[Array], Array]:
+    """Return the loss of one standardised residual; all start as the square."""
+    return {
+        "mse": jnp.square,
+        "huber": lambda r: 2.0 * optax.huber_loss(r, delta=0.05),
+        "log_cosh": lambda r: 2.0 * 0.05**2 * optax.log_cosh(r / 0.05),
+    }[name]
+
+
+def make_loss(apply: Callable[[Any, Array], Array], name: str) -> Loss:
+    """Return the mean weighted penalty of a batch."""
+    per_entry = penalty(name)
+
+    def loss(params: Any, x: Array, y: Array, w: Array) -> Array:
+        return jnp.sum(w * per_entry(apply(params, x) - y)) / jnp.sum(w)
+
+    return loss
+
+
+def make_step(
+    loss: Loss, optimiser: optax.GradientTransformation, settings: Optimiser
+) -> Callable[[State, Pool], tuple[State, Trace]]:
+    """Return the pure step; one that meets a NaN leaves the state as it was."""
+
+    def step(state: State, batch: Pool) -> tuple[State, Trace]:
+        value, grad = jax.value_and_grad(loss)(state.params, *batch)
+        norm = optax.global_norm(grad)
+        updates, opt_state = optimiser.update(grad, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        decay = ema_decay(settings.ema, state.step)
+        ema = jax.tree.map(lambda e, p: decay * e + (1.0 - decay) * p, state.ema, params)
+        new = State(params, opt_state, ema, state.step + 1)
+        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.global_norm(params))
+        kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+        return kept, Trace(value, norm, finite)
+
+    return step
+
+
+def ema_decay(most: float, step: Array) -> Array:
+    """Return a decay that grows with the step, so that early means forget the start."""
+    t = step.astype(jnp.float32)
+    return jnp.minimum(most, (1.0 + t) / (10.0 + t))
+
+
+def make_dispatch(
+    step: Callable[[State, Pool], tuple[State, Trace]],
+) -> Callable[[State, Pool, Array], tuple[State, Trace]]:
+    """Return the compiled scan of ``step`` over the batches ``rows``; the state is donated."""
+
+    def dispatch(state: State, pool: Pool, rows: Array) -> tuple[State, Trace]:
+        def body(carry: tuple[State, Array], index: Array) -> tuple[tuple[State, Array], Trace]:
+            state, good = carry
+            batch = jax.tree.map(lambda a: a[index], pool)
+            new, trace = step(state, batch)
+            # after a NaN nothing moves any more: the host finds the state of the last good step
+            new = jax.tree.map(lambda a, b: jnp.where(good, a, b), new, state)
+            good = good & trace.finite
+            return (new, good), trace._replace(finite=good)
+
+        (state, _), trace = jax.lax.scan(body, (state, jnp.array(True)), rows)
+        return state, trace
+
+    return jax.jit(dispatch, donate_argnums=0)
+
+
+def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) -> Any:
+    """Return one compiled L-BFGS iteration over a whole pool."""
+
+    def polish(state: State, pool: Pool) -> tuple[State, Trace]:
+        def full(params: Any) -> Array:
+            return loss(params, *pool)
+
+        value, grad = optax.value_and_grad_from_state(full)(state.params, state=state.opt_state)
+        updates, opt_state = optimiser.update(
+            grad, state.opt_state, state.params, value=value, grad=grad, value_fn=full
+        )
+        params = optax.apply_updates(state.params, updates)
+        new = State(params, opt_state, params, state.step + 1)
+        norm = optax.global_norm(grad)
+        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.global_norm(params))
+        kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+        return kept, Trace(value[None], norm[None], finite[None])
+
+    return jax.jit(polish)

@@ -103,7 +103,9 @@ def measure(grid: str | None, n: int, repeats: int) -> dict[str, float]:
     ssp, observation = load_ssp_data(grid), Instrument.SDSS().observation()
     model = SEDModel(spec(), ssp, observation, units="maggies")
     fixed = SEDModel(spec(True), ssp, observation, units="maggies")
-    batch = {k: jnp.asarray(v, float) for k, v in model.spec.sample_batch(jax.random.key(1), n).items()}
+    batch = {
+        k: jnp.asarray(v, float) for k, v in model.spec.sample_batch(jax.random.key(1), n).items()
+    }
     batch_fixed = {k: v for k, v in batch.items() if k != "redshift"}
     one = {k: float(v[0]) for k, v in batch.items()}
     one_traced = {k: v[0] for k, v in batch.items()}

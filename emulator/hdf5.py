@@ -1,8 +1,9 @@
 """A sealed HDF5 file of one JSON document and a tree of plain numeric arrays, and nothing else.
 
-Layout: attributes ``format`` (bytes) and ``format_version`` (int); dataset ``document`` (UTF-8
-JSON as bytes); every other dataset is an array named by its path. Every dataset carries
-fletcher32, and the file a SHA-256 seal (`tengri.digest`) that is checked before HDF5 opens it.
+Layout: attributes ``format``, ``written_by`` (bytes) and ``format_version`` (int); dataset
+``document`` (UTF-8 JSON as bytes); every other dataset is an array named by its path. Every
+dataset carries fletcher32, and the file a SHA-256 seal (`tengri.digest`) that is checked before
+HDF5 opens it.
 
 Nothing in such a file is ever executed: no pickle, no object or string types, no links out of
 the file; type, shape and size are checked before a dataset is read.
@@ -14,7 +15,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -26,18 +27,29 @@ Arrays = dict[str, np.ndarray]
 
 DOCUMENT = "document"
 DTYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
+#: Compact enough for a small file to be small; every h5py that is supported reads it.
+LIBVER = ("v110", "v110")
 MAX_BYTES = 1 << 30
 MAX_DATASETS = 20_000
 MAX_DEPTH = 8
 MAX_NDIM = 4
 
 
-def write(path: Path, kind: str, version: int, document: Mapping[str, Any], arrays: Arrays) -> str:
+class Header(NamedTuple):
+    """What a file is: kind, version of its format, the program that wrote it."""
+
+    kind: str
+    version: int
+    written_by: str
+
+
+def write(path: Path, header: Header, document: Mapping[str, Any], arrays: Arrays) -> str:
     """Write and seal a file; return its digest. The caller chooses a temporary name."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode()
-    with h5py.File(path, "w", userblock_size=digest.USERBLOCK) as file:
-        file.attrs["format"] = np.bytes_(kind)
-        file.attrs["format_version"] = np.int64(version)
+    with h5py.File(path, "w", userblock_size=digest.USERBLOCK, libver=LIBVER) as file:
+        file.attrs["format"] = np.bytes_(header.kind)
+        file.attrs["format_version"] = np.int64(header.version)
+        file.attrs["written_by"] = np.bytes_(header.written_by)
         _add(file, DOCUMENT, np.frombuffer(text, np.uint8))
         for name, values in sorted(arrays.items()):
             _add(file, name, values)
@@ -53,8 +65,8 @@ def _add(file: h5py.File, name: str, values: np.ndarray) -> None:
     file.create_dataset(name, data=stored, fletcher32=stored.size > 0)
 
 
-def read(path: Path, kind: str, newest: int) -> tuple[int, str, dict[str, Any], Arrays]:
-    """Return (format version, digest, document, arrays) of a sealed file.
+def read(path: Path, kind: str, newest: int) -> tuple[str, dict[str, Any], Arrays]:
+    """Return (digest, document, arrays) of a sealed file.
 
     Raises
     ------
@@ -67,26 +79,29 @@ def read(path: Path, kind: str, newest: int) -> tuple[int, str, dict[str, Any], 
     try:
         sealed = digest.verify(path)
         with h5py.File(path, "r") as file:
-            version = _version(file, path, kind, newest)
+            _check_version(file, path, kind, newest)
             arrays = dict(_datasets(file, path))
     except DataError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DataError(f"{path}: cannot be read ({error}). Get a fresh copy.") from error
-    return version, sealed, _document(arrays, path), arrays
+    return sealed, _document(arrays, path), arrays
 
 
-def _version(file: h5py.File, path: Path, kind: str, newest: int) -> int:
-    found = file.attrs.get("format")
-    if not isinstance(found, bytes) or found.decode(errors="replace") != kind:
+def _check_version(file: h5py.File, path: Path, kind: str, newest: int) -> None:
+    found, writer = (_text(file.attrs.get(name)) for name in ("format", "written_by"))
+    if found != kind:
         raise DataError(f"{path}: not a {kind} file.")
     version = int(file.attrs["format_version"])
     if version > newest:
         raise DataError(
-            f"{path}: {kind} format version {version}; this installation reads versions up to "
-            f"{newest}. Upgrade: pip install --upgrade tengri"
+            f"{path}: format version {version} of {kind} (written by {writer}); this "
+            f"installation reads versions up to {newest}. Upgrade tengri to use it."
         )
-    return version
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else "unknown"
 
 
 def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, np.ndarray]]:

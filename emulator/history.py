@@ -32,7 +32,7 @@ def cosmology_to_dict(cosmology: Cosmology) -> dict[str, Any]:
 
 def cosmology_from_dict(data: Mapping[str, Any]) -> Cosmology:
     """Rebuild what `cosmology_to_dict` describes."""
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
     kind = given.pop("name", None)
     if kind not in COSMOLOGIES:
         raise DataError(f"Unknown cosmology {kind!r}; known: {', '.join(COSMOLOGIES)}.")

@@ -172,8 +172,9 @@ class Network:
     n_features: int = 16
     knots: int = 256
 
-    #: largest width, depth, knots: what a damaged or hostile file could ask for
-    LIMIT: ClassVar[int] = 65536
+    #: the largest sizes that are accepted, from a user or from a file
+    WIDEST: ClassVar[int] = 65536
+    DEEPEST: ClassVar[int] = 64
 
     def __post_init__(self) -> None:
         for kind, value, valid in (
@@ -183,10 +184,11 @@ class Network:
         ):
             if value not in valid:
                 raise unknown(kind, str(value), valid)
-        for name, least in (("width", 1), ("depth", 1), ("n_features", 1), ("knots", 2)):
-            _check_int(name, getattr(self, name), least, self.LIMIT)
+        for name, least in (("width", 1), ("n_features", 1), ("knots", 2)):
+            _check_int(name, getattr(self, name), least, self.WIDEST)
+        _check_int("depth", self.depth, 1, self.DEEPEST)
         if self.z_column is not None:
-            _check_int("z_column", self.z_column, 0, self.LIMIT)
+            _check_int("z_column", self.z_column, 0, self.WIDEST)
         elif self.redshift != "none":
             raise ConfigError(
                 f"redshift={self.redshift!r} needs z_column, the place of redshift among the "
@@ -202,12 +204,13 @@ class Network:
     def apply(self, weights: Mapping[str, Any], x: Array) -> Array:
         """Return outputs (…, n_out) of scaled inputs ``x`` (…, n_in), in float32."""
         module = self._module(weights["out"]["bias"].shape[0])
-        return module.apply({"params": weights}, x.astype(F32))
+        return jnp.asarray(module.apply({"params": weights}, x.astype(F32)))
 
-    def shapes(self, n_in: int, n_out: int) -> Weights:
-        """Return the nested dict of shapes that `init` gives, without computing anything."""
+    def shapes(self, n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every weight by path, ``layer_0/kernel`` …; nothing is computed."""
         struct = jax.eval_shape(lambda key: self.init(key, n_in, n_out), jax.random.key(0))
-        return jax.tree.map(lambda a: tuple(a.shape), struct)
+        leaves = jax.tree_util.tree_leaves_with_path(struct)
+        return {"/".join(k.key for k in path): tuple(leaf.shape) for path, leaf in leaves}
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; ``build_network(**d)`` reads it."""
@@ -241,4 +244,6 @@ def n_weights(weights: Mapping[str, Any]) -> int:
 
 def _check_int(name: str, value: Any, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ConfigError(f"Network option {name} must be an integer ≥ {least}, got {value!r}.")
+        raise ConfigError(
+            f"Network option {name} must be an integer from {least} to {most}, got {value!r}."
+        )

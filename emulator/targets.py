@@ -164,11 +164,15 @@ TARGETS: dict[str, type[PhotometryTarget]] = {PhotometryTarget.name: PhotometryT
 
 def target_from_dict(data: Mapping[str, Any]) -> PhotometryTarget:
     """Rebuild the target that ``to_dict`` describes."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    fields: dict[str, Any] = {k: _tuples(v) for k, v in data.items()}
     name = fields.pop("name")
     if name not in TARGETS:
         raise unknown("surrogate target", str(name), TARGETS)
     return TARGETS[name](**fields)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _amplitude(spec: Parameters) -> str:

@@ -47,9 +47,8 @@ GYR_S = 1e9 * YR_S
 AA_CM = 1e-8
 UM_CM = 1e-4
 
-#: Vacuum wavelengths [Å] of Lyman α and of the Lyman limit.
+#: Vacuum wavelength of Lyman α [Å].
 LYMAN_ALPHA_AA = 1215.67
-LYMAN_LIMIT_AA = 911.75
 
 #: Temperature of the cosmic microwave background today [K] (Fixsen 2009, ApJ 707, 916).
 T_CMB_K = 2.7255

@@ -18,11 +18,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import ndtr, ndtri
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError, unknown
-from tengri.truncated import LAPLACE, NORMAL, P_MIN, Truncated, probability, student, truncate
+from tengri.truncated import (
+    LAPLACE,
+    NORMAL,
+    P_MIN,
+    Truncated,
+    ndtr,
+    ndtri,
+    probability,
+    student,
+    truncate,
+)
 
 INF = math.inf
 
@@ -84,6 +93,11 @@ class Distribution(ABC):
     def bounds(self) -> tuple[float, float]:
         """``(lo, hi)``, inclusive."""
         return self.lo, self.hi
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The interval that draws stay in: the bounds, or where a tail falls below 1e-36."""
+        return self.bounds
 
     def sample(self, key: Array, shape: tuple[int, ...] = ()) -> Array:
         """Draw values of ``shape`` by inversion of uniform draws."""
@@ -394,6 +408,12 @@ class _LocationScale(Distribution):
         return min(max(self.mu, self.lo), self.hi)
 
     @property
+    def reach(self) -> tuple[float, float]:
+        """The interval that draws stay in: the bounds, or where a tail falls below 1e-36."""
+        half = self.sigma * self._law.kernel.extent
+        return max(self.lo, self.mu - half), min(self.hi, self.mu + half)
+
+    @property
     def _cut(self) -> tuple[float, float]:
         return (self.lo - self.mu) / self.sigma, (self.hi - self.mu) / self.sigma
 
@@ -506,6 +526,13 @@ class LogNormal(Distribution):
     def _law(self) -> Truncated:
         logs = (math.log(self.lo) if self.lo > 0 else -INF, math.log(self.hi))
         return _normal(*((edge - self.mu) / self.sigma for edge in logs))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The interval that draws stay in: the bounds, or where a tail falls below 1e-36."""
+        half = self.sigma * self._law.kernel.extent
+        low, high = (math.exp(min(self.mu + side, 700.0)) for side in (-half, half))
+        return max(self.lo, low), min(self.hi, high)
 
     @property
     def _inside(self) -> float:

@@ -17,9 +17,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.scipy.special import betainc, ndtr, ndtri
+from jax.scipy import special
 from jax.typing import ArrayLike
+from scipy.special import ndtri as ndtri64
 from scipy.special import stdtr, stdtrit
+
+# Each of these is dozens of operations: outside jit they start faster compiled as one.
+betainc, ndtr, ndtri = (jax.jit(f) for f in (special.betainc, special.ndtr, special.ndtri))
 
 #: Smallest tail probability that is told from zero; float32 still holds it.
 P_MIN = 1e-36
@@ -39,12 +43,15 @@ class Kernel:
         The z <= 0 at which ``tail`` is p, for 0 < p <= 1/2.
     tail64 : callable
         ``tail`` for Python floats in float64, for the constants of a truncation.
+    extent : float
+        Largest ``abs(z)`` that ``tail_quantile`` gives, at the probability ``P_MIN``.
     """
 
     log_pdf: Callable[[Array], Array]
     tail: Callable[[Array], Array]
     tail_quantile: Callable[[Array], Array]
     tail64: Callable[[float], float]
+    extent: float
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,7 @@ def _normal_tail64(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-NORMAL = Kernel(_normal_log_pdf, ndtr, ndtri, _normal_tail64)
+NORMAL = Kernel(_normal_log_pdf, ndtr, ndtri, _normal_tail64, -float(ndtri64(P_MIN)))
 
 
 # --- Laplace -----------------------------------------------------------------------------------
@@ -127,7 +134,13 @@ def _laplace_tail64(z: float) -> float:
     return 0.5 * math.exp(z)
 
 
-LAPLACE = Kernel(_laplace_log_pdf, _laplace_tail, _laplace_tail_quantile, _laplace_tail64)
+LAPLACE = Kernel(
+    _laplace_log_pdf,
+    _laplace_tail,
+    _laplace_tail_quantile,
+    _laplace_tail64,
+    -math.log(2.0 * P_MIN),
+)
 
 
 # --- Student t ---------------------------------------------------------------------------------
@@ -157,12 +170,14 @@ def _student_table(df: float) -> tuple[np.ndarray, np.ndarray]:
 def _student_tail_quantile(p: Array, df: float) -> Array:
     """Invert the tail: a table in (log p, asinh z), then three Newton steps."""
     log_p, arc = (jnp.asarray(column, p.dtype) for column in _student_table(df))
-    z = jnp.sinh(jnp.interp(jnp.log(p), log_p, arc))
-    for _ in range(3):
+
+    def step(_: int, z: Array) -> Array:
         tail = _student_tail(z, df)
         slope = jnp.exp(_student_log_pdf(z, df)) * jnp.sqrt(1.0 + z**2) / tail
-        z = jnp.sinh(jnp.arcsinh(z) - jnp.log(tail / p) / slope)
-    return jnp.minimum(z, 0.0)
+        return jnp.sinh(jnp.arcsinh(z) - jnp.log(tail / p) / slope)
+
+    start = jnp.sinh(jnp.interp(jnp.log(p), log_p, arc))
+    return jnp.minimum(jax.lax.fori_loop(0, 3, step, start), 0.0)
 
 
 @_student_tail_quantile.defjvp
@@ -183,12 +198,17 @@ def _student_two_tail_quantile(p: Array) -> Array:
 @lru_cache(maxsize=64)
 def student(df: float) -> Kernel:
     """Return Student's t of ``df`` >= 1 degrees of freedom; df = 2 in closed form."""
-    log_pdf = partial(_student_log_pdf, df=df)
-    tail64 = partial(_student_tail64, df=df)
-    if df == 2.0:
-        return Kernel(log_pdf, _student_two_tail, _student_two_tail_quantile, tail64)
+    tail, tail_quantile = (
+        (_student_two_tail, _student_two_tail_quantile)
+        if df == 2.0
+        else (partial(_student_tail, df=df), partial(_student_tail_quantile, df=df))
+    )
     return Kernel(
-        log_pdf, partial(_student_tail, df=df), partial(_student_tail_quantile, df=df), tail64
+        partial(_student_log_pdf, df=df),
+        tail,
+        tail_quantile,
+        partial(_student_tail64, df=df),
+        -float(stdtrit(df, P_MIN)),
     )
 
 

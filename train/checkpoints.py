@@ -24,7 +24,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from tengri.digest import file_sha256
 from tengri.errors import DataError, TengriError
-from train import files
+from train import devices, files
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
 
@@ -101,8 +101,10 @@ class Checkpoints:
                 f"{self.states}: checkpoint {step} could not be saved ({_first_line(error)}). "
                 "Free some space or choose another --out; earlier checkpoints are intact."
             ) from error
-        files.write_json(self._manifest(step), self._digests(step))
-        self._drop_old_manifests()
+        if devices.is_first():
+            files.write_json(self._manifest(step), self._digests(step))
+            self._drop_old_manifests()
+        devices.wait(f"checkpoint {step}")
 
     def restore(self, target: Callable[[int], Any]) -> Restored | None:
         """Return the newest state that passes verification, or None where there is none.

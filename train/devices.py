@@ -68,11 +68,18 @@ def gather(part: np.ndarray) -> np.ndarray:
     return np.asarray(multihost_utils.process_allgather(part, tiled=True))
 
 
-def agree(flag: bool) -> bool:
-    """Return whether any process raised its flag: all stop at the same step."""
+def agree(*flags: bool) -> tuple[bool, ...]:
+    """Return each flag as any process raised it: all do the same thing after the same step."""
     if jax.process_count() == 1:
-        return flag
-    return bool(np.any(multihost_utils.process_allgather(np.array([flag]))))
+        return flags
+    everyone = multihost_utils.process_allgather(np.array(flags))
+    return tuple(bool(f) for f in np.any(everyone, axis=0))
+
+
+def wait(name: str) -> None:
+    """Let all processes come here before any goes on."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
 
 
 def is_first() -> bool:

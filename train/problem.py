@@ -17,6 +17,7 @@ from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, PhotometryTarget
 from tengri import Instrument, Observation, Parameters, Photometry, SEDModel, load_ssp_data
 from tengri.errors import ConfigError, unknown
+from tengri.observation import INSTRUMENTS
 from tengri.priors import Distribution
 from train.config import Config, Model
 from train.step import Pool
@@ -126,9 +127,8 @@ def build_observation(settings: Model) -> Observation:
 
 
 def _instrument(name: str) -> Any:
-    known = [n for n in dir(Instrument) if n[0].isupper()]
-    if name not in known:
-        raise unknown("instrument", name, known)
+    if name not in INSTRUMENTS:
+        raise unknown("instrument", name, INSTRUMENTS)
     return getattr(Instrument, name)()
 
 

@@ -84,8 +84,7 @@ class RowMaker:
         """Return exact unit fluxes (n, n_bands) in the process's default float, chunk by chunk."""
         complete = self.problem.spec.resolve(drawn, batch=True)
         model = self.problem.model
-        path = model._prior_path()
-        constants = model._constants(path)
+        constants = model._constants(model._prior_z)
         packed = model._pack(complete)
         n, size = len(packed.scalars), self.problem.config.data.chunk
         parts = []
@@ -96,7 +95,7 @@ class RowMaker:
 
     def _flux(self, constants: Any, packed: Any) -> Array:
         model, target = self.problem.model, self.problem.target
-        path = model._prior_path()
+        path = model._prior_z
         return jax.vmap(
             lambda v: target.unit_bands(model, path, constants, model._unpack(v))
         )(packed)

@@ -120,7 +120,16 @@ def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
     both, bc, diff = (chosen[k] for k in ("dust_law", "dust_law_bc", "dust_law_diff"))
     if both and (bc or diff):
         raise ConfigError("dust_law sets both components: give it, or dust_law_bc/dust_law_diff.")
-    return LAWS[both or bc or "power_law"], LAWS[both or diff or "power_law"]
+    birth_cloud, diffuse = LAWS[both or bc or "power_law"], LAWS[both or diff or "power_law"]
+    diffuse_params = {p.name: p for p in diffuse.params}
+    for param in birth_cloud.params:
+        if diffuse_params.get(param.name, param) != param:
+            raise ConfigError(
+                f"{param.name} means one thing in {birth_cloud.name} and another in "
+                f"{diffuse.name}, and both dust components share it: choose one of the two laws, "
+                "or a law without that parameter for one component."
+            )
+    return birth_cloud, diffuse
 
 
 def _optional(registry: Mapping[str, Any], name: str | None) -> Any:

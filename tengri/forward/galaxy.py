@@ -30,6 +30,7 @@ from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology
+from tengri.forward.grid import with_infrared_nodes
 
 Params = Mapping[str, Array]
 
@@ -82,10 +83,18 @@ class Population(NamedTuple):
 
 
 class Light(NamedTuple):
-    """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1."""
+    """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1.
+
+    ``parts`` are its terms on the same scale: ``stars`` (attenuated), ``dust``, ``agn``.
+    """
 
     log10_scale: Array
-    lnu: Array
+    parts: dict[str, Array]
+
+    @property
+    def lnu(self) -> Array:
+        """The sum of the parts."""
+        return sum(self.parts.values())  # type: ignore[return-value]
 
 
 class Stars:
@@ -146,8 +155,10 @@ class Galaxy(Stars):
         window: slice = slice(None),
     ) -> None:
         super().__init__(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
-        self.wave = np.asarray(ssp.ssp_wave, dtype=np.float64)[window]
-        self._flux = np.asarray(ssp.ssp_flux)[:, :, window]
+        wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+        if composition.dust_emission is not None or composition.agn is not None:
+            wave, flux = with_infrared_nodes(wave, flux)
+        self.wave, self._flux = wave[window], flux[:, :, window]
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
 
@@ -159,7 +170,8 @@ class Galaxy(Stars):
         young, old = by_bin[:, :n], by_bin[:, n:]
         n_wave = by_bin.shape[-1]
         return SSPFlux(
-            jnp.asarray(young.reshape(-1, n_wave), float), jnp.asarray(old.reshape(-1, n_wave), float)
+            jnp.asarray(young.reshape(-1, n_wave), float),
+            jnp.asarray(old.reshape(-1, n_wave), float),
         )
 
     def stars(self, flux: SSPFlux, w: Array) -> tuple[Array, Array]:
@@ -181,25 +193,24 @@ class Galaxy(Stars):
         population = self.population(p)
         young, old = self.stars(flux, population.weights)
         birth_cloud, diffuse = self.attenuation(p)
-        lnu = diffuse * (birth_cloud * young + old)
+        parts = {"stars": diffuse * (birth_cloud * young + old)}
         if self.composition.dust_emission is not None:
-            absorbed = self.luminosity(young + old - lnu)
-            lnu = lnu + absorbed * self.composition.dust_emission.spectrum(self.wave, p)
-        light = Light(population.log10_mass + self.log10_flux_unit, lnu)
+            absorbed = self.luminosity(young + old - parts["stars"])
+            parts["dust"] = absorbed * self.composition.dust_emission.spectrum(self.wave, p)
+        light = Light(population.log10_mass + self.log10_flux_unit, parts)
         return self._with_agn(light, p), population
 
     def _with_agn(self, light: Light, p: Params) -> Light:
         if self.composition.agn is None:
             return light
         # Either part may outshine the other by any factor: scale both to the brighter one.
-        unit = -self.log10_flux_unit
-        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, p["agn_log_lbol"] - unit))
-        agn = self.composition.agn.spectrum(self.wave, p) * 10.0**unit
-        return Light(
-            scale,
-            light.lnu * 10.0 ** (light.log10_scale - scale)
-            + agn * 10.0 ** (p["agn_log_lbol"] - unit - scale),
-        )
+        agn_scale = p["agn_log_lbol"] + self.log10_flux_unit
+        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, agn_scale))
+        agn = self.composition.agn.spectrum(self.wave, p) * 10.0**-self.log10_flux_unit
+        host = {
+            name: lnu * 10.0 ** (light.log10_scale - scale) for name, lnu in light.parts.items()
+        }
+        return Light(scale, host | {"agn": agn * 10.0 ** (agn_scale - scale)})
 
     def luminosity(self, lnu: Array) -> Array:
         """Integrate L_ν over frequency, trapezoids in ν: [Lsun/Hz] → Lsun."""

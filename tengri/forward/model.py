@@ -15,12 +15,20 @@ from jax import Array
 
 from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.components.stellar.ssp import SSPData
-from tengri.constants import LSUN_ERG_S, MPC_CM
+from tengri.constants import LSUN_ERG_S
 from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.derived import derived_quantities, sfh_curve
-from tengri.forward.galaxy import Galaxy, Light, SSPFlux
-from tengri.forward.shell import BandModel, Bands, is_traced, no_stars_message
+from tengri.forward.dilution import log10_dilution
+from tengri.forward.galaxy import Galaxy, SSPFlux
+from tengri.forward.shell import (
+    BandModel,
+    Bands,
+    Vector,
+    is_traced,
+    no_stars_message,
+    warn_no_stars,
+)
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.bands import BandProjection, band_matrix, coverage, rest_window
@@ -71,7 +79,9 @@ class FixedProjection:
 
 
 def _in_default_float(a: np.ndarray) -> Array:
-    return jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
+    return (
+        jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
+    )
 
 
 class SEDModel(BandModel):
@@ -137,6 +147,16 @@ class SEDModel(BandModel):
         """
         return SEDResult(jnp.asarray(self.galaxy.wave, float), self._spectrum("rest", params))
 
+    def predict_rest_sed_batch(self, params: Mapping[str, Any]) -> SEDResult:
+        """Return rest-frame spectra of n galaxies: ``sed`` is (n, n_wave), one compiled call."""
+        return SEDResult(
+            jnp.asarray(self.galaxy.wave, float), self._spectrum("rest", params, batch=True)
+        )
+
+    def predict_rest_components_batch(self, params: Mapping[str, Any]) -> dict[str, Array]:
+        """Return the terms of `predict_rest_sed_batch`, (n, n_wave) each: stars, dust, agn."""
+        return self._spectrum("parts", params, batch=True)
+
     def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
         """Return the observed spectrum.
 
@@ -171,27 +191,35 @@ class SEDModel(BandModel):
                 )
         return jnp.interp(jnp.asarray(wave, float), sed.wavelength, sed.sed)
 
-    def _spectrum(self, frame: str, params: Mapping[str, Any] | None) -> Array:
-        p = self.spec.resolve({} if params is None else params)
+    def _spectrum(self, frame: str, params: Mapping[str, Any] | None, batch: bool = False) -> Any:
+        p = self.spec.resolve({} if params is None else params, batch=batch)
         flux = self._cached("spectrum", self.galaxy.flux)
+
+        def one(flux: SSPFlux, v: Vector) -> tuple[Any, Array]:
+            return self._sed(frame, flux, self._unpack(v))
+
+        fn = jax.vmap(one, in_axes=(None, 0)) if batch else one
         if is_traced(p):
-            return self._sed(frame, flux, self._unpack(self._pack(p)))[0]
+            return fn(flux, self._pack(p))[0]
         self._check(p, photometry=frame == "observed")
-        if ("sed", frame) not in self._compiled:
-            self._compiled["sed", frame] = jax.jit(
-                lambda flux, v: self._sed(frame, flux, self._unpack(v))
-            )
-        sed, log10_mass = self._compiled["sed", frame](flux, self._pack(p))
-        self._check_mass(p, log10_mass)
+        key = ("sed", frame, batch)
+        sed, log10_mass = self._compiled.setdefault(key, jax.jit(fn))(flux, self._pack(p))
+        if batch:
+            warn_no_stars(np.asarray(log10_mass))
+        else:
+            self._check_mass(p, log10_mass)
         return sed
 
-    def _sed(self, frame: str, flux: Any, p: Mapping[str, Array]) -> tuple[Array, Array]:
+    def _sed(self, frame: str, flux: Any, p: Mapping[str, Array]) -> tuple[Any, Array]:
         light, population = self.galaxy.light(flux, p)
-        if frame == "rest":
-            sed = light.lnu * 10.0 ** (light.log10_scale + math.log10(LSUN_ERG_S))
+        rest_scale = 10.0 ** (light.log10_scale + math.log10(LSUN_ERG_S))
+        if frame == "parts":
+            sed: Any = {name: lnu * rest_scale for name, lnu in light.parts.items()}
+        elif frame == "rest":
+            sed = light.lnu * rest_scale
         else:
-            light = Light(light.log10_scale, light.lnu * self.galaxy.igm(p))
-            sed = light.lnu * 10.0 ** (light.log10_scale + self._log10_dilution(p["redshift"]))
+            scale = light.log10_scale + self._log10_dilution(p["redshift"])
+            sed = light.lnu * self.galaxy.igm(p) * 10.0**scale
         return sed, population.log10_mass
 
     # --- histories and derived quantities -------------------------------------------------
@@ -269,10 +297,8 @@ class SEDModel(BandModel):
         return np.array([w[0] for w in waves]), np.array([w[-1] for w in waves])
 
     def _log10_dilution(self, z: Array) -> Array:
-        """Return log10 of Lsun (1+z) / 4πd² in erg/s/cm²: L_ν [Lsun/Hz] → f_ν."""
-        constant = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10(MPC_CM)
-        d = self.cosmology.luminosity_distance_mpc(z)
-        return constant + jnp.log10(1.0 + z) - 2.0 * jnp.log10(d)
+        """Return log10 of the factor L_ν [Lsun/Hz] → f_ν [erg/s/cm²/Hz]."""
+        return log10_dilution(self.cosmology, z)
 
     # --- checks outside jit ---------------------------------------------------------------
 

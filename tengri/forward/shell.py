@@ -21,6 +21,7 @@ from tengri.errors import ConfigError, ParameterError
 from tengri.forward.units import check_units, to_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
 
 
 class Bands(NamedTuple):
@@ -85,6 +86,7 @@ class BandModel(ABC):
     def _bands(self, path: Hashable, constants: Any, p: Mapping[str, Array]) -> Bands:
         """Return the band fluxes of one galaxy: a pure function."""
 
+    @abstractmethod
     def _check(self, p: Mapping[str, Any]) -> None:
         """Raise for concrete values that this model cannot serve (``p`` is complete)."""
 
@@ -165,8 +167,9 @@ class BandModel(ABC):
         self._check(p)
         fn = self._compile(("single", path, units, names), self._flux, path, units)
         flux, log10_mass = fn(self._constants(path), self._pack(p))
-        if not log10_mass >= 0.0:
-            raise ParameterError(no_stars_message(p, float(log10_mass)))
+        mass = float(log10_mass)
+        if not mass >= 0.0:
+            raise ParameterError(no_stars_message(p, mass))
         return flux
 
     def _flux(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
@@ -224,10 +227,11 @@ class BandModel(ABC):
         if is_traced(p):
             columns = [jnp.asarray(s, float) for s in scalars]
             return Vector(jnp.stack(jnp.broadcast_arrays(*columns), axis=-1), arrays)
-        dtype = jnp.zeros(()).dtype
-        if any(np.ndim(s) for s in scalars):
-            scalars = np.broadcast_arrays(*[np.asarray(s) for s in scalars])
-        packed = np.stack([np.asarray(s, dtype) for s in scalars], axis=-1)
+        dtype = default_float()
+        if any(s.ndim for s in scalars):
+            packed = np.stack(np.broadcast_arrays(*scalars), axis=-1).astype(dtype, copy=False)
+        else:
+            packed = np.array([s.item() for s in scalars], dtype)
         return Vector(packed, {n: np.asarray(a, dtype) for n, a in arrays.items()})
 
     def _unpack(self, v: Vector) -> dict[str, Array]:

@@ -30,6 +30,7 @@ FAMILIES = (
 )
 REDSHIFTS = np.concatenate([np.arange(0.0, 2.0, 0.125), np.arange(2.0, 8.01, 0.25)])
 FAINTEST = 1e-3
+STEP = 1e-6
 LINE_POINTS = np.linspace(-5.0, 5.0, 41)
 
 Array = np.ndarray
@@ -128,7 +129,7 @@ def reference(wheel: Path, with_gas: bool, logu: float, masses: Array) -> Spectr
     """Return the spectra of populations (n_pop, n_met, n_age) from the full grid of the wheel."""
     stars = bc03.read_stellar(wheel)
     steps = np.append(compact.LYMAN_SERIES, [compact.LYMAN_LIMIT, 911.8])
-    extra = [steps * (1 - 1e-7), steps * (1 + 1e-7)]
+    extra = [steps * (1 - STEP), steps * (1 + STEP)]
     if with_gas:
         gas = nebular.read_nebular(wheel, stars, logu)
         stars, lines = nebular.with_nebular(stars, gas)
@@ -170,7 +171,7 @@ def compared(
 def table(differences: Array, curves: Sequence[str]) -> dict[str, object]:
     """Return the figures of one grid in mmag."""
     values = differences[np.isfinite(differences)] * 1e3
-    z, _, band = np.unravel_index(np.nanargmax(differences), differences.shape)
+    z, _, band = map(int, np.unravel_index(np.nanargmax(differences), differences.shape))
     return {
         "median_mmag": round(float(np.median(values)), 4),
         "p99_mmag": round(float(np.percentile(values, 99)), 3),

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ LSUN = 3.828e33
 C_AA_PER_S = 2.99792458e18
 BIRTH_CLOUD_GYR = 0.01
 OLDEST_GYR = 20.0
+YOUNGEST_GYR = 1e-3
+AGE_STEPS = ((0.06, 0.04), (6.5, 0.0), (14.2, 0.03), (np.inf, 0.2))
 
 Array = np.ndarray
 
@@ -163,27 +165,26 @@ def average_over(edges_fine: Array, edges: Array) -> Array:
     return overlap / overlap.sum(1, keepdims=True)
 
 
-def thin_edges(edges_fine: Array, step_dex: float) -> Array:
-    """Return a subset of the fine edges about ``step_dex`` apart, 10 Myr and both ends kept.
+def thin_edges(edges_fine: Array, steps: Sequence[tuple[float, float]] = AGE_STEPS) -> Array:
+    """Return a subset of the fine edges [Gyr], with 10 Myr and both ends kept.
 
-    All ages below 1 Myr make one bin: no star has left the main sequence yet.
+    ``steps`` are pairs: up to that edge, bins of that width in dex or the source's own. All ages
+    below 1 Myr make one bin: their spectra differ by little.
     """
-    kept = [0]
-    start = int(np.searchsorted(edges_fine, 1e-3))
-    for i in range(start, len(edges_fine)):
-        far = kept[-1] == 0 or edges_fine[i] >= edges_fine[kept[-1]] * 10 ** (step_dex * 0.999)
-        if edges_fine[i] == BIRTH_CLOUD_GYR and not far:
-            kept.pop()
-        if far or edges_fine[i] == BIRTH_CLOUD_GYR:
-            kept.append(i)
-    if kept[-1] != len(edges_fine) - 1:
-        kept[-1] = len(edges_fine) - 1
-    return edges_fine[kept]
+    kept = [0.0]
+    for edge in edges_fine[edges_fine >= YOUNGEST_GYR]:
+        step = next(width for upper, width in steps if edge <= upper)
+        if kept[-1] == 0.0 or edge >= kept[-1] * 10 ** (step * 0.999):
+            kept.append(float(edge))
+        elif edge == BIRTH_CLOUD_GYR:
+            kept[-1] = BIRTH_CLOUD_GYR
+    kept[-1] = float(edges_fine[-1])
+    return np.array(kept)
 
 
-def thinned(grid: StellarGrid, step_dex: float) -> StellarGrid:
-    """Return ``grid`` with lookback bins of ``step_dex``, each the time average of its fine ones."""
-    edges = thin_edges(grid.edges_gyr, step_dex)
+def thinned(grid: StellarGrid) -> StellarGrid:
+    """Return ``grid`` in the bins of `thin_edges`, each the time average of its fine ones."""
+    edges = thin_edges(grid.edges_gyr)
     share = average_over(grid.edges_gyr, edges)
     ages = np.sqrt(np.maximum(edges[:-1], 0.25 * edges[1]) * edges[1:])
     return StellarGrid(

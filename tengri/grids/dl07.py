@@ -23,10 +23,8 @@ CONTENT = (
     "umin_only: single radiation field Umin; umin_umax: dM/dU ~ U^-2 from Umin to 1e6; axes "
     "(qpah, umin, wave). Mix as (1 - gamma) * umin_only + gamma * umin_umax."
 )
-UMIN = np.array(
-    [0.10, 0.15, 0.20, 0.30, 0.40, 0.50, 0.70, 0.80, 1.00, 1.20, 1.50, 2.00, 2.50, 3.00]
-    + [4.00, 5.00, 7.00, 8.00, 12.0, 15.0, 20.0, 25.0]
-)
+_UMIN = "0.1 0.15 0.2 0.3 0.4 0.5 0.7 0.8 1 1.2 1.5 2 2.5 3 4 5 7 8 12 15 20 25"
+UMIN = np.array([float(u) for u in _UMIN.split()])
 UNITS = {
     "wave": "Angstrom, vacuum, rest",
     "umin": "radiation field of the solar neighbourhood",
@@ -59,7 +57,7 @@ def read(wheel: Path) -> DustGrid:
     cubes = [
         np.stack([g[name][:, 1:].T.astype(np.float64) for name in names]) for g in (only, power_law)
     ]
-    power = np.trapezoid(cubes[0], wave)
+    power = np.asarray(np.trapezoid(cubes[0], wave))
     _check_umin(power)
     scale = power[:, list(UMIN).index(1.0)][:, None, None]
     per_hz = wave**2 / C_AA_PER_S

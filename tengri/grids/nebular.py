@@ -77,8 +77,9 @@ def read_nebular(path: Path, stars: StellarGrid, logu: float) -> NebularGrid:
     continuum, lines = (images_of(path, _STEM.format(kind)) for kind in ("cont", "line"))
     names = [f"ZMET_{z / Z_SUN:.3f}_LOGU_{logu:.1f}" for z in stars.z]
     if not set(names) <= set(lines):
-        known = sorted({float(name.split("_LOGU_")[1]) for name in lines})
-        raise DataError(f"No nebular grid at logU = {logu:g}; the wheel has {known}.")
+        raise DataError(
+            f"No nebular grid at logU = {logu:g}; the wheel has {available_logu(path)}."
+        )
     cont_rows = np.stack([continuum[name].astype(np.float64) for name in names])
     line_rows = np.stack([lines[name].astype(np.float64) for name in names])
     age_gyr = line_rows[0, 1:, 0] / 1e9
@@ -93,6 +94,12 @@ def read_nebular(path: Path, stars: StellarGrid, logu: float) -> NebularGrid:
         line_wave=vacuum(line_rows[0, 0, 1:]),
         lines=line_rows[:, 1:, 1:] * sun / photons[..., None],
     )
+
+
+def available_logu(path: Path) -> list[float]:
+    """Return the ionisation parameters of the wheel at ``path``, lowest first."""
+    names = images_of(path, _STEM.format("line"))
+    return sorted({float(name.split("_LOGU_")[1]) for name in names})
 
 
 def _lit_edges(age_gyr: Array) -> Array:

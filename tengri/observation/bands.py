@@ -10,8 +10,10 @@ x_i = λ_i (1+z) every SED interval of width Δ_i needs two moments of g = T/(λ
 
 An interval is cut at the filter's knots into a first piece, whole filter segments, and a last
 piece. Pieces have closed forms (``segments.moments``), whole segments come from cumulative tables.
-Positions inside an interval are offsets from x_i, and the tables are kept as value + remainder,
-because in float32 neither x_{i+1} − x_i nor the difference of two sums would resolve a line.
+
+Emission lines need care in float32, where x_i is no better than 0.001 Å: wavelengths are measured
+from the band's centre, positions inside an interval from x_i, and every number that enters a
+difference is kept as a head of 12 bits, whose products and differences are exact, and a rest.
 
 Shapes: n_wave nodes, n_band bands, n_slot = Σ_b size_b, where size_b is the largest number of
 nodes that band b can see at any redshift in the range.
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,10 +33,13 @@ from tengri.errors import ConfigError
 from tengri.observation.filters import FilterCurve
 from tengri.observation.segments import moments, refine, segment_moments
 
+_HEAD = 2048.0  # heads are whole numbers of 1/2048 of their range
+_STRETCH = 128.0  # the head of 1 + z counts in 1/128: 12 bits up to z = 31
+_MOST_JOINED = 16  # bands; see BandProjection._spread
 _MOST_BINS = 65536  # of a band's lookup table; finer curves take a second step instead
 
 
-def _static() -> tuple:
+def _static() -> Any:
     return field(metadata={"static": True})
 
 
@@ -43,8 +48,10 @@ def _static() -> tuple:
 class CurveTables:
     """Every filter's knots, end to end, with the cumulative moments of g = T/(λ ∫T dλ/λ).
 
-    ``sum0`` = ∫ g dλ and ``sum1`` = ∫ (λ − centre) g dλ from the band's first knot, each as a
-    float32 number and its remainder. ``bins`` maps equal bins of wavelength to segments.
+    ``knot`` and ``split`` are measured from the band's centre; ``sum0`` = ∫ g dλ and ``sum1`` =
+    ∫ (λ − centre) g dλ run from the band's first knot, each as a head and a rest. Equal bins of
+    wavelength lead to segments: ``bins`` holds two per bin, before and after ``split``, the first
+    knot in it; a curve with knots closer than its bins takes ``more_steps``.
     """
 
     knot: np.ndarray
@@ -55,23 +62,26 @@ class CurveTables:
     sum1: np.ndarray
     sum1_rest: np.ndarray
     bins: np.ndarray
-    steps: int = _static()
+    split: np.ndarray
+    more_steps: int = _static()
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """Constants of each slot (n_slot,): which band, which node of its window, the band's numbers.
+    """Constants of each slot (n_slot,): which node of its window, and its band's numbers.
 
-    ``inner`` is False in a band's last slot, which ends the last interval and starts none.
+    ``inner`` is False in a band's last slot, which ends the last interval and starts none. The
+    band's edges ``blue`` and ``red`` are measured from its ``centre`` [Å]; ``quantum`` is the
+    spacing of heads of wavelengths in it.
     """
 
-    band: np.ndarray
     offset: np.ndarray
     inner: np.ndarray
     blue: np.ndarray
     red: np.ndarray
     centre: np.ndarray
+    quantum: np.ndarray
     bins_per_aa: np.ndarray
     first_bin: np.ndarray
     last_bin: np.ndarray
@@ -96,6 +106,8 @@ class BandProjection:
     """
 
     wave: np.ndarray
+    wave_head: np.ndarray
+    wave_rest: np.ndarray
     width: np.ndarray
     blue: np.ndarray
     last_start: np.ndarray
@@ -132,13 +144,15 @@ class BandProjection:
         band = np.repeat(np.arange(len(sizes)), sizes)
         offset = np.concatenate([np.arange(n) for n in sizes])
         inner = offset < np.repeat(sizes, sizes) - 1
+        head = _head(wave)
         return cls(
             wave=wave,
+            wave_head=head,
+            wave_rest=wave - head,
             width=np.append(np.diff(wave), 1.0),
-            blue=per_band["blue"],
+            blue=np.array([f.wave[0] for f in filters]),
             last_start=(wave.size - np.array(sizes)).astype(np.int32),
             slots=Slots(
-                band=band.astype(np.int32),
                 offset=offset.astype(np.int32),
                 inner=inner,
                 **{name: values[band] for name, values in per_band.items()},
@@ -160,13 +174,31 @@ class BandProjection:
         below = jnp.searchsorted(wave, blue / (1.0 + z), side="right", method="scan_unrolled") - 1
         return jnp.clip(below, 0, self.last_start)
 
-    def slot_weights(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return (node, weight) of every slot, (n_slot,) each: ⟨L_ν⟩_b = Σ weight L_ν[node]."""
-        node = _take(self.starts(z), self.slots.band) + self.slots.offset
-        x = _take(self.wave, node) * (1.0 + z)
+    def intervals(self, z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Return (node, A, B): the node of each slot (n_slot,), the moments between neighbours.
+
+        A and B have n_slot − 1 entries; those between the last slot of a band and the first of
+        the next one are zero.
+        """
+        node = self._spread(self.starts(z)) + self.slots.offset
+        x = self._from_centre(node, z)
         width = _take(self.width, node) * (1.0 + z)
-        whole, tilt = _interval_moments(self.slots, x, width, _look_up(self.curves, self.slots, x))
-        return node, jnp.pad(whole - tilt, (0, 1)) + jnp.pad(tilt, (1, 0))
+        return node, *_interval_moments(self.slots, x, width, _look_up(self.curves, self.slots, x))
+
+    def _from_centre(self, node: jax.Array, z: jax.Array) -> jax.Array:
+        """Return λ (1 + z) − centre of the nodes; the large product is of heads, thus exact."""
+        stretch = 1.0 + z
+        head = jnp.round(stretch * _STRETCH) / _STRETCH
+        wave, rest = _take(self.wave_head, node), _take(self.wave_rest, node)
+        return (wave * head - self.slots.centre) + (wave * (stretch - head) + rest * stretch)
+
+    def project(self, lnu: jax.Array, z: jax.Array) -> jax.Array:
+        """Return the band averages (n_band,) of ``lnu`` (n_wave,) at redshift ``z``, same unit."""
+        node, whole, tilt = self.intervals(z)
+        level = _take(lnu, node)
+        terms = whole * level[:-1] + tilt * (level[1:] - level[:-1])
+        members = (self._band_of_slot()[:-1, None] == np.arange(self.n_band)).astype(terms.dtype)
+        return jnp.matmul(terms, members, precision="highest")  # in batches, one matrix product
 
     def weights(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the windows as one padded table.
@@ -179,19 +211,23 @@ class BandProjection:
             ⟨L_ν⟩_b = Σ_k weight[b, k] L_ν[start[b] + k]; zero beyond ``sizes[b]``, where
             ``start[b] + k`` may run past the grid.
         """
-        _, flat = self.slot_weights(z)
-        most = max(self.sizes)
-        rows = [jnp.pad(w, (0, most - w.size)) for w in self._per_band(flat)]
-        return self.starts(z), jnp.stack(rows)
+        _, whole, tilt = self.intervals(z)
+        flat = jnp.pad(whole - tilt, (0, 1)) + jnp.pad(tilt, (1, 0))
+        slot = np.arange(max(self.sizes)) + (np.cumsum(self.sizes) - self.sizes)[:, None]
+        held = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
+        return self.starts(z), _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))
 
-    def project(self, lnu: jax.Array, z: jax.Array) -> jax.Array:
-        """Return the band averages (n_band,) of ``lnu`` (n_wave,) at redshift ``z``, same unit."""
-        node, weight = self.slot_weights(z)
-        return jnp.stack([part.sum() for part in self._per_band(weight * _take(lnu, node))])
+    def _band_of_slot(self) -> np.ndarray:
+        return np.repeat(np.arange(self.n_band), self.sizes)
 
-    def _per_band(self, flat: jax.Array) -> list[jax.Array]:
-        """Split a (n_slot,) array into the bands' parts."""
-        return jnp.split(flat, np.cumsum(self.sizes)[:-1])
+    def _spread(self, values: jax.Array) -> jax.Array:
+        """Return (n_slot,) copies of one value per band; joining runs faster, gathering compiles
+        faster when there are many bands.
+        """
+        if self.n_band > _MOST_JOINED:
+            return _take(values, self._band_of_slot())
+        runs = [jnp.broadcast_to(values[b], (size,)) for b, size in enumerate(self.sizes)]
+        return jnp.concatenate(runs)
 
     def matrix(self, z: float) -> np.ndarray:
         """Return the dense float64 weights (n_band, n_wave) at a fixed redshift (NumPy)."""
@@ -260,7 +296,7 @@ def rest_window(
     return slice(low, min(high, wave.size))
 
 
-def _take(table: np.ndarray | jax.Array, index: jax.Array) -> jax.Array:
+def _take(table: np.ndarray | jax.Array, index: np.ndarray | jax.Array) -> jax.Array:
     """Return table[index] for indices known to be inside: no bounds are checked, none wrap."""
     values = jnp.asarray(table)
     return values.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
@@ -274,7 +310,7 @@ class _AtNode(NamedTuple):
     right: jax.Array  # offset of its last knot
     trans: jax.Array  # at x, on the segment's straight line
     slope: jax.Array
-    before: tuple[jax.Array, ...]  # sum0, its remainder, sum1, its remainder
+    before: tuple[jax.Array, ...]  # sum0 and its rest, sum1 and its rest
     after: tuple[jax.Array, ...]
 
 
@@ -293,8 +329,10 @@ def _look_up(c: CurveTables, s: Slots, x: jax.Array) -> _AtNode:
 def _locate(curves: CurveTables, s: Slots, x: jax.Array) -> jax.Array:
     """Return the filter segment that holds each ``x``; the first or last one outside the band."""
     place = ((x - s.blue) * s.bins_per_aa).astype(jnp.int32) + s.first_bin
-    segment = _take(curves.bins, jnp.clip(place, s.first_bin, s.last_bin))
-    for _ in range(curves.steps):
+    place = jnp.clip(place, s.first_bin, s.last_bin)
+    beyond = (x >= _take(curves.split, place)).astype(jnp.int32)
+    segment = _take(curves.bins, 2 * place + beyond)
+    for _ in range(curves.more_steps):
         segment = jnp.minimum(segment + (x >= _take(curves.knot, segment + 1)), s.last_segment)
     return segment
 
@@ -311,34 +349,36 @@ def _interval_moments(
     crossing = inside & (there.segment > here.segment)
     stop = jnp.where(inside, jnp.minimum(end, here.right), begin)
     resume = jnp.where(crossing, width + there.left, end)
-    a0, a1 = _piece(x, begin, stop, here.trans, here.slope, 0.0)
-    b0, b1 = _piece(x, resume, end, there.trans, there.slope, width)
-    m0, m1 = _whole_segments(here.after, there.before, s.centre - x)
+    wave = jnp.asarray(s.centre) + x
+    a0, a1 = _piece(wave, begin, stop, here.trans, here.slope, 0.0)
+    b0, b1 = _piece(wave, resume, end, there.trans, there.slope, width)
+    m0, m1 = _whole_segments(here.after, there.before, x, jnp.asarray(s.quantum))
     m0, m1 = jnp.where(crossing, m0, 0.0), jnp.where(crossing, m1, 0.0)
     return a0 + m0 + b0, (a1 + m1 + b1) / width
 
 
 def _piece(
-    x: jax.Array,
+    wave: jax.Array,
     begin: jax.Array,
     end: jax.Array,
     trans: jax.Array,
     slope: jax.Array,
     at: jax.Array | float,
 ) -> tuple[jax.Array, jax.Array]:
-    """Return ∫ g and ∫ (λ − x) g over offsets [begin, end] from x; T is ``trans`` at offset ``at``."""
+    """Return ∫ g and ∫ (λ − x) g over offsets [begin, end] from x; T(x + at) is ``trans``."""
     offset, half = (begin + end) / 2.0, (end - begin) / 2.0
-    m0, m1 = moments(x + offset, half, trans + slope * (offset - at), slope)
+    m0, m1 = moments(wave + offset, half, trans + slope * (offset - at), slope)
     return m0, m1 + offset * m0
 
 
 def _whole_segments(
-    begin: tuple[jax.Array, ...], end: tuple[jax.Array, ...], centre: jax.Array
+    begin: tuple[jax.Array, ...], end: tuple[jax.Array, ...], x: jax.Array, quantum: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Return ∫ g and ∫ (λ − x) g between two knots; ``centre`` is an offset from x."""
-    change = [e - b for b, e in zip(begin, end)]
-    m0, m1 = change[0] + change[1], change[2] + change[3]
-    return m0, m1 + centre * m0
+    """Return ∫ g and ∫ (λ − x) g = Σ1 − x Σ0 between two knots, x from the band's centre."""
+    sum0, rest0, sum1, rest1 = (e - b for b, e in zip(begin, end))
+    head = jnp.round(x / quantum) * quantum
+    m0 = sum0 + rest0
+    return m0, (sum1 - head * sum0) + (rest1 - head * rest0 - (x - head) * m0)
 
 
 # --- float64 preparation --------------------------------------------------------------------
@@ -370,20 +410,22 @@ def _window_size(wave: np.ndarray, curve: FilterCurve, z_min: float, z_max: floa
 
 def _tables(filters: Sequence[FilterCurve]) -> tuple[CurveTables, dict[str, np.ndarray]]:
     """Return the concatenated tables and, per band (n_band,), the numbers the slots carry."""
-    made = [_one_table(f) for f in filters]
+    centres = [float(np.float32(f.pivot)) for f in filters]
+    quanta = [_quantum(f.wave - centre) for f, centre in zip(filters, centres)]
+    made = [_one_table(*one) for one in zip(filters, centres, quanta)]
     knots = np.cumsum([0] + [t["knot"].size for t in made])
-    bins = np.cumsum([0] + [t["bins"].size for t in made])
+    bins = np.cumsum([0] + [t["split"].size for t in made])
     joined = {name: np.concatenate([t[name] for t in made]) for name in made[0] if name != "bins"}
-    lookup = np.concatenate([t["bins"] + first for t, first in zip(made, knots)])
-    steps = max(_steps(t) for t in made)
-    centre = joined.pop("centre")
-    tables = CurveTables(bins=lookup.astype(np.int32), steps=steps, **joined)
+    lookup = np.concatenate([t["bins"].ravel() + first for t, first in zip(made, knots)])
+    more_steps = max(int(np.diff(t["bins"][:, 0]).max(initial=1)) for t in made) - 1
+    tables = CurveTables(bins=lookup.astype(np.int32), more_steps=max(more_steps, 0), **joined)
     blue = np.array([t["knot"][0] for t in made])
     red = np.array([t["knot"][-1] for t in made])
     return tables, {
         "blue": blue,
         "red": red,
-        "centre": centre,
+        "centre": np.array(centres),
+        "quantum": np.array(quanta),
         "bins_per_aa": np.diff(bins) / (red - blue),
         "first_bin": bins[:-1].astype(np.int32),
         "last_bin": (bins[1:] - 1).astype(np.int32),
@@ -391,43 +433,47 @@ def _tables(filters: Sequence[FilterCurve]) -> tuple[CurveTables, dict[str, np.n
     }
 
 
-def _one_table(curve: FilterCurve) -> dict[str, np.ndarray]:
-    knot, trans = refine(curve.wave, curve.trans)
-    trans = trans / segment_moments(knot, trans)[0].sum()
-    m0, m1 = segment_moments(knot, trans)
-    mid = (knot[1:] + knot[:-1]) / 2.0
-    centre = (mid * m0).sum()
-    sum0, sum0_rest = _split(np.cumsum(np.append(0.0, m0)))
-    sum1, sum1_rest = _split(np.cumsum(np.append(0.0, m1 + (mid - centre) * m0)))
-    slope = np.append(np.diff(trans) / np.diff(knot), 0.0)
+def _one_table(curve: FilterCurve, centre: float, quantum: float) -> dict[str, np.ndarray]:
+    wave, trans = refine(curve.wave, curve.trans)
+    trans = trans / segment_moments(wave, trans)[0].sum()
+    m0, m1 = segment_moments(wave, trans)
+    knot = wave - centre
+    sum0 = np.cumsum(np.append(0.0, m0))
+    sum1 = np.cumsum(np.append(0.0, m1 + (knot[1:] + knot[:-1]) / 2.0 * m0))
+    head0 = np.round(sum0 * _HEAD) / _HEAD
+    head1 = np.round(sum1 / quantum * _HEAD) / _HEAD * quantum
+    bins, split = _bins(knot)
     return {
         "knot": knot,
         "trans": trans,
-        "slope": slope,
-        "sum0": sum0,
-        "sum0_rest": sum0_rest,
-        "sum1": sum1,
-        "sum1_rest": sum1_rest,
-        "centre": np.array([centre]),
-        "bins": _bins(knot),
+        "slope": np.append(np.diff(trans) / np.diff(wave), 0.0),
+        "sum0": head0,
+        "sum0_rest": sum0 - head0,
+        "sum1": head1,
+        "sum1_rest": sum1 - head1,
+        "bins": bins,
+        "split": split,
     }
 
 
-def _split(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return float32 numbers (held as float64) and what they leave over."""
-    head = values.astype(np.float32).astype(np.float64)
-    return head, values - head
+def _head(wave: np.ndarray) -> np.ndarray:
+    """Return each wavelength to 12 significant bits."""
+    quantum = 2.0 ** (np.floor(np.log2(wave)) + 1.0) / (2.0 * _HEAD)
+    return np.round(wave / quantum) * quantum
 
 
-def _bins(knot: np.ndarray) -> np.ndarray:
-    """Return the segment in which each of n equal bins begins, fine enough for one step."""
-    span = knot[-1] - knot[0]
+def _quantum(offsets: np.ndarray) -> float:
+    """Return the power of two of which the largest offset from the centre holds ≤ 2048."""
+    return float(2.0 ** np.ceil(np.log2(np.abs(offsets).max() / _HEAD)))
+
+
+def _bins(knot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the segments (n, 2) before and after the first knot in each of n equal bins, and it.
+
+    The bins are as fine as the closest knots, so that none holds two, up to ``_MOST_BINS``.
+    """
+    span, last = knot[-1] - knot[0], knot.size - 2
     n = int(min(np.ceil(span / np.diff(knot).min()), _MOST_BINS))
     begins = knot[0] + span * np.arange(n) / n
-    return np.clip(np.searchsorted(knot, begins, "right") - 1, 0, knot.size - 2)
-
-
-def _steps(table: dict[str, np.ndarray]) -> int:
-    """Return how many knots a bin can hold: the steps from its first segment to any other."""
-    held = np.diff(np.append(table["bins"], table["knot"].size - 2))
-    return int(max(held.max(), 1))
+    before = np.clip(np.searchsorted(knot, begins, "right") - 1, 0, last)
+    return np.stack([before, np.minimum(before + 1, last)], axis=1), knot[before + 1]

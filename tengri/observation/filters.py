@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ def filter_names() -> tuple[str, ...]:
     return tuple(sorted({*_short_names(), *_sedpy_files(), *_EUCLID}))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _named(name: str) -> FilterCurve:
     if name in _EUCLID:
         return _euclid_curve(name)
@@ -187,7 +187,7 @@ def _cleaned(name: str, wave: np.ndarray, trans: np.ndarray) -> FilterCurve:
     return FilterCurve(name, wave[good][order], trans[good][order]).trimmed()
 
 
-@lru_cache(maxsize=1)
+@cache
 def _short_names() -> dict[str, str]:
     """Return short name → sedpy name."""
     return {
@@ -197,7 +197,7 @@ def _short_names() -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=1)
+@cache
 def _sedpy_files() -> dict[str, Path]:
     """Return sedpy name → file. The package is located, not imported (that takes 0.7 s)."""
     spec = importlib.util.find_spec("sedpy")
@@ -215,8 +215,7 @@ def _euclid_curve(name: str) -> FilterCurve:
         from speclite.filters import load_filter as speclite_filter
     except ImportError as error:
         raise DataError(
-            f"Filter {name!r} needs the optional package speclite: "
-            'pip install "tengri[euclid]"'
+            f'Filter {name!r} needs the optional package speclite: pip install "tengri[euclid]"'
         ) from error
     response = speclite_filter(_EUCLID[name])
     return _cleaned(name, np.asarray(response.wavelength), np.asarray(response.response))

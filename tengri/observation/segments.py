@@ -46,9 +46,11 @@ def segment_moments(wave: np.ndarray, trans: np.ndarray) -> tuple[np.ndarray, np
 def refine(wave: np.ndarray, trans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Insert points on the straight segments until each has a half width below ``WIDEST``."""
     parts = np.ceil(np.diff(wave) / (wave[1:] + wave[:-1]) / WIDEST).astype(int)
-    fine = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(wave, wave[1:], parts)]
-    fine_wave = np.concatenate([*fine, wave[-1:]])
-    return fine_wave, np.interp(fine_wave, wave, trans)
+    start = np.repeat(np.arange(parts.size), parts)
+    part = np.arange(start.size) - np.repeat(np.cumsum(parts) - parts, parts)
+    fine = wave[start] + np.diff(wave)[start] * (part / parts[start])
+    fine = np.append(fine, wave[-1])
+    return fine, np.interp(fine, wave, trans)
 
 
 def integral_dlnwave(wave: np.ndarray, trans: np.ndarray) -> float:

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from tengri.components.composition import SETTINGS, Composition, compose, registered_params
-from tengri.errors import ConfigError, ParameterError, UnknownNameError, unknown
+from tengri.errors import (
+    ParameterError,
+    TengriError,
+    UnknownNameError,
+    unknown,
+)
 from tengri.parameters.values import Mirror, check_bounds, fill_in, read_value
 from tengri.priors import Distribution, Fixed
 from tengri.registry import Param
@@ -52,7 +57,7 @@ def compose_named(settings: Mapping[str, Any], names: Collection[str]) -> Compos
     strange = [name for name in names if name not in registered_params()]
     try:
         composition = compose(settings, frozenset(names))
-    except ConfigError:
+    except TengriError:
         for name in strange:
             raise unknown_name(name) from None
         raise
@@ -149,7 +154,7 @@ def _users(name: str, settings: Mapping[str, Any], values: Collection[str]) -> l
         for choice in setting.choices() if setting.choices else ():
             try:
                 composition = compose({**settings, setting.name: choice}, frozenset(values))
-            except ConfigError:  # contradicts another setting: not a way to use it
+            except TengriError:  # contradicts another setting: not a way to use it
                 continue
             if name in composition.params:
                 found.append(f"{setting.name}={choice!r}")

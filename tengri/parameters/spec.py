@@ -276,7 +276,7 @@ class Parameters:
         """Return the entries of ``params`` that act; raise for names that cannot."""
         if not isinstance(params, Mapping):
             raise ParameterError(f"Parameter values come in a dict, not {type(params).__name__}.")
-        renamed = rename(params, self._slots, stacklevel=4)
+        renamed = rename(params, self._slots, stacklevel=3)
         return {n: v for n, v in renamed.items() if n in self._slots or self._refuse(n, v)}
 
     def _refuse(self, name: str, value: Any) -> bool:

@@ -172,7 +172,7 @@ def slackened(bounds: tuple[float, float]) -> tuple[float, float]:
 def check_bounds(param: Param, prior: Distribution, what: str) -> None:
     """Raise when ``prior`` reaches outside the hard bounds of ``param``."""
     lo, hi = slackened(param.bounds)
-    low, high = np.min(prior.lo), np.max(prior.hi)
+    low, high = (f(edge) for f, edge in zip((np.min, np.max), prior.reach))
     reaches = (low < lo and math.isfinite(param.bounds[0])) or (
         high > hi and math.isfinite(param.bounds[1])
     )

@@ -91,9 +91,7 @@ def isco(spin: Array) -> Array:
     z2 = jnp.sqrt(3.0 * a2 + z1**2)
     # (3 − z1)/a² is smooth through spin 0, where 3 − z1 itself would leave √0 to differentiate
     small = a2 < 0.05**2
-    ratio = jnp.where(
-        small, 8.0 / 9.0 + 56.0 / 243.0 * a2, (3.0 - z1) / jnp.where(small, 1.0, a2)
-    )
+    ratio = jnp.where(small, 8.0 / 9.0 + 56.0 / 243.0 * a2, (3.0 - z1) / jnp.where(small, 1.0, a2))
     return 3.0 + z2 - spin * jnp.sqrt(ratio * (3.0 + z1 + 2.0 * z2))
 
 

@@ -2,7 +2,9 @@ r"""Two-component dust screen of Charlot & Fall (2000, ApJ 539, 718).
 
 Every star sees the diffuse dust; stars younger than 10 Myr also see their birth cloud:
 
-.. math:: T(\lambda, t) = \exp[-\tau_{diff} k_{diff}(\lambda) - \tau_{bc} k_{bc}(\lambda) [t < t_{birth}]]
+.. math::
+
+    T(\lambda, t) = \exp[-\tau_{diff} k_{diff}(\lambda) - \tau_{bc} k_{bc}(\lambda) [t < t_{birth}]]
 
 with ``k(5500 Å) = 1``, so that both τ are V-band optical depths (A_V = 1.086 τ).
 """

@@ -1,8 +1,9 @@
 """What a model of the intergalactic medium is.
 
-``wave_rest`` is a concrete float64 NumPy array (n_wave,) of rest wavelengths [Å] and ``z`` one redshift ≥ 0 that may be traced. Everything that depends on the grid alone is computed
-once, in NumPy: a power of the observed wavelength is (λ_rest/λ_j)^p (1+z)^p, of which only the
-second factor is a JAX operation, and a scalar.
+``wave_rest`` is a concrete float64 NumPy array (n_wave,) of rest wavelengths [Å] and ``z`` one
+redshift ≥ 0 that may be traced. Everything that depends on the grid alone is computed once, in
+NumPy: a power of the observed wavelength is (λ_rest/λ_j)^p (1+z)^p, of which only the second
+factor is a JAX operation, and a scalar.
 """
 
 from __future__ import annotations

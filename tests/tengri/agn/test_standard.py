@@ -34,12 +34,16 @@ def test_the_torus_has_its_share(share):
     infrared = wave > 1e4  # the disc of a 1e8 Msun hole leaves < 3 % there, the torus all
     total = np.asarray(AGN_MODELS["standard"].spectrum(wave, p))
     ir = np.trapezoid((total * NU)[infrared], np.log(NU[infrared]))
-    disc_ir = np.trapezoid((np.asarray(disc(jnp.asarray(NU), p)) * NU)[infrared], np.log(NU[infrared]))
+    disc_ir = np.trapezoid(
+        (np.asarray(disc(jnp.asarray(NU), p)) * NU)[infrared], np.log(NU[infrared])
+    )
     assert integral(total) == pytest.approx(1.0, abs=2e-3)
     assert ir - (1.0 - share) * disc_ir == pytest.approx(share, abs=0.02)
 
 
-@pytest.mark.parametrize(("spin", "orbit"), [(0.0, 6.0), (0.998, 1.2370), (-0.998, 8.9943), (0.5, 4.2330)])
+@pytest.mark.parametrize(
+    ("spin", "orbit"), [(0.0, 6.0), (0.998, 1.2370), (-0.998, 8.9943), (0.5, 4.2330)]
+)
 def test_isco_of_bardeen_press_teukolsky(spin, orbit):
     assert float(isco(jnp.asarray(spin))) == pytest.approx(orbit, abs=2e-4)
 
@@ -94,11 +98,14 @@ def test_every_parameter_has_a_finite_gradient_and_an_effect():
             if param.name == "agn_log_lbol":
                 continue
             for value in (param.prior.lo, param.default, param.prior.hi):
+
                 def flux(x, name=param.name):
                     p = {k: jnp.asarray(v, float) for k, v in DEFAULTS.items()} | {name: x}
                     return 1e15 * AGN_MODELS["standard"].spectrum(wave, p)
 
                 value = jnp.asarray(value, float)
                 gradient = jax.jacfwd(flux)(value)
-                assert np.all(np.isfinite(flux(value))) and np.all(np.isfinite(gradient)), param.name
+                assert np.all(np.isfinite(flux(value))) and np.all(np.isfinite(gradient)), (
+                    param.name
+                )
                 assert np.any(np.asarray(gradient) != 0.0), param.name

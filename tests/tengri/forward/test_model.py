@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -60,8 +62,7 @@ def test_screen_attenuates_as_declared(ssp):
 
 
 def test_young_stars_see_both_screens(ssp):
-    young = {**SEED, "sfh_tsnorm_peak_lbt_gyr": 0.001, "sfh_tsnorm_width_gyr": 0.0005,
-             "sfh_tsnorm_skew": 0.0, "dust_tau_diff": 0.4}  # fmt: skip
+    young = {"sfh_const_start_gyr": 0.008, "dust_tau_diff": 0.4, "redshift": 0.1}
     clear = SEDModel(Parameters(**{**young, "dust_tau_bc": 0.0}), ssp).predict_rest_sed()
     dusty = SEDModel(Parameters(**{**young, "dust_tau_bc": 1.0}), ssp).predict_rest_sed()
     i = int(np.argmin(np.abs(np.asarray(clear.wavelength) - 5500.0)))
@@ -96,7 +97,12 @@ def test_units_agree(ssp):
     spec, observation = Parameters(**SEED), Instrument.SDSS().observation()
     cgs = np.asarray(SEDModel(spec, ssp, observation).predict_photometry())
     assert np.all((cgs > 1e-30) & (cgs < 1e-24))
-    for units, factor in {"nJy": 1e32, "uJy": 1e29, "mJy": 1e26, "maggies": 1 / 3.6307805e-20}.items():
+    for units, factor in {
+        "nJy": 1e32,
+        "uJy": 1e29,
+        "mJy": 1e26,
+        "maggies": 1 / 3.6307805e-20,
+    }.items():
         got = SEDModel(spec, ssp, observation, units=units).predict_photometry()
         np.testing.assert_allclose(got, cgs * factor, rtol=1e-6)
     mags = SEDModel(spec, ssp, observation, units="mag_ab")
@@ -121,7 +127,9 @@ def test_jit_vmap_and_eager_agree(sdss_model):
     eager = sdss_model.predict_photometry(p)
     np.testing.assert_allclose(jax.jit(sdss_model.predict_photometry)(p), eager, rtol=1e-10)
     stacked = {k: jnp.stack([v, v]) for k, v in p.items()}
-    np.testing.assert_allclose(jax.vmap(sdss_model.predict_photometry)(stacked)[1], eager, rtol=1e-10)
+    np.testing.assert_allclose(
+        jax.vmap(sdss_model.predict_photometry)(stacked)[1], eager, rtol=1e-10
+    )
 
 
 def test_one_compile_per_shape(sdss_model):
@@ -239,7 +247,9 @@ def test_bad_values_have_one_clear_error(sdss_model, case):
 
 def test_bad_batches_have_one_clear_error(sdss_model):
     with pytest.raises(ParameterError, match=r"met_logzsol|redshift"):
-        sdss_model.predict_photometry_batch({**FREE, "met_logzsol": np.zeros(3), "redshift": np.full(4, 0.1)})
+        sdss_model.predict_photometry_batch(
+            {**FREE, "met_logzsol": np.zeros(3), "redshift": np.full(4, 0.1)}
+        )
     with pytest.raises(ParameterError, match="redshift"):
         sdss_model.predict_photometry_batch({**FREE, "redshift": np.array([0.1, np.nan])})
 
@@ -254,8 +264,14 @@ def test_bad_construction_has_one_clear_error(ssp):
         SEDModel(spec, ssp, observation, units="mag_abs")
     with pytest.raises(ConfigError, match="no bands"):
         SEDModel(spec, ssp).predict_photometry()
-    with pytest.raises(ConfigError, match="herschel_500"):
-        SEDModel(spec, ssp, Instrument.HERSCHEL().observation())
+    blue = ssp.ssp_wave < 2e4
+    twomass_ks = Instrument.from_names(["2mass_ks"]).observation()
+    optical = replace(ssp, ssp_wave=ssp.ssp_wave[blue], ssp_flux=ssp.ssp_flux[:, :, blue])
+    with pytest.raises(ConfigError, match=r"2mass_ks\. The SSP grid covers"):
+        SEDModel(spec, optical, Instrument.TWOMASS().observation())
+    near = SEDModel(Parameters(**{**SEED, "redshift": 0.3}), optical, twomass_ks)
+    with pytest.raises(ConfigError, match="2mass_ks"):
+        near.predict_photometry({"redshift": 0.01})
 
 
 def test_spectrum_interpolates_and_refuses_to_extrapolate(seed_model):

@@ -74,7 +74,8 @@ def cardelli(wave_aa: np.ndarray, p: Values) -> Array:
 def pei92(terms: list[tuple[float, float, float, float]]) -> Shape:
     r"""Return the sum of a Pei (1992) fit, eq. 20; published from 0.01 to 1000 µm.
 
-    .. math:: \xi(\lambda) = \sum_i a_i / [(\lambda/\lambda_i)^{n_i} + (\lambda_i/\lambda)^{n_i} + b_i]
+    .. math:: \xi(\lambda) = \sum_i
+        a_i / [(\lambda/\lambda_i)^{n_i} + (\lambda_i/\lambda)^{n_i} + b_i]
 
     ``terms`` lists (a, λ [µm], b, n): background, far-UV, 2175 Å, 9.7 µm, 18 µm, far infrared.
     """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -54,11 +53,12 @@ def _log_step(levels: Array, t: Array, t_univ: Array) -> Array:
 def _step_masses(levels: Array, edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     low, high = clipped(edges, t_univ)
     own = jnp.asarray(EDGES_FRAC) * t_univ
-    overlap = jnp.minimum(high[:, None], own[None, 1:]) - jnp.maximum(low[:, None], own[None, :-1])
-    overlap = jnp.maximum(overlap, 0.0)
-    # where a level holds hardly any time the scale must still come from the bins that exist
-    scale = jax.lax.stop_gradient(jnp.max(levels))
-    return scale, jnp.sum(overlap * jnp.exp(levels - scale), axis=1)
+    sfr = jnp.exp(levels)
+    shares = [
+        sfr[i] * jnp.maximum(jnp.minimum(high, own[i + 1]) - jnp.maximum(low, own[i]), 0.0)
+        for i in range(N_BINS)
+    ]
+    return jnp.zeros_like(t_univ), jnp.asarray(sum(shares))
 
 
 def log_continuity(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:

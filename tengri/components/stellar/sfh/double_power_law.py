@@ -16,13 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
+from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
 from tengri.components.stellar.sfh.numerics import expm1_ratio
 from tengri.priors import Uniform
 from tengri.registry import Param
 
 DEGREE = 6
-EARLIEST = 1e-6  # of the age of the Universe: where cosmic time starts to count
 
 
 def _one_over_one_plus() -> np.ndarray:
@@ -52,9 +51,7 @@ def dpl_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
     alpha, beta, tau = q["alpha"], q["beta"], q["tau_gyr"]
     total = alpha + beta
     a = (1 + beta) / total
-    young, old = clipped(edges, t_univ)
-    width = old - young
-    start = jnp.maximum(t_univ - old, EARLIEST * t_univ)  # cosmic time at which the bin starts
+    start, width = cosmic_bins(edges, t_univ)
     v1 = total * jnp.log(start / tau)
     span = total * jnp.log1p(width / start)  # in v: kept apart from v1, beside which it is small
     m = _rising(a, v1, span) + _falling(a, v1, span)

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.stellar.sfh.quadrature import bin_masses
 from tengri.priors import Uniform
 from tengri.registry import Param
 
@@ -28,6 +27,7 @@ Mass = Callable[[Mapping[str, Array], np.ndarray, Array], tuple[Array, Array]]
 Amplitude = Literal["log_peak_sfr", "log_total_mass"]
 
 LOG_ZERO = -1.0e30  # the logarithm of no star formation: finite, and exp() of it is exactly 0
+EARLIEST = 1e-6  # of the age of the Universe: where cosmic time starts to count
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SFHFamily:
         ``additive`` families are summed, the ``mixture`` shares the mass, the ``modulator``
         multiplies.
     mass : callable
-        ``(q, edges, t_univ) -> (ln_scale, m)``; by default Gauss-Legendre over each bin.
+        ``(q, edges, t_univ) -> (ln_scale, m)``; None for the modulator.
     twins : mapping
         ``…_gyr`` parameter name -> the ``…_frac`` Param that may stand in its place.
     """
@@ -79,9 +79,9 @@ class SFHFamily:
         self, q: Mapping[str, Array], edges: np.ndarray, t_univ: Array
     ) -> tuple[Array, Array]:
         """Kernel mass in each bin, ``(ln_scale, m)``."""
-        if self.mass is not None:
-            return self.mass(q, edges, t_univ)
-        return bin_masses(lambda t: self.log_kernel(t, q, t_univ), edges, t_univ)
+        if self.mass is None:
+            raise TypeError(f"SFH family {self.name!r} is a {self.kind}: it has no mass.")
+        return self.mass(q, edges, t_univ)
 
     def log_kernel(self, t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
         """ln(SFR / amplitude) at lookback times ``t``."""
@@ -139,3 +139,11 @@ def clipped(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     low = jnp.minimum(jnp.asarray(edges[:-1]), t_univ)
     high = jnp.minimum(jnp.asarray(np.append(edges[1:-1], np.inf)), t_univ)
     return low, high
+
+
+def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+    """Return the cosmic time at which each bin starts (> 0) and its width [Gyr]."""
+    young, old = clipped(edges, t_univ)
+    begins = t_univ - old
+    start = jnp.maximum(begins, EARLIEST * t_univ)
+    return start, jnp.maximum(old - young - (start - begins), 0.0)

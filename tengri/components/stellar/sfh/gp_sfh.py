@@ -24,6 +24,7 @@ from tengri.registry import Param
 LN10 = float(np.log(10.0))
 LOG_AGE_MIN, LOG_AGE_MAX = 6.0, 10.14
 N_GRID = 256
+VARIANCE_NODES = 7  # 1e-3 up to 1.5 dex
 GYR_PER_MYR, GYR_PER_YR = 1e-3, 1e-9
 
 
@@ -137,7 +138,7 @@ def bin_variance(v: Array, x: Array) -> Array:
 
     Gauss-Legendre in the correlation exp(-xy), in which the integrand is smooth.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(10)
+    nodes, weights = np.polynomial.legendre.leggauss(VARIANCE_NODES)
     w, g = 0.5 * (nodes + 1), 0.5 * weights
     x = jnp.maximum(x, 1e-6)
     drop = expm1_ratio(-x)  # (1 - e^-x)/x

@@ -9,13 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped, time_twins
+from tengri.components.stellar.sfh.family import (
+    EARLIEST,
+    LOG_ZERO,
+    SFHFamily,
+    cosmic_bins,
+    time_twins,
+)
 from tengri.components.stellar.sfh.numerics import log_normal_mass
 from tengri.priors import Uniform
 from tengri.registry import Param
 
 LN10 = float(np.log(10.0))
-EARLIEST = 1e-6  # of the age of the Universe
 
 
 def log_lnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -30,9 +35,7 @@ def log_lnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 def lnorm_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """T_peak σ √(2π) e^{σ²/2} [Φ(z + Δz) - Φ(z)], z = ln(T/T_peak)/σ - σ."""
     sigma, peak = LN10 * q["width_dex"], q["peak_gyr"]
-    young, old = clipped(edges, t_univ)
-    width = old - young
-    start = jnp.maximum(t_univ - old, EARLIEST * t_univ)
+    start, width = cosmic_bins(edges, t_univ)
     z1 = jnp.log(start / peak) / sigma - sigma
     empty = width <= 0
     dz = jnp.where(empty, 1.0, jnp.log1p(width / start) / sigma)

@@ -1,4 +1,4 @@
-"""Infrared emission of dust: what the screen absorbs comes out again."""
+"""What dust emission is to the forward model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jax import Array
 
-from tengri.registry import Param, Registry
+from tengri.registry import Param
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,3 @@ class DustEmission:
     params: tuple[Param, ...]
     spectrum: Callable[[np.ndarray, Mapping[str, Array]], Array]
     reference: str
-
-
-EMISSION_MODELS: Registry[DustEmission] = Registry("dust emission model")

@@ -1,0 +1,313 @@
+"""The one file that a surrogate is: everything needed to use it honestly, sealed.
+
+``surrogate.h5`` (`emulator.hdf5` says how it is protected) holds
+
+==========================  ==================================================================
+``document`` (JSON)         spec (names, priors, settings), parameter table (units, bounds),
+                            target, network, scaling flags, filters and their hashes, SSP name
+                            and hash, cosmology, accuracy, training cost, versions, card
+``weights/…``               the nested dict of float32 weights
+``scaling/in|out/…``        input and output scaling, (n_in,) and (n_out,)
+``filters/000/wave|trans``  curves as used, wavelength in Å, one group per band
+``ssp/…``                   age_edges [Gyr], lgmet, mass_remaining: star formation is exact
+``error_bars/<level>``      split-conformal error bars [mag], (n_bands,), e.g. ``error_bars/95``
+``covariance``              of the residuals between bands [mag²], (n_bands, n_bands)
+``checks/…``                parameters (n,), fluxes of surrogate and exact model [maggies]
+==========================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator import hdf5, history
+from emulator.consistency import check
+from emulator.networks import Network, Weights, build_network
+from emulator.scaling import InputScaling, OutputScaling
+from emulator.targets import PhotometryTarget, target_from_dict
+from tengri import __version__
+from tengri.cosmology import Cosmology
+from tengri.errors import ConfigError, DataError, TengriError
+from tengri.observation import FilterCurve, Photometry
+from tengri.parameters import Parameters
+
+KIND = "tengri-surrogate"
+FORMAT_VERSION = 1
+CHECK_UNITS = "maggies"
+HEADER = hdf5.Header(KIND, FORMAT_VERSION, f"tengri {__version__}")
+
+
+@dataclass(frozen=True, eq=False)
+class Artefact:
+    """A trained surrogate as data.
+
+    Attributes
+    ----------
+    spec : Parameters
+        What it was trained on.
+    photometry : Photometry
+        Bands, in the order of the outputs.
+    target, network, in_scaling, out_scaling
+        The pieces of the map from parameters to band fluxes.
+    params : nested dict of float32 arrays
+        Weights of the network.
+    cosmology : dict
+        From `emulator.history.cosmology_to_dict`.
+    ssp : dict
+        ``name``, ``sha256``, ``age_edges`` (n_age + 1,) [Gyr], ``lgmet`` (n_met,) and
+        ``mass_remaining`` (n_met, n_age) or None.
+    accuracy : dict
+        JSON-serialisable tables of errors against the exact model.
+    error_bars : dict
+        Level in per cent (``"68"``, ``"95"`` …) → (n_bands,) [mag].
+    covariance : ndarray, shape (n_bands, n_bands), or None
+        Of the residuals [mag²].
+    checks : dict
+        ``params``: name → (n,); ``flux_surrogate`` and ``flux_exact``: (n, n_bands) [maggies].
+    training : dict
+        JSON-serialisable: seed, rows, seconds, hardware, command, versions …
+    card : str
+        Model card, Markdown.
+    log10_mass_min : float
+        Least log10 mass formed per unit amplitude over the prior; NaN: not yet known.
+    created : str
+        Time in UTC, ISO format.
+    sha256 : str
+        Seal of the file it was read from.
+    """
+
+    spec: Parameters
+    photometry: Photometry
+    target: PhotometryTarget
+    network: Network
+    params: Weights
+    in_scaling: InputScaling
+    out_scaling: OutputScaling
+    cosmology: dict[str, Any]
+    ssp: dict[str, Any]
+    accuracy: dict[str, Any] = field(default_factory=dict)
+    error_bars: dict[str, np.ndarray] = field(default_factory=dict)
+    covariance: np.ndarray | None = None
+    checks: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    card: str = ""
+    log10_mass_min: float = math.nan
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    sha256: str = ""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Bands in the order of the outputs."""
+        return self.photometry.names
+
+    def cosmology_object(self) -> Cosmology:
+        """Return the cosmology as the model uses it."""
+        return history.cosmology_from_dict(self.cosmology)
+
+    def completed(self) -> Artefact:
+        """Return the artefact with ``log10_mass_min`` known."""
+        if not math.isnan(self.log10_mass_min):
+            return self
+        least = history.least_log10_mass(self.spec, self.cosmology_object(), self.target.amplitude)
+        return dataclasses.replace(self, log10_mass_min=least)
+
+
+def ssp_info(ssp: Any) -> dict[str, Any]:
+    """Return what an artefact keeps of an ``SSPData``."""
+    return {
+        "name": ssp.name,
+        "sha256": ssp.sha256,
+        "age_edges": ssp.age_edges_gyr,
+        "lgmet": ssp.ssp_lgmet,
+        "mass_remaining": ssp.ssp_mass_remaining,
+    }
+
+
+# --- writing --------------------------------------------------------------------------------
+
+
+def write(path: str | Path, artefact: Artefact) -> str:
+    """Write an artefact: temporary name, seal, re-read, fsync, rename. Return its digest.
+
+    Raises
+    ------
+    ConfigError
+        Pieces that do not fit together, or weights that are not finite.
+    DataError
+        The file cannot be written.
+    """
+    final = Path(path)
+    artefact = artefact.completed()
+    check(artefact)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    try:
+        sealed = hdf5.write(temporary, HEADER, document(artefact), arrays(artefact))
+        read(temporary)
+        hdf5.replace(temporary, final)
+    except OSError as error:
+        if isinstance(error, TengriError):
+            raise
+        raise DataError(f"{final}: cannot be written ({error}).") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    return sealed
+
+
+def document(artefact: Artefact) -> dict[str, Any]:
+    """Return the JSON part."""
+    filters = artefact.photometry.filters
+    return _json(
+        {
+            "format": KIND,
+            "format_version": FORMAT_VERSION,
+            "tengri_version": __version__,
+            "created": artefact.created,
+            "target": artefact.target.to_dict(),
+            "spec": artefact.spec.to_dict(),
+            "parameters": parameter_table(artefact.spec),
+            "bands": [{"name": f.name, "sha256": f.fingerprint, "pivot_aa": f.pivot}
+                      for f in filters],
+            "network": artefact.network.to_dict(),
+            "input_columns": list(artefact.target.columns),
+            "input_log": list(artefact.in_scaling.log),
+            "cosmology": artefact.cosmology,
+            "ssp": {"name": artefact.ssp["name"], "sha256": artefact.ssp["sha256"]},
+            "log10_mass_min": artefact.log10_mass_min,
+            "check_units": CHECK_UNITS,
+            "accuracy": artefact.accuracy,
+            "training": artefact.training,
+            "card": artefact.card,
+        }
+    )  # fmt: skip
+
+
+def parameter_table(spec: Parameters) -> list[dict[str, Any]]:
+    """Return name, unit, bounds, range and meaning of every parameter, for readers."""
+    rows = []
+    for name, prior in spec.distributions.items():
+        param = spec.composition.params[name]
+        bounds = [b if math.isfinite(b) else None for b in param.bounds]
+        rows.append(
+            {
+                "name": name,
+                "unit": param.unit,
+                "bounds": bounds,
+                "prior": repr(prior),
+                "follows": spec.mirrors.get(name),
+                "description": param.description,
+            }
+        )
+    return rows
+
+
+def arrays(artefact: Artefact) -> hdf5.Arrays:
+    """Return the arrays by path."""
+    out = hdf5.flat(artefact.params, "weights")
+    scalings = {"in": artefact.in_scaling.to_dict(), "out": artefact.out_scaling.to_dict()}
+    del scalings["in"]["log"]
+    out |= hdf5.flat(scalings, "scaling")
+    for i, curve in enumerate(artefact.photometry.filters):
+        out |= hdf5.flat({"wave": curve.wave, "trans": curve.trans}, f"filters/{i:03d}")
+    for name in ("age_edges", "lgmet", "mass_remaining"):
+        if artefact.ssp.get(name) is not None:
+            out[f"ssp/{name}"] = np.asarray(artefact.ssp[name], np.float64)
+    out |= hdf5.flat(_float64(artefact.error_bars), "error_bars")
+    out |= hdf5.flat(_float64(artefact.checks), "checks")
+    if artefact.covariance is not None:
+        out["covariance"] = np.asarray(artefact.covariance, np.float64)
+    return out
+
+
+def _float64(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _float64(v) if isinstance(v, Mapping) else np.asarray(v, np.float64)
+            for k, v in tree.items()}  # fmt: skip
+
+
+def _json(value: Any) -> Any:
+    """Return ``value`` in JSON's own types; a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(k): _json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
+        return [_json(v) for v in value]
+    if isinstance(value, (list, tuple)):
+        return []
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def read(path: str | Path) -> Artefact:
+    """Read an artefact; its seal is checked before anything is parsed.
+
+    Raises
+    ------
+    DataError
+        Missing, damaged, of another kind, of a newer format version, or malformed.
+    """
+    path = Path(path)
+    sealed, doc, stored = hdf5.read(path, KIND, newest=FORMAT_VERSION)
+    try:
+        artefact = _build(doc, stored, sealed)
+        check(artefact)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise DataError(f"{path}: malformed surrogate: {error}") from error
+    return artefact
+
+
+def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact:
+    ssp = {"mass_remaining": None, **doc["ssp"], **hdf5.nested(stored, "ssp")}
+    scaling = hdf5.nested(stored, "scaling")
+    return Artefact(
+        spec=Parameters.from_dict(doc["spec"]),
+        photometry=_photometry(doc["bands"], hdf5.nested(stored, "filters")),
+        target=target_from_dict(doc["target"]),
+        network=build_network(**doc["network"]),
+        params=hdf5.nested(stored, "weights"),
+        in_scaling=InputScaling.from_dict({**scaling["in"], "log": doc["input_log"]}),
+        out_scaling=OutputScaling.from_dict(scaling["out"]),
+        cosmology=doc["cosmology"],
+        ssp=ssp,
+        accuracy=doc["accuracy"],
+        error_bars=hdf5.nested(stored, "error_bars"),
+        covariance=stored.get("covariance"),
+        checks=hdf5.nested(stored, "checks"),
+        training=doc["training"],
+        card=doc["card"],
+        log10_mass_min=float(doc["log10_mass_min"]),
+        created=doc["created"],
+        sha256=sealed,
+    )
+
+
+def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:
+    filters = []
+    for i, band in enumerate(bands):
+        curve = FilterCurve.from_dict({"name": band["name"], **curves[f"{i:03d}"]})
+        if curve.fingerprint != band["sha256"]:
+            raise ConfigError(f"the stored curve of {band['name']} does not match its hash")
+        filters.append(curve)
+    return Photometry(tuple(filters))
+
+
+def verify(path: str | Path, model: Any = None) -> Any:
+    """Check a file against its seal, its check pairs and an exact model.
+
+    See `emulator.verification.verify`.
+    """
+    from emulator import verification  # it evaluates the surrogate, which is built on this file
+
+    return verification.verify(path, model)

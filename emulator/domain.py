@@ -1,0 +1,153 @@
+"""Where a surrogate may be used: the box it was trained on, guarded on every parameter.
+
+================  =========================================  ================================
+``out_of_domain`` outside jit                                inside jit, vmap, grad
+================  =========================================  ================================
+``"raise"``       error naming parameter, value and range    NaN
+``"warn"``        warning; the network's extrapolation       NaN: nobody could be warned
+``"clip"``        answer for the nearest point of the box    the same
+``"nan"``         NaN                                        the same
+================  =========================================  ================================
+
+A parameter that was fixed in training must have that value. The amplitude is exact: unguarded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from emulator.scaling import trained_range
+from tengri.errors import ParameterError, unknown
+from tengri.parameters import Parameters
+
+MODES = ("raise", "warn", "clip", "nan")
+#: Slack of an edge relative to the width of the box (or to a fixed value): float32 rounding.
+SLACK = 1e-6
+
+
+class Box(NamedTuple):
+    """The trained range of one parameter; ``lo == hi`` where it was fixed (arrays too).
+
+    ``low`` and ``high`` are the limits of the guard, a rounding error further out.
+    """
+
+    name: str
+    lo: Any
+    hi: Any
+    low: Any
+    high: Any
+
+    @classmethod
+    def of(cls, name: str, lo: Any, hi: Any) -> Box:
+        """Return the box with its slack."""
+        slack = SLACK * (np.abs(lo) + np.abs(hi))
+        low, high = np.subtract(lo, slack), np.add(hi, slack)
+        if np.ndim(low) == 0:
+            return cls(name, float(lo), float(hi), float(low), float(high))
+        return cls(name, np.asarray(lo), np.asarray(hi), low, high)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the parameter had one value in training."""
+        return bool(np.all(np.equal(self.lo, self.hi)))
+
+    @property
+    def shown(self) -> str:
+        """The range in words."""
+        if self.is_fixed:
+            return f"the fixed value {self.lo:g}" if np.ndim(self.lo) == 0 else "its fixed values"
+        return f"[{float(np.min(self.lo)):g}, {float(np.max(self.hi)):g}]"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The guard of one surrogate.
+
+    Attributes
+    ----------
+    boxes : tuple of Box
+        Every parameter but the amplitude and those that follow another one.
+    mode : str
+        One of ``MODES``.
+    """
+
+    boxes: tuple[Box, ...]
+    mode: str = "raise"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise unknown("out_of_domain mode", str(self.mode), MODES)
+
+    @classmethod
+    def of(cls, spec: Parameters, amplitude: str, mode: str = "raise") -> Domain:
+        """Return the guard of the box that ``spec`` was trained on."""
+        names = [n for n in spec.all_params if n not in spec.mirrors and n != amplitude]
+        return cls(tuple(_box(spec, name) for name in names), mode)
+
+    @cached_property
+    def by_name(self) -> dict[str, Box]:
+        """Boxes by parameter name."""
+        return {box.name: box for box in self.boxes}
+
+    def check(self, p: Mapping[str, Any]) -> None:
+        """Raise or warn about concrete values outside the box, as the mode says."""
+        if self.mode not in ("raise", "warn"):
+            return
+        outside = [box for box in self.boxes if not _holds(box, p[box.name])]
+        if not outside:
+            return
+        message = " ".join(_message(box, np.asarray(p[box.name])) for box in outside)
+        if self.mode == "raise":
+            raise ParameterError(
+                f"{message} Surrogates do not extrapolate: use the exact model there, train on a "
+                'wider box, or choose out_of_domain="clip", "nan" or "warn".'
+            )
+        warnings.warn(f"{message} The answer there is an extrapolation.", stacklevel=5)
+
+    def masks(self, traced: bool) -> bool:
+        """Say whether galaxies outside become NaN."""
+        return self.mode == "nan" or (traced and self.mode in ("raise", "warn"))
+
+    def inside(self, p: Mapping[str, Array]) -> Array:
+        """Return whether one galaxy lies in the box, a scalar; NaN does not."""
+        within = [jnp.all((p[b.name] >= b.low) & (p[b.name] <= b.high)) for b in self.boxes]
+        return jnp.all(jnp.stack(within))
+
+    def clip(self, p: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the nearest parameters in the box."""
+        return {**p, **{b.name: jnp.clip(p[b.name], b.lo, b.hi) for b in self.boxes}}
+
+
+def _box(spec: Parameters, name: str) -> Box:
+    prior = spec.get_distribution(name)
+    if prior.is_fixed:
+        value = spec.fixed_value(name)
+        return Box.of(name, value, value)
+    return Box.of(name, *trained_range(prior))
+
+
+def _holds(box: Box, value: np.ndarray) -> bool:
+    if value.ndim == 0:
+        return box.low <= value.item() <= box.high
+    if np.ndim(box.low) and value.shape[-1:] != box.low.shape[-1:]:
+        return False
+    return bool(((value >= box.low) & (value <= box.high)).all())
+
+
+def _message(box: Box, value: np.ndarray) -> str:
+    """Name the parameter, the first value outside, how many there are, and the trained range."""
+    trained = f"this surrogate was trained {'at' if box.is_fixed else 'on'} {box.shown}."
+    if np.ndim(box.low) and value.shape[-1:] != box.low.shape[-1:]:
+        return f"{box.name} has shape {value.shape}; {trained}"
+    bad = ~((value >= box.low) & (value <= box.high))
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f" at row {first[0]} ({int(bad.sum())} of {bad.size} values)" if first else ""
+    return f"{box.name} = {value[first]:g}{where}: {trained}"

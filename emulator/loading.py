@@ -1,0 +1,48 @@
+"""``load``: from a file or a name to a model."""
+
+from __future__ import annotations
+
+import os
+
+from emulator import artefact, published
+from emulator.surrogate import EmulatedSEDModel
+from tengri.forward.units import CGS
+from tengri.observation import Observation
+from tengri.parameters import Parameters
+
+
+def load(
+    path_or_name: str | os.PathLike[str],
+    spec: Parameters | None = None,
+    observation: Observation | None = None,
+    out_of_domain: str = "raise",
+    units: str = CGS,
+) -> EmulatedSEDModel:
+    """Load a surrogate.
+
+    Parameters
+    ----------
+    path_or_name : str or path
+        A file, a run folder, or the name of a published surrogate.
+    spec : Parameters, optional
+        A narrower spec than the trained one.
+    observation : Observation, optional
+        Some of the trained bands, in any order.
+    out_of_domain : str
+        ``raise``, ``warn``, ``clip`` or ``nan``: see `emulator.domain`.
+    units : str
+        Unit of ``predict_photometry``, default erg/s/cm²/Hz.
+
+    Returns
+    -------
+    EmulatedSEDModel
+
+    Raises
+    ------
+    DataError
+        No such surrogate, or a damaged file, or one of a newer format.
+    ConfigError, ParameterError
+        A spec or bands that the surrogate was not trained for.
+    """
+    file = published.resolve(path_or_name)
+    return EmulatedSEDModel(artefact.read(file), spec, observation, out_of_domain, units)

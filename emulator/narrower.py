@@ -1,0 +1,118 @@
+"""May a surrogate serve this spec and these bands? Only inside what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from emulator.domain import Box, Domain
+from emulator.scaling import trained_range
+from tengri.errors import ConfigError, ParameterError, suggestion, unknown
+from tengri.observation import Observation, Photometry
+from tengri.parameters import Parameters
+
+
+def check_spec(spec: Parameters, trained: Parameters, domain: Domain) -> None:
+    """Raise unless ``spec`` has the trained components and stays inside the trained box.
+
+    Raises
+    ------
+    ConfigError
+        Another component, or a parameter that stands in another's place.
+    ParameterError
+        A prior or a fixed value outside the box; it names the parameter and both ranges.
+    """
+    if not isinstance(spec, Parameters):
+        raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
+    _check_components(spec, trained)
+    for name, source in trained.mirrors.items():
+        if spec.mirrors.get(name) != source:
+            raise ParameterError(
+                f"{name} followed {source} in training, so that the surrogate knows no other "
+                f"value of it: leave {name}={source!r}."
+            )
+    wrong = [text for box in domain.boxes if (text := _outside(spec, box))]
+    if wrong:
+        raise ParameterError(f"The spec leaves the box of this surrogate. {' '.join(wrong)}")
+
+
+def _check_components(spec: Parameters, trained: Parameters) -> None:
+    if spec.composition == trained.composition:
+        return
+    mine, theirs = spec.settings, trained.settings
+    different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
+                 for name in theirs if not _same(mine[name], theirs[name])]  # fmt: skip
+    active, known = spec.composition.params, trained.composition.params
+    if different:
+        raise ConfigError(
+            f"This surrogate was trained with other components: {', '.join(different)}. Leave "
+            "these settings as trained, or train another surrogate."
+        )
+    for name in active:
+        if name not in known:
+            raise ConfigError(f"{name} is no parameter of this surrogate.{suggestion(name, known)}")
+    absent = [name for name in known if name not in active]
+    raise ConfigError(f"The spec lacks what the surrogate was trained with: {joined(absent)}.")
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Compare settings; lists and tuples are the same thing."""
+    return (list(a) if isinstance(a, (list, tuple)) else a) == (
+        list(b) if isinstance(b, (list, tuple)) else b
+    )
+
+
+def _outside(spec: Parameters, box: Box) -> str:
+    """Say how a parameter of the spec leaves its box; empty if it does not."""
+    prior = spec.get_distribution(box.name)
+    if prior.is_fixed:
+        value = np.asarray(spec.fixed_value(box.name))
+        good = np.all((value >= box.low) & (value <= box.high))
+        return "" if good else f"{box.name} is fixed at {value}, trained on {box.shown}."
+    if box.is_fixed:
+        return f"{box.name} is free ({prior!r}), but was trained at {box.shown}."
+    lo, hi = trained_range(prior)
+    if lo >= box.low and hi <= box.high:
+        return ""
+    return f"{box.name} ranges over [{lo:g}, {hi:g}], trained on {box.shown}."
+
+
+def band_indices(observation: Observation | None, trained: Photometry) -> tuple[int, ...]:
+    """Return where the observation's bands are among the trained ones.
+
+    Raises
+    ------
+    UnknownNameError
+        A band that was not trained; trained ones of similar names are listed.
+    ConfigError
+        A band of the same name with another curve.
+    """
+    if observation is None:
+        return tuple(range(len(trained.names)))
+    if not isinstance(observation, Observation):
+        raise ConfigError(
+            f"observation must be an Observation, got {type(observation).__name__}; an "
+            "Instrument has one: Instrument.SDSS().observation()."
+        )
+    return tuple(_index(curve, trained) for curve in observation.photometry.filters)
+
+
+def _index(curve: Any, trained: Photometry) -> int:
+    if curve.name not in trained.names:
+        raise unknown("band of this surrogate", curve.name, trained.names)
+    index = trained.names.index(curve.name)
+    if curve.fingerprint != trained.filters[index].fingerprint:
+        raise ConfigError(
+            f"Band {curve.name}: its transmission curve (pivot {curve.pivot:.1f} Å) is not the "
+            f"one of the training (pivot {trained.filters[index].pivot:.1f} Å). Use the "
+            "surrogate's own: emulator.load(…).observation."
+        )
+    return index
+
+
+def joined(names: Iterable[str], most: int = 12) -> str:
+    """Return names in words, cut after ``most``."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" … ({len(listed)})" if len(listed) > most else "")

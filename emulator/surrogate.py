@@ -1,0 +1,326 @@
+"""``EmulatedSEDModel``: a trained surrogate behind the shell of the exact model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from emulator.artefact import Artefact
+from emulator.domain import Domain
+from emulator.narrower import band_indices, check_spec, joined
+from tengri.errors import ConfigError, DataError, ParameterError, unknown
+from tengri.forward.derived import sfh_curve, sfh_quantities
+from tengri.forward.dilution import log10_dilution
+from tengri.forward.galaxy import Stars
+from tengri.forward.model import SEDModel
+from tengri.forward.shell import BandModel, Bands, is_traced, no_stars_message
+from tengri.forward.units import CGS
+from tengri.observation import Observation, Photometry
+from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
+
+CPU_CHUNK, ACCELERATOR_CHUNK = 1024, 65536
+#: Bands fainter than this share of the galaxy's brightest carry no error bar in magnitudes.
+BRIGHT = 1e-4
+
+
+class Path(NamedTuple):
+    """Which specialisation serves a call.
+
+    ``traced``: inside a JAX transformation, where no check can raise. ``exact_mass``: the
+    amplitude is so low that a history may have formed no star.
+    """
+
+    traced: bool
+    exact_mass: bool
+
+
+class EmulatedSEDModel(BandModel):
+    """A surrogate of ``SEDModel`` for a fixed set of bands.
+
+    The same calls with the same dicts, units and errors as the exact model. Amplitude and
+    distance are exact, and so is everything that follows from the star-formation history alone;
+    a network gives the colours, in float32 whatever the process's default float.
+
+    Parameters
+    ----------
+    artefact : Artefact
+        From `emulator.artefact.read` or fresh from training.
+    spec : Parameters, optional
+        A narrower spec: parameters fixed, or priors tightened, inside the trained box. The
+        amplitude is free to be anything.
+    observation : Observation, optional
+        Some of the trained bands, in any order.
+    out_of_domain : str
+        What happens outside the trained box, ``raise``, ``warn``, ``clip`` or ``nan``; see
+        `emulator.domain`.
+    units : str
+        Unit of ``predict_photometry``, default erg/s/cm²/Hz.
+
+    Raises
+    ------
+    ConfigError
+        Other components or curves than trained; an unknown band, unit or mode.
+    ParameterError
+        A spec that reaches outside the trained box.
+
+    Examples
+    --------
+    >>> fast = emulator.load("sdss")                                       # doctest: +SKIP
+    >>> fast.predict_magnitudes({**params, "redshift": 0.1})               # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        artefact: Artefact,
+        spec: Parameters | None = None,
+        observation: Observation | None = None,
+        out_of_domain: str = "raise",
+        units: str = CGS,
+    ) -> None:
+        self.artefact = artefact = artefact.completed()
+        self.domain = Domain.of(artefact.spec, artefact.target.amplitude, out_of_domain)
+        if spec is not None:
+            check_spec(spec, artefact.spec, self.domain)
+        self._index = band_indices(observation, artefact.photometry)
+        filters = tuple(artefact.photometry.filters[i] for i in self._index)
+        super().__init__(
+            artefact.spec if spec is None else spec,
+            Observation(photometry=Photometry(filters)),
+            units,
+        )
+        self.cosmology = artefact.cosmology_object()
+        self.stars = Stars(
+            self.spec.composition, self.cosmology, artefact.ssp["age_edges"], artefact.ssp["lgmet"]
+        )
+        self._weights = (
+            jax.tree.map(np.asarray, artefact.params),
+            artefact.in_scaling,
+            artefact.out_scaling,
+        )
+        self._on_device: Any = None
+
+    # --- other views of the same surrogate ------------------------------------------------
+
+    def with_spec(self, spec: Parameters) -> EmulatedSEDModel:
+        """Return the surrogate under a narrower spec."""
+        return self._like(spec=spec)
+
+    def with_observation(self, observation: Observation) -> EmulatedSEDModel:
+        """Return the surrogate with some of the trained bands, in the observation's order."""
+        return self._like(observation=observation)
+
+    def _like(self, **changes: Any) -> EmulatedSEDModel:
+        given = {"spec": self.spec, "observation": self.observation,
+                 "out_of_domain": self.domain.mode, "units": self.units}  # fmt: skip
+        return EmulatedSEDModel(self.artefact, **{**given, **changes})
+
+    def exact_model(self, ssp: Any = None) -> SEDModel:
+        """Return the exact model that this surrogate stands for: same spec, bands, cosmology.
+
+        Parameters
+        ----------
+        ssp : SSPData, optional
+            The grid of the training; loaded by its name if absent.
+
+        Raises
+        ------
+        DataError
+            The grid is not at hand, or is another one (both hashes are given).
+        """
+        if ssp is None:
+            from tengri import load_ssp_data
+
+            ssp = load_ssp_data(self.artefact.ssp["name"] + ".h5")
+        check_ssp(self.artefact, ssp)
+        return SEDModel(self.spec, ssp, self.observation, self.cosmology, self.units)
+
+    # --- star formation: exact ------------------------------------------------------------
+
+    def predict_sfh(
+        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
+    ) -> dict[str, Array]:
+        """Return the exact star-formation history: see `tengri.forward.derived.sfh_curve`."""
+        p = self.spec.resolve({} if params is None else params)
+        return sfh_curve(self.stars, self._unpack(self._pack(p)), n_linear)
+
+    def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
+        """Return what follows from the history alone, exactly: masses, rates, ages.
+
+        See `tengri.forward.derived.sfh_quantities`. What needs a spectrum (``l_dust``,
+        ``dn4000``, ``uv_slope`` …) takes the exact model.
+        """
+        p = self.spec.resolve({} if params is None else params)
+        if "derived" not in self._compiled:
+            remaining = self.artefact.ssp["mass_remaining"]
+            self._compiled["derived"] = jax.jit(
+                lambda v: sfh_quantities(self.stars, self._unpack(v), remaining)
+            )
+        derived = self._compiled["derived"](self._pack(p))
+        if not is_traced(p) and not derived["stellar_mass"] >= 1.0:
+            raise ParameterError(no_stars_message(p, float(jnp.log10(derived["stellar_mass"]))))
+        return derived
+
+    # --- how far to trust it --------------------------------------------------------------
+
+    @property
+    def accuracy(self) -> dict[str, Any]:
+        """Errors against the exact model, as measured after training."""
+        return self.artefact.accuracy
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the residuals between bands [mag²], (n_bands, n_bands)."""
+        if self.artefact.covariance is None:
+            raise ConfigError("This surrogate carries no residual covariance.")
+        return self.artefact.covariance[np.ix_(self._index, self._index)]
+
+    def predict_errors(
+        self, params: Mapping[str, Any] | None = None, level: int | str = 68
+    ) -> np.ndarray:
+        """Return half widths of split-conformal intervals [mag].
+
+        Parameters
+        ----------
+        params : mapping, optional
+            One galaxy or, with arrays (n,), a batch. Omitted: the bars of bright entries.
+        level : int or str
+            Coverage in per cent, one of those in the artefact.
+
+        Returns
+        -------
+        ndarray, shape (n_bands,) or (n, n_bands)
+            Infinite where a band is fainter than 1e-4 of the galaxy's brightest one: there the
+            error is small in flux, but nothing is promised in magnitudes.
+        """
+        bars = self.artefact.error_bars
+        if str(level) not in bars:
+            raise unknown("level of error bars [%]", str(level), bars)
+        chosen = np.asarray(bars[str(level)])[list(self._index)]
+        if params is None:
+            return chosen
+        batch = any(np.ndim(v) for n, v in params.items() if n in self.scalar_names)
+        magnitude = np.asarray((self._batch if batch else self._single)(params, "mag_ab"))
+        limit = magnitude.min(axis=-1, keepdims=True) - 2.5 * np.log10(BRIGHT)
+        return np.where(magnitude <= limit, chosen, np.inf)
+
+    # --- what the shell asks for ----------------------------------------------------------
+
+    @property
+    def chunk_size(self) -> int:  # type: ignore[override]
+        """Galaxies per compiled call: what fits into a core's cache, or fills an accelerator."""
+        return CPU_CHUNK if jax.default_backend() == "cpu" else ACCELERATOR_CHUNK
+
+    def _path(self, p: Mapping[str, Any]) -> Path:
+        amplitude, least = p[self.artefact.target.amplitude], self.artefact.log10_mass_min
+        if isinstance(amplitude, jax.core.Tracer):
+            lowest = float(self.spec.get_distribution(self.artefact.target.amplitude).bounds[0])
+        else:
+            lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
+        return Path(is_traced(p), lowest + least < 0.0)
+
+    def _constants(self, path: Any) -> Any:
+        if self._on_device is None:
+            with jax.ensure_compile_time_eval():
+                self._on_device = jax.tree.map(jnp.asarray, self._weights)
+        return self._on_device
+
+    def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
+        target = self.artefact.target
+        q = self.domain.clip(p) if self.domain.mode == "clip" else p
+        flux = self._unit_flux(constants, q).astype(default_float())
+        valid = q["redshift"] > 0.0
+        if self.domain.masks(path.traced):
+            valid &= self.domain.inside(p)
+        scale = log10_dilution(self.cosmology, jnp.where(valid, q["redshift"], 1.0))
+        return Bands(
+            target.log10_amplitude(p) + scale,
+            jnp.where(valid, flux, jnp.nan),
+            self._log10_mass(path, q),
+        )
+
+    def _unit_flux(self, constants: Any, p: Mapping[str, Array]) -> Array:
+        """Return flux (n_bands,) per unit amplitude and dilution: all that is approximate."""
+        weights, in_scaling, out_scaling = constants
+        target, network = self.artefact.target, self.artefact.network
+        y = out_scaling.inverse(network.apply(weights, in_scaling.forward(target.inputs(p))))
+        flux = target.flux(y)
+        whole = self._index == tuple(range(target.n_bands))
+        return flux if whole else flux[np.array(self._index)]
+
+    def _log10_mass(self, path: Path, p: Mapping[str, Array]) -> Array:
+        """Return log10 of the mass formed or, where stars are certain, a lower bound of it.
+
+        The integral over the history would cost more than the network.
+        """
+        if path.exact_mass:
+            return self.stars.population(p).log10_mass
+        return p[self.artefact.target.amplitude] + self.artefact.log10_mass_min
+
+    def _check(self, p: Mapping[str, Any]) -> None:
+        z = p["redshift"]
+        if not (z > 0.0).all():
+            raise ParameterError(
+                f"Fluxes need redshift > 0, got {float(z.min()):g}: a galaxy at z = 0 has no "
+                "luminosity distance."
+            )
+        self.domain.check(p)
+
+    # --- what it cannot give --------------------------------------------------------------
+
+    def predict_rest_sed(self, params: Mapping[str, Any] | None = None) -> NoReturn:
+        """Raise: a photometric surrogate has no spectrum."""
+        self._refuse("a rest-frame spectrum")
+
+    def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> NoReturn:
+        """Raise: a photometric surrogate has no spectrum."""
+        self._refuse("an observed spectrum")
+
+    def predict_spectrum(self, wave_obs: Any, params: Mapping[str, Any] | None = None) -> NoReturn:
+        """Raise: a photometric surrogate has no spectrum."""
+        self._refuse("a spectrum")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ConfigError(
+            f"This surrogate cannot give {what}. It gives photometry and magnitudes in "
+            f"{joined(self.filter_names)}, their error bars, predict_sfh and the part of "
+            "predict_derived that follows from the star-formation history. For spectra build "
+            "the exact model: surrogate.exact_model()."
+        )
+
+    # --- words ----------------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return a readable description: bands, accuracy, box, parameters."""
+        art = self.artefact
+        lines = [
+            f"Surrogate '{art.target.name}' of SEDModel on {art.ssp['name']}, {art.created}",
+            f"cosmology: {self.cosmology}",
+            f"bands ({self.units}): {', '.join(self.filter_names)}",
+            f"network: {art.network}",
+            f"out_of_domain: {self.domain.mode}",
+            "trained box:",
+            *(f"  {box.name:<28s} {box.shown}" for box in self.domain.boxes if not box.is_fixed),
+        ]
+        for level, bars in art.error_bars.items():
+            shown = (f"{1e3 * bars[i]:.1f}" for i in self._index)
+            lines.append(f"error bars at {level} % [mmag]: {' '.join(shown)}")
+        return "\n".join([*lines, self.spec.summary()])
+
+    def __repr__(self) -> str:
+        bands = joined(self.filter_names)
+        return f"EmulatedSEDModel({bands}; {self.spec.n_free} free parameters)"
+
+
+def check_ssp(artefact: Artefact, ssp: Any) -> None:
+    """Raise DataError, with both hashes, if ``ssp`` is not the grid of the training."""
+    if ssp.sha256 != artefact.ssp["sha256"]:
+        raise DataError(
+            f"The surrogate was trained on the SSP grid {artefact.ssp['name']!r} (sha256 "
+            f"{artefact.ssp['sha256']}); this one is {ssp.name!r} (sha256 {ssp.sha256})."
+        )

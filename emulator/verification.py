@@ -1,0 +1,140 @@
+"""Is an artefact what it was when it was written? Seal, structure, check pairs, exact model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator.artefact import CHECK_UNITS, Artefact, read
+from emulator.surrogate import BRIGHT, EmulatedSEDModel, check_ssp
+from tengri.errors import ConfigError, DataError
+
+#: Re-evaluated fluxes above 1e-4 of the brightest band agree to this, in any default float.
+SAME = 3e-5
+#: The exact model in float32 against the float64 fluxes in the file.
+SAME_EXACT = 3e-4
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verification found.
+
+    Attributes
+    ----------
+    path, sha256 : str
+        The file and its seal.
+    n_checks : int
+        Galaxies among the check pairs.
+    difference : float
+        Worst relative difference of re-evaluated fluxes to the stored ones.
+    exact_difference : float or None
+        The same for the exact model, where one was given.
+    error_mmag : dict
+        Median, 95 %, 99 % and worst |Δm| of the surrogate against the exact fluxes [mmag].
+    """
+
+    path: str
+    sha256: str
+    n_checks: int
+    difference: float
+    exact_difference: float | None
+    error_mmag: dict[str, float]
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: intact, sha256 {self.sha256}",
+                 f"{self.n_checks} check pairs re-evaluated, worst relative difference "
+                 f"{self.difference:.1e}"]  # fmt: skip
+        if self.exact_difference is not None:
+            lines.append(f"exact model agrees with the stored fluxes: {self.exact_difference:.1e}")
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in self.error_mmag.items())
+        return "\n".join([*lines, f"|Δm| against the exact model [mmag]: {shown}"])
+
+
+def verify(path: str | Path, model: Any = None) -> Report:
+    """Check a file: its seal, its structure, and that it still gives the stored fluxes.
+
+    Parameters
+    ----------
+    path : path
+        An artefact.
+    model : SEDModel, optional
+        The exact model; its grid must be that of the training.
+
+    Raises
+    ------
+    DataError
+        Damage, fluxes that are not those stored, no check pairs, or another SSP grid.
+    ConfigError
+        A model with other components, cosmology or bands.
+    """
+    artefact = read(path)
+    if not artefact.checks:
+        raise DataError(f"{path}: carries no check pairs, so that it cannot be verified.")
+    params = artefact.checks["params"]
+    stored, exact = (artefact.checks[f"flux_{which}"] for which in ("surrogate", "exact"))
+    difference = _worst(evaluate(EmulatedSEDModel(artefact), params), stored)
+    if not difference <= SAME:
+        raise DataError(f"{path}: its check fluxes come out different by {difference:.1e}.")
+    exact_difference = None
+    if model is not None:
+        check_model(artefact, model)
+        exact_difference = _worst(evaluate(model, params), exact)
+        if not exact_difference <= SAME_EXACT:
+            raise DataError(
+                f"{path}: the exact model gives check fluxes different by {exact_difference:.1e}; "
+                "its code has changed since the training."
+            )
+    return Report(str(path), artefact.sha256, len(stored), difference, exact_difference,
+                  error_table(stored, exact))  # fmt: skip
+
+
+def with_checks(artefact: Artefact, params: dict[str, Any], flux_exact: Any) -> Artefact:
+    """Return the artefact with check pairs.
+
+    Parameters
+    ----------
+    artefact : Artefact
+    params : dict
+        Free parameters by name, each (n,), inside the trained box.
+    flux_exact : array, shape (n, n_bands)
+        Fluxes of the exact model [maggies].
+    """
+    stored = {name: np.asarray(v, np.float64) for name, v in params.items()}
+    fluxes = evaluate(EmulatedSEDModel(artefact), stored)
+    return replace(artefact, checks={"params": stored, "flux_surrogate": fluxes,
+                                     "flux_exact": np.asarray(flux_exact, np.float64)})  # fmt: skip
+
+
+def check_model(artefact: Artefact, model: Any) -> None:
+    """Raise unless ``model`` is the exact model that the surrogate was trained on."""
+    check_ssp(artefact, model.ssp)
+    for what, mine, theirs in (
+        ("components", model.spec.composition, artefact.spec.composition),
+        ("cosmology", model.cosmology, artefact.cosmology_object()),
+        ("bands", model.observation.photometry.fingerprint, artefact.photometry.fingerprint),
+    ):
+        if mine != theirs:
+            raise ConfigError(f"The exact model has other {what} than the surrogate: {mine!r} "
+                              f"against {theirs!r}.")  # fmt: skip
+
+
+def evaluate(model: Any, params: dict[str, Any]) -> np.ndarray:
+    """Return fluxes (n, n_bands) [maggies] in float64, whatever the model's units."""
+    return np.asarray(model._batch(params, CHECK_UNITS), np.float64)
+
+
+def error_table(flux: np.ndarray, exact: np.ndarray) -> dict[str, float]:
+    """Return |Δm| [mmag] over entries above 1e-4 of the brightest band of each galaxy."""
+    bright = exact > BRIGHT * exact.max(axis=1, keepdims=True)
+    error = np.abs(2.5e3 * np.log10(flux[bright] / exact[bright]))
+    levels = {"median": 50.0, "95 %": 95.0, "99 %": 99.0, "worst": 100.0}
+    return {name: float(np.percentile(error, level)) for name, level in levels.items()}
+
+
+def _worst(flux: np.ndarray, stored: np.ndarray) -> float:
+    """Return the worst relative difference of entries above 1e-4 of the brightest band."""
+    bright = stored > BRIGHT * stored.max(axis=1, keepdims=True)
+    return float(np.max(np.abs(flux[bright] / stored[bright] - 1.0)))

@@ -1,0 +1,68 @@
+"""The look of the figures: colour-blind-safe maps, inward ticks, legible at column width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tengri.errors import unknown
+
+# Perceptually uniform maps; the pale end is cut off so that every line shows on white.
+SWEEP_CMAPS = {
+    **dict.fromkeys(("dust", "agn", "sfh", "nebular", "radio", "redshift"), "viridis"),
+    **dict.fromkeys(("metallicity", "stellar_age"), "cividis"),
+}
+SWEEP_VMIN, SWEEP_VMAX = 0.0, 0.85
+
+_BASE: dict[str, Any] = {
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "savefig.bbox": "tight",
+    "font.family": "serif",
+    "mathtext.fontset": "dejavuserif",
+    "font.size": 11,
+    "axes.labelsize": 12,
+    "axes.titlesize": 12,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "axes.linewidth": 0.8,
+    "lines.linewidth": 1.6,
+    "image.cmap": "viridis",
+}
+_TICKS: dict[str, Any] = {
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+}
+STYLES: dict[str, dict[str, Any]] = {
+    "tengri": _BASE | _TICKS,
+    "tengri-nature": _BASE
+    | _TICKS
+    | {"font.family": "sans-serif", "mathtext.fontset": "dejavusans", "font.size": 8,
+       "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 7},
+    "tengri-minimal": _BASE | {"axes.spines.top": False, "axes.spines.right": False},
+}  # fmt: skip
+
+
+def setup_style(style: str = "tengri") -> None:
+    """Set matplotlib's rcParams to one of ``STYLES``.
+
+    Raises
+    ------
+    UnknownNameError
+        Another name.
+    """
+    if style not in STYLES:
+        raise unknown("style", style, STYLES)
+    plt.rcdefaults()
+    plt.rcParams.update(STYLES[style])
+
+
+def colours(n: int, cmap: str = "viridis") -> np.ndarray:
+    """Return n colours (n, 4) from the dark end of ``cmap`` to where it is still legible."""
+    return plt.get_cmap(cmap)(np.linspace(SWEEP_VMIN, SWEEP_VMAX, n))

@@ -1,0 +1,136 @@
+"""Fans of spectra: one knob turned, everything else held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tengri.analysis.plotting.style import colours
+from tengri.analysis.sweeps import check_swept
+from tengri.constants import C_AA_PER_S, LSUN_ERG_S
+from tengri.errors import ParameterError
+from tengri.forward.model import SEDModel
+
+SED_XLIM = (912.0, 1e7)
+COMPONENT_STYLES = {"stars": ":", "dust": "--", "agn": "-."}
+
+
+def sweep_parameter(
+    model: SEDModel,
+    param_name: str,
+    values: Sequence[float],
+    *,
+    ax: Axes | None = None,
+    cmap: str = "viridis",
+    label_fmt: str = "{:.2f}",
+    unit: str = "",
+    log_scale: bool = False,
+    components: bool = False,
+    reference_idx: int | None = None,
+    wave_range: tuple[float, float] | None = None,
+    normalize_at: float | None = 5500.0,
+    base: Mapping[str, float] | None = None,
+) -> tuple[Figure, Axes]:
+    """Plot the rest-frame spectrum for several values of one parameter.
+
+    All values go through one vectorised call of the model.
+
+    Parameters
+    ----------
+    model : SEDModel
+        The exact model.
+    param_name : str
+        A parameter that acts in this model; a ``Fixed`` one may be swept.
+    values : sequence of float
+        In the order of the legend.
+    ax : Axes, optional
+        Default: a new figure of 8 × 4 inches.
+    cmap : str
+        Colour map, see ``SWEEP_CMAPS``.
+    label_fmt, unit : str
+        Legend text: ``label_fmt.format(value) + unit``.
+    log_scale : bool
+        Logarithmic ordinate.
+    components : bool
+        Also draw the parts of the spectrum: attenuated stars (dotted), dust (dashed), AGN
+        (dash-dotted), where the model has more than one.
+    reference_idx : int, optional
+        Index of the value that is drawn in black.
+    wave_range : (float, float), optional
+        Limits in Å; default 912–1e7 or where the spectrum ends.
+    normalize_at : float or None
+        Every curve is 1 at this wavelength [Å]; None shows νL_ν in Lsun.
+    base : mapping, optional
+        Values of the free parameters that are not swept.
+
+    Returns
+    -------
+    (Figure, Axes)
+        The ordinate is λF_λ = νF_ν ∝ L_ν/λ.
+
+    Raises
+    ------
+    ParameterError, UnknownNameError
+        An unknown or inert parameter, no values, a value that is not finite.
+    """
+    values = check_swept(model, param_name, values)
+    if reference_idx is not None and not -len(values) <= reference_idx < len(values):
+        raise ParameterError(
+            f"reference_idx = {reference_idx}, but there are {len(values)} values."
+        )
+    params = {**(base or {}), param_name: values}
+    sed = model.predict_rest_sed_batch(params)
+    wave = np.asarray(sed.wavelength)
+    lo, hi = wave_range or (max(SED_XLIM[0], wave[0]), min(SED_XLIM[1], wave[-1]))
+    shown = (wave >= lo) & (wave <= hi)
+    if not shown.any():
+        raise ParameterError(f"wave_range {lo:g}–{hi:g} Å is outside the spectrum's "
+                             f"{wave[0]:g}–{wave[-1]:g} Å.")  # fmt: skip
+    unit_scale = _scale(wave, np.asarray(sed.sed), normalize_at)
+    parts = model.predict_rest_components_batch(params) if components else {}
+    ax = ax or plt.subplots(figsize=(8, 4))[1]
+    for i, colour in enumerate(colours(len(values), cmap)):
+        if reference_idx is not None and i == reference_idx % len(values):
+            colour = "black"
+        curve = lambda lnu, i=i: (np.asarray(lnu[i]) * unit_scale[i] / wave)[shown]  # noqa: E731
+        label = label_fmt.format(float(values[i])) + unit
+        ax.plot(wave[shown], curve(sed.sed), color=colour, lw=2.2, label=label)
+        for name, lnu in parts.items():
+            ax.plot(wave[shown], curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)
+    _dress(ax, (lo, hi), log_scale, normalize_at)
+    return ax.figure, ax  # type: ignore[return-value]
+
+
+def _scale(wave: np.ndarray, lnu: np.ndarray, normalize_at: float | None) -> np.ndarray:
+    """Return per curve the factor that turns L_ν/λ into what the ordinate says."""
+    if normalize_at is None:
+        return np.full(len(lnu), C_AA_PER_S / LSUN_ERG_S)
+    if not wave[0] <= normalize_at <= wave[-1]:
+        raise ParameterError(f"normalize_at = {normalize_at:g} Å is outside the spectrum.")
+    return np.array([normalize_at / np.interp(normalize_at, wave, row) for row in lnu])
+
+
+def _dress(
+    ax: Axes, limits: tuple[float, float], log_scale: bool, normalize_at: float | None
+) -> None:
+    ax.set_xscale("log")
+    ax.set_xlim(*limits)
+    if log_scale:
+        ax.set_yscale("log")
+        top = ax.dataLim.ymax
+        ax.set_ylim(max(ax.dataLim.ymin, top * 1e-7), top * 3.0)
+    else:
+        # Emission lines are narrow and tall: the ordinate is that of the continuum.
+        drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
+        ax.set_ylim(0.0, 1.3 * np.percentile(drawn, 98.0))
+    ax.set_xlabel(r"Rest wavelength [$\mathrm{\AA}$]")
+    ax.set_ylabel(
+        r"$\nu L_\nu$ [$L_\odot$]"
+        if normalize_at is None
+        else rf"$\lambda F_\lambda$ (normalised at {normalize_at:g} $\mathrm{{\AA}}$)"
+    )
+    ax.legend(fontsize=10, ncol=2)

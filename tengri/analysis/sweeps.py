@@ -1,0 +1,254 @@
+"""Sweeps, grids and redshift tracks through any photometric model, exact or emulated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tengri.components.composition import SETTINGS
+from tengri.errors import ConfigError, ParameterError, suggestion, unknown
+from tengri.forward.units import AB_ZERO_POINT, CGS, LOG10_UNIT
+from tengri.proto import PhotometricModel
+
+
+@dataclass(frozen=True)
+class BandTable:
+    """Band fluxes on some axes; the last axis of ``flux`` is the band.
+
+    Attributes
+    ----------
+    axes : dict of str to ndarray
+        Parameter values, one entry per leading axis of ``flux``.
+    flux : ndarray, shape (*lengths of the axes, n_bands)
+    bands : tuple of str
+    units : str
+        Unit of ``flux``.
+    axis_units : dict of str to str
+    """
+
+    axes: dict[str, np.ndarray]
+    flux: np.ndarray
+    bands: tuple[str, ...]
+    units: str
+    axis_units: dict[str, str]
+
+    def magnitudes(self) -> np.ndarray:
+        """Return AB magnitudes, the shape of ``flux``; fluxes that are not positive give NaN."""
+        if self.units == "mag_ab":
+            return self.flux
+        with np.errstate(divide="ignore", invalid="ignore"):
+            magnitude = -2.5 * (np.log10(self.flux) + LOG10_UNIT[self.units]) - AB_ZERO_POINT
+        return np.where(self.flux > 0.0, magnitude, np.nan)
+
+    def band(self, name: str) -> np.ndarray:
+        """Return the AB magnitudes in one band, the shape of the axes."""
+        if name not in self.bands:
+            raise unknown("band", name, self.bands)
+        return self.magnitudes()[..., self.bands.index(name)]
+
+    def colour(self, blue: str, red: str) -> np.ndarray:
+        """Return ``blue − red`` [AB mag], the shape of the axes."""
+        return self.band(blue) - self.band(red)
+
+    def label(self, axis: str) -> str:
+        """Return an axis label with its unit."""
+        unit = self.axis_units.get(axis, "")
+        return f"{axis} [{unit}]" if unit else axis
+
+
+@dataclass(frozen=True)
+class Sweep(BandTable):
+    """One parameter swept: ``flux`` is (n, n_bands)."""
+
+    def plot(self, ax: Axes | None = None, cmap: str = "viridis") -> tuple[Figure, Axes]:
+        """Plot the magnitude in every band against the parameter."""
+        plt, colours = _pyplot()
+        (name, values), ax = *self.axes.items(), ax or plt.subplots(figsize=(7, 4.5))[1]
+        for i, colour in enumerate(colours(len(self.bands), cmap)):
+            ax.plot(values, self.magnitudes()[:, i], "-", color=colour, label=self.bands[i])
+        ax.invert_yaxis()
+        ax.set_xlabel(self.label(name))
+        ax.set_ylabel("AB magnitude")
+        ax.legend(fontsize=9, ncol=2)
+        return ax.figure, ax
+
+
+@dataclass(frozen=True)
+class Track(Sweep):
+    """One galaxy moved through redshift: ``flux`` is (n, n_bands)."""
+
+    def plot_colours(
+        self, x: tuple[str, str], y: tuple[str, str], ax: Axes | None = None, cmap: str = "viridis"
+    ) -> tuple[Figure, Axes]:
+        """Plot colour ``y`` against colour ``x``; each is (bluer band, redder band)."""
+        plt, _ = _pyplot()
+        ax = ax or plt.subplots(figsize=(6.5, 5))[1]
+        across, up = self.colour(*x), self.colour(*y)
+        ax.plot(across, up, color="0.6", lw=0.8, zorder=0)
+        points = ax.scatter(across, up, c=self.axes["redshift"], cmap=cmap, s=28)
+        ax.figure.colorbar(points, ax=ax, label="redshift z")
+        ax.set_xlabel(f"{x[0]} − {x[1]} [AB mag]")
+        ax.set_ylabel(f"{y[0]} − {y[1]} [AB mag]")
+        return ax.figure, ax
+
+
+@dataclass(frozen=True)
+class Grid(BandTable):
+    """Two parameters on a mesh: ``flux`` is (n_first, n_second, n_bands)."""
+
+    def plot(
+        self, blue: str, red: str, ax: Axes | None = None, cmap: str = "viridis"
+    ) -> tuple[Figure, Axes]:
+        """Plot the colour ``blue − red`` over the two parameters."""
+        if len(self.axes) != 2:
+            raise ConfigError(f"A map needs two axes; this grid has {len(self.axes)}.")
+        plt, _ = _pyplot()
+        ax = ax or plt.subplots(figsize=(7, 5))[1]
+        (x_name, x), (y_name, y) = self.axes.items()
+        image = ax.pcolormesh(x, y, self.colour(blue, red).T, cmap=cmap, shading="nearest")
+        ax.figure.colorbar(image, ax=ax, label=f"{blue} − {red} [AB mag]")
+        ax.set_xlabel(self.label(x_name))
+        ax.set_ylabel(self.label(y_name))
+        return ax.figure, ax
+
+
+def sweep_photometry(
+    model: PhotometricModel,
+    name: str,
+    values: Sequence[float],
+    base: Mapping[str, float] | None = None,
+) -> Sweep:
+    """Return the band fluxes for several values of one parameter, in one vectorised call.
+
+    Parameters
+    ----------
+    model : PhotometricModel
+        Exact or emulated.
+    name : str
+        A parameter that acts in this model; a ``Fixed`` one may be swept.
+    values : sequence of float, shape (n,)
+    base : mapping, optional
+        Values of the free parameters that are not swept.
+    """
+    values = check_swept(model, name, values)
+    return Sweep({name: values}, *_evaluate(model, {**(base or {}), name: values}, [name]))
+
+
+def redshift_track(
+    model: PhotometricModel, z: Sequence[float], base: Mapping[str, float] | None = None
+) -> Track:
+    """Return the band fluxes of one galaxy at several redshifts; see `sweep_photometry`."""
+    z = check_swept(model, "redshift", z)
+    return Track({"redshift": z}, *_evaluate(model, {**(base or {}), "redshift": z}, ["redshift"]))
+
+
+def grid_photometry(
+    model: PhotometricModel,
+    axes: Mapping[str, Sequence[float]],
+    base: Mapping[str, float] | None = None,
+) -> Grid:
+    """Return the band fluxes on the mesh of several parameters.
+
+    Parameters
+    ----------
+    model : PhotometricModel
+        Exact or emulated.
+    axes : mapping
+        Parameter name to values, in the order of the result's axes.
+    base : mapping, optional
+        Values of the free parameters that are not on the mesh.
+    """
+    if not axes:
+        raise ParameterError("A grid needs at least one axis: {'met_logzsol': [-1, 0]}.")
+    checked = {name: check_swept(model, name, values) for name, values in axes.items()}
+    mesh = np.meshgrid(*checked.values(), indexing="ij")
+    batch = {name: m.ravel() for name, m in zip(checked, mesh)}
+    flux, *rest = _evaluate(model, {**(base or {}), **batch}, list(checked))
+    return Grid(checked, flux.reshape(*mesh[0].shape, -1), *rest)
+
+
+def _evaluate(
+    model: PhotometricModel, batch: Mapping[str, Any], swept: list[str]
+) -> tuple[np.ndarray, tuple[str, ...], str, dict[str, str]]:
+    params = model.spec.composition.params
+    flux = np.asarray(model.predict_photometry_batch(batch))
+    units = {name: params[name].unit for name in swept}
+    return flux, model.filter_names, getattr(model, "units", CGS), units
+
+
+def check_swept(model: Any, name: str, values: Sequence[float]) -> np.ndarray:
+    """Return ``values`` as an array if ``name`` can be swept over them in ``model``.
+
+    Raises
+    ------
+    ParameterError, UnknownNameError
+        A setting, an unknown or inert name, nothing to sweep, values that are not finite numbers.
+    """
+    _check_name(model, name)
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"Values of {name} must be numbers, got {values!r}.") from None
+    if array.ndim != 1 or array.size == 0:
+        raise ParameterError(f"Give a list of values of {name}; got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        bad = np.flatnonzero(~np.isfinite(array))
+        raise ParameterError(f"Values of {name} must be finite; entry {bad[0]} is {array[bad[0]]}.")
+    return array
+
+
+def _check_name(model: Any, name: str) -> None:
+    active = model.spec.composition.params
+    if name in active:
+        if active[name].shape:
+            raise ParameterError(
+                f"{name} is an array of shape {active[name].shape}: it has no axis."
+            )
+        return
+    if name in SETTINGS:
+        raise ParameterError(
+            f"{name} is a setting, not a number: compare its choices with "
+            "tengri.analysis.plotting.sweep_setting(spec, ssp, ...)."
+        )
+    if name in model.spec.all_params:
+        raise ParameterError(f"{name} has no effect in this model, so a sweep would be flat.")
+    raise ParameterError(f"Unknown parameter {name!r}.{suggestion(name, active)}")
+
+
+def colour(flux: Any, blue: str, red: str, bands: Sequence[str] | None = None) -> np.ndarray:
+    """Return ``blue − red`` [AB mag].
+
+    Parameters
+    ----------
+    flux : BandTable, or array of shape (..., n_bands)
+        A sweep, grid or track, or fluxes in any linear unit.
+    blue, red : str
+        Band names.
+    bands : sequence of str
+        Names along the last axis; needed for a plain array.
+    """
+    if isinstance(flux, BandTable):
+        return flux.colour(blue, red)
+    if bands is None:
+        raise ParameterError("A plain array has no band names: give bands=model.filter_names.")
+    names = tuple(bands)
+    for name in (blue, red):
+        if name not in names:
+            raise unknown("band", name, names)
+    flux = np.asarray(flux)
+    ratio = flux[..., names.index(blue)] / flux[..., names.index(red)]
+    return -2.5 * np.log10(ratio)
+
+
+def _pyplot() -> tuple[Any, Any]:
+    """matplotlib is loaded when something is drawn."""
+    import matplotlib.pyplot as plt
+
+    from tengri.analysis.plotting.style import colours
+
+    return plt, colours

@@ -1,0 +1,185 @@
+"""Instruments: the canonical filter sets, one entry each in ``INSTRUMENTS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tengri.errors import ConfigError, unknown
+from tengri.observation.filters import FilterCurve
+from tengri.observation.photometry import Observation, Photometry
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One instrument: its display name, the prefix and bands of its filters, what it is for."""
+
+    name: str
+    prefix: str
+    bands: str
+    description: str
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Names that `load_filter` knows."""
+        return tuple(self.prefix + band for band in self.bands.split())
+
+
+INSTRUMENTS: dict[str, Entry] = {
+    "SDSS": Entry("SDSS", "sdss_", "u g r i z", "ugriz, the canonical low-redshift optical set"),
+    "GALEX": Entry("GALEX", "galex_", "fuv nuv", "far and near ultraviolet imaging"),
+    "TWOMASS": Entry("2MASS", "2mass_", "j h ks", "all-sky near-infrared J, H, Ks"),
+    "WISE": Entry("WISE", "wise_", "w1 w2 w3 w4", "all-sky mid-infrared, 3.4 to 22 µm"),
+    "SPITZER_IRAC": Entry(
+        "Spitzer_IRAC", "irac_", "36 45 58 80", "Spitzer mid-infrared channels 1 to 4"
+    ),
+    "HERSCHEL": Entry(
+        "Herschel", "herschel_", "100 160 250 350 500", "PACS and SPIRE far infrared"
+    ),
+    "HST_ACS_WFC3": Entry(
+        "HST_ACS_WFC3",
+        "hst_",
+        "f435w f606w f775w f814w f850lp f105w f125w f140w f160w",
+        "Hubble deep fields, ACS/WFC optical and WFC3/IR",
+    ),
+    "JWST_NIRCam": Entry(
+        "JWST_NIRCam",
+        "jwst_",
+        "f070w f090w f115w f150w f200w f277w f356w f444w",
+        "wide near-infrared bands, 0.7 to 4.4 µm",
+    ),
+    "JWST_MIRI": Entry(
+        "JWST_MIRI",
+        "miri_",
+        "f560w f770w f1000w f1130w f1280w f1500w f1800w f2100w f2550w",
+        "mid-infrared imaging, 5.6 to 25.5 µm",
+    ),
+    "LSST": Entry("LSST", "lsst_", "u g r i z y", "Rubin Observatory optical survey"),
+    "ROMAN_WFI": Entry(
+        "Roman_WFI",
+        "roman_",
+        "f062 f087 f106 f129 f146 f158 f184 f213",
+        "Roman wide-field imaging, 0.5 to 2.3 µm",
+    ),
+    "HSC": Entry("HSC", "hsc_", "g r i z y", "Subaru Hyper Suprime-Cam survey"),
+    "DECAM": Entry("DECam", "decam_", "u g r i z y", "Dark Energy Camera (DES, DECaLS)"),
+    "PANSTARRS": Entry("PanSTARRS", "ps1_", "g r i z y", "Pan-STARRS1 3π survey"),
+    "VISTA": Entry("VISTA", "vista_", "z y j h ks", "VIRCAM near-infrared surveys"),
+    "UKIDSS": Entry("UKIDSS", "ukidss_", "j h k", "UKIRT WFCAM near infrared J, H, K"),
+    "EUCLID": Entry("Euclid", "euclid_", "vis y j h", "VIS and NISP (needs tengri[euclid])"),
+}
+
+
+class _Factories(type):
+    """Make every entry of ``INSTRUMENTS`` a factory: ``Instrument.SDSS()``."""
+
+    def __getattr__(cls, key: str) -> Callable[[], Instrument]:
+        if key in INSTRUMENTS:
+            return partial(_from_entry, INSTRUMENTS[key])
+        raise AttributeError(str(unknown("instrument", key, INSTRUMENTS)))
+
+    def __dir__(cls) -> list[str]:
+        return [*super().__dir__(), *INSTRUMENTS]
+
+
+@dataclass(frozen=True)
+class Instrument(metaclass=_Factories):
+    """A named set of bands.
+
+    Attributes
+    ----------
+    name : str
+        Display name.
+    photometry : Photometry
+        The bands.
+    description : str
+        One line on what it is for.
+
+    Examples
+    --------
+    >>> from tengri import Instrument
+    >>> Instrument.SDSS().filter_names
+    ('sdss_u', 'sdss_g', 'sdss_r', 'sdss_i', 'sdss_z')
+    >>> (Instrument.SDSS() + Instrument.WISE()).photometry.n_filters
+    9
+    """
+
+    name: str
+    photometry: Photometry
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.photometry, Photometry):
+            raise ConfigError(
+                f"photometry must be a Photometry, got {self.photometry!r}; "
+                "for names use Instrument.from_names([...])."
+            )
+
+    @classmethod
+    def from_names(
+        cls, names: Iterable[str], name: str = "custom", description: str = ""
+    ) -> Instrument:
+        """Return an instrument of these filters (names that `load_filter` knows, or files)."""
+        return cls(name, Photometry.from_names(names), description)
+
+    @classmethod
+    def from_files(
+        cls, paths: Iterable[str | Path], name: str = "custom", description: str = ""
+    ) -> Instrument:
+        """Return an instrument of two-column files, Å and transmission; bands take their stems."""
+        if isinstance(paths, str | Path):
+            raise ConfigError(f"Give a list of files: [{str(paths)!r}].")
+        curves = tuple(FilterCurve.from_file(path) for path in paths)
+        return cls(name, Photometry(curves), description)
+
+    @staticmethod
+    def list() -> list[dict[str, Any]]:
+        """Return a row per instrument: factory, name, n_bands, filter_names, description."""
+        return [
+            {
+                "factory": key,
+                "name": entry.name,
+                "n_bands": len(entry.filter_names),
+                "filter_names": entry.filter_names,
+                "description": entry.description,
+            }
+            for key, entry in INSTRUMENTS.items()
+        ]
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Band names, in the order of the fluxes."""
+        return self.photometry.names
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the band names and curves."""
+        return self.photometry.fingerprint
+
+    def observation(self) -> Observation:
+        """Return the observation to give to a model."""
+        return Observation(photometry=self.photometry)
+
+    def select(self, names: Iterable[str]) -> Instrument:
+        """Return the instrument with these bands, in this order."""
+        return Instrument(self.name, self.photometry.select(names), self.description)
+
+    def __add__(self, other: Instrument) -> Instrument:
+        """Return both: a band that both have counts once; two curves of one name are an error."""
+        if not isinstance(other, Instrument):
+            return NotImplemented
+        texts = [text for text in (self.description, other.description) if text]
+        both = self.photometry + other.photometry
+        return Instrument(f"{self.name}+{other.name}", both, "; ".join(texts))
+
+    def __str__(self) -> str:
+        title = f"{self.name}: {self.photometry.n_filters} bands"
+        text = f" — {self.description}" if self.description else ""
+        return f"{title}{text}\n{self.photometry.summary()}"
+
+
+def _from_entry(entry: Entry) -> Instrument:
+    return Instrument.from_names(entry.filter_names, entry.name, entry.description)

@@ -1,0 +1,162 @@
+"""What is observed: a set of bands, and the observation that a model predicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tengri.errors import ConfigError, unknown
+from tengri.observation.filters import FilterCurve, load_filter
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """An ordered set of bands.
+
+    Attributes
+    ----------
+    filters : tuple of FilterCurve
+        The bands, in the order in which fluxes come out; names are unique.
+
+    Raises
+    ------
+    ConfigError
+        No band, a name twice, or something that is not a `FilterCurve`.
+    """
+
+    filters: tuple[FilterCurve, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "filters", tuple(self.filters))
+        if not self.filters:
+            raise ConfigError("Photometry needs at least one filter.")
+        wrong = [f for f in self.filters if not isinstance(f, FilterCurve)]
+        if wrong:
+            raise ConfigError(
+                f"Photometry takes FilterCurve objects, got {wrong[0]!r}; "
+                "for names use Photometry.from_names([...])."
+            )
+        twice = [name for name, n in Counter(self.names).items() if n > 1]
+        if twice:
+            raise ConfigError(f"Bands given twice: {', '.join(twice)}.")
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> Photometry:
+        """Return the bands of these filter names (or files); see `load_filter`."""
+        if isinstance(names, str):
+            raise ConfigError(f"Give a list of filter names: [{names!r}].")
+        return cls(tuple(load_filter(name) for name in names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Band names."""
+        return tuple(f.name for f in self.filters)
+
+    @property
+    def n_filters(self) -> int:
+        """Number of bands."""
+        return len(self.filters)
+
+    @property
+    def filter_waves(self) -> tuple[np.ndarray, ...]:
+        """Knots of each curve [Å]."""
+        return tuple(f.wave for f in self.filters)
+
+    @property
+    def filter_trans(self) -> tuple[np.ndarray, ...]:
+        """Transmission of each curve at its knots."""
+        return tuple(f.trans for f in self.filters)
+
+    @property
+    def pivots(self) -> np.ndarray:
+        """Pivot wavelengths [Å], (n_filters,)."""
+        return np.array([f.pivot for f in self.filters])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and curves, in order."""
+        return hashlib.sha256("".join(f.fingerprint for f in self.filters).encode()).hexdigest()
+
+    def select(self, names: Iterable[str]) -> Photometry:
+        """Return these bands, in this order."""
+        known = dict(zip(self.names, self.filters))
+        chosen = list(names)
+        for name in chosen:
+            if name not in known:
+                raise unknown("band", name, known)
+        return Photometry(tuple(known[name] for name in chosen))
+
+    def __add__(self, other: Photometry) -> Photometry:
+        """Return both sets; a band in both counts once, two curves of one name are an error."""
+        if not isinstance(other, Photometry):
+            return NotImplemented
+        known = dict(zip(self.names, self.filters))
+        for curve in other.filters:
+            if known.get(curve.name, curve) != curve:
+                raise ConfigError(f"Two different curves are both named {curve.name!r}.")
+        return Photometry(
+            self.filters + tuple(curve for curve in other.filters if curve.name not in known)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return names and curves for an artefact; `from_dict` reads it."""
+        return {"filters": [f.to_dict() for f in self.filters]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Photometry:
+        """Return what `to_dict` wrote."""
+        return cls(tuple(FilterCurve.from_dict(f) for f in data["filters"]))
+
+    def summary(self) -> str:
+        """Return a table of the bands: name, pivot and effective width, range [Å]."""
+        rows = [f"{'band':<16}{'pivot':>12}{'width':>12}{'from':>12}{'to':>12}   [Å]"]
+        for f in self.filters:
+            numbers = (f.pivot, f.effective_width, f.wave[0], f.wave[-1])
+            rows.append(f"{f.name:<16}" + "".join(f"{value:12.1f}" for value in numbers))
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The data that a model predicts.
+
+    Attributes
+    ----------
+    photometry : Photometry
+        Broad-band fluxes.
+    """
+
+    photometry: Photometry
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.photometry, Photometry):
+            raise ConfigError(
+                f"An observation needs bands to predict, got photometry={self.photometry!r}; e.g. "
+                "Instrument.SDSS().observation() or "
+                'Observation(photometry=Photometry.from_names(["sdss_g"])).'
+            )
+
+    @property
+    def can_do_photometry(self) -> bool:
+        """Whether band fluxes are among the data."""
+        return self.photometry.n_filters > 0
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Band names, in the order of the fluxes."""
+        return self.photometry.names
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what is observed."""
+        return self.photometry.fingerprint
+
+    def summary(self) -> str:
+        """Return a table of the bands."""
+        return self.photometry.summary()

@@ -1,0 +1,78 @@
+"""Scalings invert, fill [-1, 1], and whiten."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from emulator.scaling import InputScaling, OutputScaling, trained_range
+from tengri import Parameters
+from tengri.errors import ConfigError
+from tengri.priors import LogUniform, Normal, Uniform
+from tests.emulator.conftest import draws
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(1)
+    return rng.normal(size=(400, 3)) @ rng.normal(size=(3, 3)) * [1.0, 5.0, 0.1] + [3, -2, 9]
+
+
+def test_bounded_priors_fill_the_unit_box(exact, artefact):
+    names = artefact.target.input_names
+    scaling = InputScaling.from_spec(exact.spec, names)
+    for end in (0, 1):
+        v = np.array([exact.spec.get_distribution(n).bounds[end] for n in names])
+        assert np.allclose(scaling.forward(v), 2 * end - 1, atol=1e-6)
+    drawn = draws(exact.spec, 256)
+    v = np.stack([drawn[n] for n in names], axis=1)
+    assert np.allclose(scaling.inverse(scaling.forward(v)), v, rtol=1e-5, atol=1e-6)
+
+
+def test_log_uniform_is_taken_in_the_logarithm():
+    spec = Parameters(sfh_dpl_tau_gyr=LogUniform(0.1, 10.0), redshift=(0.1, 1.0))
+    scaling = InputScaling.from_spec(spec, ("sfh_dpl_tau_gyr",))
+    assert np.allclose(scaling.forward(np.array([1.0])), 0.0, atol=1e-6)
+    assert np.isfinite(jax.grad(lambda v: scaling.forward(v)[0])(np.array([0.1]))).all()
+
+
+def test_unbounded_prior_is_standardised_and_its_box_ends():
+    prior = Normal(0.0, 2.0)
+    lo, hi = trained_range(prior)
+    assert -11.0 < lo < -8.0 and 8.0 < hi < 11.0
+    assert trained_range(Uniform(1.0, 2.0)) == (1.0, 2.0)
+    spec = Parameters(met_logzsol=Normal(-1.0, 0.5), redshift=(0.1, 1.0))
+    scaling = InputScaling.from_spec(spec, ("met_logzsol",))
+    assert float(scaling.forward(np.array([-1.0]))[0]) == pytest.approx(0.0, abs=1e-5)
+    assert float(scaling.forward(np.array([-0.5]))[0]) == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", [{}, {"per_band": True}, {"pca": True}])
+def test_outputs_invert(rows, kind):
+    scaling = OutputScaling.fit(rows, **kind)
+    assert np.allclose(scaling.inverse(scaling.forward(rows)), rows, rtol=1e-5, atol=1e-5)
+    again = OutputScaling.from_dict(scaling.to_dict())
+    assert np.array_equal(again.forward(rows), scaling.forward(rows))
+
+
+def test_units_of_outputs(rows):
+    common = OutputScaling.fit(rows)
+    assert np.ptp(common.scale) == 0.0  # an error in magnitudes counts alike in every band
+    white = OutputScaling.fit(rows, pca=True)
+    assert np.allclose(np.cov(white.forward(rows), rowvar=False), np.eye(3), atol=0.01)
+
+
+def test_constant_output_and_bad_rows():
+    scaling = OutputScaling.fit(np.ones((4, 2)), per_band=True)
+    assert np.array_equal(scaling.forward(np.ones(2)), [0.0, 0.0])
+    with pytest.raises(ConfigError, match="1 values that are not finite"):
+        OutputScaling.fit(np.array([[1.0, np.nan], [1.0, 2.0]]))
+    with pytest.raises(ConfigError, match="per_band"):
+        OutputScaling.fit(np.ones((4, 2)), pca=True, per_band=True)
+
+
+def test_scalings_are_pytrees(rows):
+    scaling = OutputScaling.fit(rows)
+    doubled = jax.tree.map(lambda a: 2 * a, scaling)
+    assert np.allclose(doubled.mean, 2 * scaling.mean)

@@ -1,0 +1,132 @@
+"""Values and gradients: right against finite differences, finite in every prior corner."""
+
+from __future__ import annotations
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tengri.components.stellar.sfh import SFH_FAMILIES, StarFormationHistory
+
+EDGES = np.concatenate([[0.0], 10 ** np.arange(-3, 0, 0.1), np.arange(1.0, 14.5, 0.5)])
+TABLE = {"sfh_table_t_gyr": np.linspace(0, 12, 7), "sfh_table_sfr": np.arange(1.0, 8.0)}
+
+
+def with_base(name: str) -> tuple[str, ...]:
+    return (name,) if SFH_FAMILIES[name].kind == "additive" else ("delayed", name)
+
+
+def variants(name: str) -> list[StarFormationHistory]:
+    family = SFH_FAMILIES[name]
+    twins = {p.name for p in family.twins.values()}
+    return [
+        StarFormationHistory.build(with_base(name), given)
+        for given in (
+            {f"{family.prefix}log_peak_sfr"},
+            {f"{family.prefix}log_total_mass", *twins},
+        )
+    ]
+
+
+def middle(history: StarFormationHistory) -> dict:
+    rng = np.random.default_rng(5)
+    p = {}
+    for i, param in enumerate(history.params):
+        if param.shape == ():
+            p[param.name] = float(param.prior.from_unit(0.37 + 0.013 * i))
+        elif param.shape == (-1,):
+            p[param.name] = TABLE[param.name]
+        else:
+            p[param.name] = rng.normal(size=param.shape)
+    return p
+
+
+def signature(history: StarFormationHistory, p: dict, t_univ: float) -> jax.Array:
+    """One number that everything enters: mass and how it is spread."""
+    mass, fractions = history.formed(p, EDGES, t_univ)
+    return mass + jnp.sum(jnp.sin(np.arange(len(EDGES) - 1)) * fractions)
+
+
+@pytest.mark.parametrize("name", SFH_FAMILIES)
+def test_gradient_of_every_parameter(name: str) -> None:
+    for history in variants(name):
+        p = middle(history)
+        p["t_univ"] = 4.7
+        grad = jax.grad(lambda p: signature(history, p, p["t_univ"]))(p)  # noqa: B023
+        value = jax.jit(lambda p: signature(history, p, p["t_univ"]))  # noqa: B023
+        for key, at in p.items():
+            steps = np.asarray(at)
+            where = [()] if steps.ndim == 0 else [(0,), (steps.size // 2,)]
+            for index in where:
+                up, down = steps.astype(float).copy(), steps.astype(float).copy()
+                up[index] += 1e-5
+                down[index] -= 1e-5
+                numeric = (value({**p, key: up}) - value({**p, key: down})) / 2e-5
+                np.testing.assert_allclose(
+                    np.asarray(grad[key])[index], numeric, rtol=1e-3, atol=2e-7, err_msg=key
+                )
+            if key != "t_univ" and SFH_FAMILIES[name].kind == "additive":
+                assert np.any(np.asarray(grad[key]) != 0) or key in INERT_INSIDE, key
+
+
+# const: lookback times of onset beyond the Big Bang
+INERT_INSIDE = {"sfh_const_start_gyr"}
+
+
+@pytest.mark.parametrize("name", SFH_FAMILIES)
+@pytest.mark.parametrize("bits", [32, 64])
+def test_finite_in_every_corner(name: str, bits: int) -> None:
+    with jax.enable_x64(bits == 64):
+        for history in variants(name):
+            p = middle(history)
+            scalars = [q for q in history.params if q.shape == () and "ratio" not in q.name]
+            scalars = [q for q in scalars if not q.name.startswith(("sfh_delayed",))] or scalars
+            corners = list(itertools.product([0.0, 1.0], repeat=min(len(scalars), 6)))
+            columns = np.array(corners).T
+            batch = {
+                k: np.broadcast_to(np.asarray(v), (len(corners), *np.shape(v)))
+                for k, v in p.items()
+            }
+            for q, u in zip(scalars, columns):
+                batch[q.name] = np.asarray(q.prior.from_unit(u))
+            for t_univ in (13.787, 0.64):
+                value, grad = jax.jit(
+                    jax.vmap(
+                        jax.value_and_grad(lambda p, t=t_univ: signature(history, p, t))  # noqa: B023
+                    )
+                )(batch)
+                assert np.isfinite(value).all()
+                for key, g in grad.items():
+                    assert np.isfinite(g).all(), (key, t_univ)
+
+
+def test_a_peak_long_before_the_big_bang() -> None:
+    pars = {"peak_lbt_gyr": 12.0, "width_gyr": 0.2, "skew": 0.0, "trunc": 3.0}
+    p = {f"sfh_tsnorm_{k}": v for k, v in pars.items()}
+    by_peak = StarFormationHistory.build("tsnorm")
+    by_mass = StarFormationHistory.build("tsnorm", {"sfh_tsnorm_log_total_mass"})
+    mass, _ = by_peak.formed({**p, "sfh_tsnorm_log_peak_sfr": 1.0}, EDGES, 0.64)
+    assert np.isfinite(mass) and mass < -600
+    p["sfh_tsnorm_log_total_mass"] = 10.0
+    mass, fractions = by_mass.formed(p, EDGES, 0.64)
+    assert mass == 10 and fractions.sum() == pytest.approx(1)
+    assert fractions[np.searchsorted(EDGES, 0.64) - 1] > 0.99
+
+
+def test_no_stars_is_a_finite_number_below_one_sun() -> None:
+    for amplitude in ("log_peak_sfr", "log_total_mass"):
+        history = StarFormationHistory.build("const", {f"sfh_const_{amplitude}"})
+        p = {
+            f"sfh_const_{amplitude}": 10.0,
+            "sfh_const_start_gyr": 9.0,
+            "sfh_const_end_gyr": 2.0,
+        }
+        mass, fractions = history.formed(p, EDGES, 0.64)
+        assert np.isfinite(mass) and mass < 0
+        assert fractions.sum() == 1 and np.isfinite(fractions).all()
+        assert (history.sfr(p, EDGES, 0.64) == 0).all()
+        grad = jax.grad(lambda p: history.formed(p, EDGES, 0.64)[0])(p)  # noqa: B023
+        assert all(np.isfinite(g) for g in grad.values())

@@ -1,0 +1,185 @@
+"""``tengri train``, ``resume``, ``replay`` and ``dataset``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(commands: Any) -> None:
+    """Add the commands of this package to the program ``tengri``."""
+    _train_parser(commands)
+    _resume_parser(commands)
+    _replay_parser(commands)
+    _dataset_parser(commands)
+
+
+def _train_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a surrogate of the exact model for named bands and priors",
+        description="Train, evaluate and report a surrogate. CONFIG is the name of a shipped "
+        "configuration (tiny, sdss, nircam, lsst, galex_sdss_2mass) or a .toml or .py file.",
+    )
+    parser.add_argument("config", metavar="CONFIG")
+    _config_options(parser)
+    parser.add_argument("--until", metavar="p99=5mmag", help="stop when this accuracy is reached")
+    parser.add_argument("--dry-run", action="store_true", help="measure and describe, write nothing")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
+    _process_options(parser)
+    parser.set_defaults(func=_train)
+
+
+def _resume_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "resume", help="continue a run, or verify a finished one",
+        description="Continue a run from its newest good checkpoint; verify a finished one.",
+    )  # fmt: skip
+    parser.add_argument("run", metavar="RUN", type=Path)
+    _process_options(parser)
+    parser.set_defaults(func=_resume)
+
+
+def _replay_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "replay", help="compute one training row in the exact model",
+        description="Print the parameters and exact fluxes of one training row of a run.",
+    )  # fmt: skip
+    parser.add_argument("run", metavar="RUN", type=Path)
+    parser.add_argument("--row", type=int, required=True, metavar="N", help="global row index")
+    parser.set_defaults(func=_replay)
+
+
+def _dataset_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "dataset", help="make or verify stored training data",
+        description="Make shards of a training set, under any launcher and in any order: "
+        "`tengri dataset CONFIG --shard 3/16 -o DIR`. `tengri dataset verify DIR` names missing "
+        "and bad shards.",
+    )  # fmt: skip
+    parser.add_argument("config", metavar="CONFIG|verify")
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="with verify")
+    parser.add_argument("--shard", metavar="i/n", help="make one of n shards; default: all")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR")
+    _config_options(parser)
+    parser.set_defaults(func=_dataset)
+
+
+def _config_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="section.key=value", dest="overrides",
+        help="change one value of the configuration; may be repeated",
+    )  # fmt: skip
+
+
+def _process_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("several processes (jax.distributed)")
+    group.add_argument("--coordinator", default="", metavar="HOST:PORT")
+    group.add_argument("--processes", type=int, default=1, metavar="N")
+    group.add_argument("--process", type=int, default=0, metavar="I", help="from 0")
+
+
+def _train(args: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from train import config as configs
+
+    config = configs.load(args.config, args.overrides)
+    if args.until:
+        config = replace(config, run=replace(config.run, until=args.until))
+    out = args.out or Path("runs") / Path(args.config).stem
+    if args.dry_run:
+        from train.dryrun import describe
+
+        print(describe(config, out))
+        return 0
+    from train import devices
+
+    devices.connect(args.coordinator, args.processes, args.process)
+    from train import run
+
+    return _guarded(lambda: run.start(config, out, _command()))
+
+
+def _resume(args: argparse.Namespace) -> int:
+    from train import devices
+
+    devices.connect(args.coordinator, args.processes, args.process)
+    from train import run
+
+    return _guarded(lambda: run.resume(args.run))
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from train import run
+
+    return run.replay(args.run, args.row)
+
+
+def _guarded(call: Any) -> int:
+    from train.guards import Stopped
+
+    try:
+        return call()
+    except Stopped as stopped:
+        print(stopped, flush=True)
+        return 130
+    except ArithmeticError as error:  # numbers that are not finite: named, never saved
+        print(f"tengri: {error}", file=sys.stderr)
+        return 1
+
+
+def _dataset(args: argparse.Namespace) -> int:
+    if args.config == "verify":
+        return _dataset_verify(args.folder or args.out)
+    from train import config as configs
+    from train.dataset import Dataset, parse_shard
+    from train.problem import Problem
+    from train.rows import RowMaker
+
+    config = configs.load(args.config, args.overrides)
+    number, shards = parse_shard(args.shard) if args.shard else (0, config.data.shards)
+    if args.out is None:
+        from tengri.errors import ConfigError
+
+        raise ConfigError("tengri dataset needs -o DIR, the folder of the data set.")
+    problem = Problem.build(config)
+    command = " ".join(["tengri dataset", args.config, *(f"--set {o}" for o in args.overrides)])
+    dataset = Dataset.create(args.out, problem, shards, command)
+    maker = RowMaker(problem, config.run.seed, config.data.sampler)
+    bad: list[int] = []
+    for n in [number] if number else range(1, shards + 1):
+        made = dataset.make(maker, n)
+        print(f"shard {n}/{shards}: {'made' if made else 'good already'}", flush=True)
+        bad += dataset.bad_rows([n])
+    return _report_bad(bad)
+
+
+def _report_bad(rows: list[int]) -> int:
+    if rows:
+        shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
+        print(f"{len(rows)} rows have no finite flux (kept, and counted when training): {shown}")
+    return 0
+
+
+def _dataset_verify(folder: Path | None) -> int:
+    from tengri.errors import ConfigError
+    from train.dataset import Dataset
+
+    if folder is None:
+        raise ConfigError("tengri dataset verify needs the folder of the data set.")
+    dataset = Dataset.open(folder)
+    problems = dataset.verify()
+    for number, problem in problems.items():
+        print(f"shard {number}: {problem}\n  remake it: {dataset.remake(number)}")
+    good = dataset.n_shards - len(problems)
+    print(f"{folder}: {good} of {dataset.n_shards} shards are intact, {dataset.n_rows} rows in all")
+    if problems:
+        return 1
+    return _report_bad(dataset.bad_rows(range(1, dataset.n_shards + 1)))
+
+
+def _command() -> str:
+    return "tengri " + " ".join(sys.argv[1:])

@@ -1,0 +1,266 @@
+"""Stored training data: sharded HDF5 that any number of workers make alike.
+
+``manifest.json`` (sealed) says what the rows are: spec, bands, SSP, seed, sampler, number of
+rows and shards. ``shard-00003.h5`` holds rows ``bounds(3)`` under their global indices::
+
+    inputs (n, n_in) float32    flux (n, n_bands) float32    attributes start, fingerprint
+
+Each file is written under a temporary name, sealed with its SHA-256, read back, synced and
+renamed: a shard is complete or absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import jax
+import numpy as np
+
+from tengri import __version__, digest
+from tengri.errors import ConfigError, DataError
+from train import files
+from train.problem import Problem
+from train.rows import RowMaker, Rows
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+
+
+def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
+    """Return what decides the values of every row, without time, place or worker."""
+    config = problem.config
+    return {
+        "format": FORMAT,
+        "spec": problem.spec.to_dict(),
+        "bands": list(problem.bands),
+        "ssp": {"name": problem.model.ssp.name, "sha256": problem.model.ssp.sha256},
+        "target": problem.target.to_dict(),
+        "seed": config.run.seed,
+        "sampler": config.data.sampler,
+        "chunk": config.data.chunk,
+        "rows": rows,
+        "shards": shards,
+    }
+
+
+def fingerprint(description: dict[str, Any]) -> str:
+    """Return the SHA-256 of a description."""
+    text = json.dumps(description, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def shard_name(number: int) -> str:
+    """Return the file name of shard ``number`` (from 1)."""
+    return f"shard-{number:05d}.h5"
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return (number, shards) of ``3/16``."""
+    try:
+        number, shards = (int(part) for part in text.split("/"))
+    except ValueError:
+        raise ConfigError(f"--shard {text!r}: write it as 3/16.") from None
+    if not 1 <= number <= shards:
+        raise ConfigError(f"--shard {text!r}: the number goes from 1 to {shards}.")
+    return number, shards
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A folder of shards and its manifest."""
+
+    folder: Path
+    description: dict[str, Any]
+    command: str = "tengri dataset CONFIG"
+
+    @classmethod
+    def open(cls, folder: Path) -> Dataset:
+        """Read and check the manifest of a data set.
+
+        Raises
+        ------
+        DataError
+            No data set, a damaged manifest, or one of a newer format.
+        """
+        if not (folder / MANIFEST).exists():
+            raise DataError(
+                f"{folder} holds no data set ({MANIFEST} is missing): make one with "
+                f"`tengri dataset CONFIG -o {folder}`."
+            )
+        content = files.read_json(folder / MANIFEST)
+        version = content.get("rows", {}).get("format")
+        if version != FORMAT:
+            raise DataError(
+                f"{folder}: data set of format {version!r}, this version reads {FORMAT}. "
+                "Update tengri, or make the data set again."
+            )
+        return cls(folder, content["rows"], content["made_with"]["command"])
+
+    @classmethod
+    def create(cls, folder: Path, problem: Problem, shards: int, command: str) -> Dataset:
+        """Open the folder for a problem, writing the manifest if it is the first worker.
+
+        Raises
+        ------
+        DataError
+            The folder holds another data set, or cannot be written.
+        """
+        description = describe_rows(problem, problem.config.data.rows, shards)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be made ({error.strerror}).") from error
+        if not (folder / MANIFEST).exists():
+            files.write_json(folder / MANIFEST, {"rows": description, "made_with": {"command": command, **_versions()}})
+        found = cls.open(folder)
+        found.check(problem, shards)
+        return found
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the whole set."""
+        return int(self.description["rows"])
+
+    @property
+    def n_shards(self) -> int:
+        """Number of files."""
+        return int(self.description["shards"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the draws."""
+        return int(self.description["seed"])
+
+    @property
+    def sampler(self) -> str:
+        """How the prior was drawn."""
+        return str(self.description["sampler"])
+
+    def check(self, problem: Problem, shards: int | None = None) -> None:
+        """Raise unless the rows are those of ``problem``."""
+        wanted = describe_rows(problem, self.n_rows, shards or self.n_shards)
+        ignored = {"seed", "sampler", "chunk"} if shards is None else set()
+        if shards is not None:
+            wanted["rows"] = problem.config.data.rows
+        different = [k for k, v in wanted.items()
+                     if k not in ignored and v != self.description.get(k)]  # fmt: skip
+        if different:
+            raise DataError(
+                f"{self.folder} holds other data: {', '.join(different)} differ from this "
+                "configuration. Use another folder, or the configuration it was made with."
+            )
+
+    def bounds(self, number: int) -> tuple[int, int]:
+        """Return the global rows [first, last) of a shard."""
+        return tuple((self.n_rows * k) // self.n_shards for k in (number - 1, number))  # type: ignore[return-value]
+
+    def path(self, number: int) -> Path:
+        """Return the file of a shard."""
+        return self.folder / shard_name(number)
+
+    # --- making -------------------------------------------------------------------------------
+
+    def make(self, maker: RowMaker, number: int) -> Rows | None:
+        """Make one shard; return its rows, or None where a good one exists already."""
+        if not self.problem_with(number):
+            return None
+        start, stop = self.bounds(number)
+        rows = maker.make(start, stop - start)
+        self._write(number, rows)
+        return rows
+
+    def _write(self, number: int, rows: Rows) -> None:
+        path = self.path(number)
+        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+        try:
+            with h5py.File(temporary, "w", userblock_size=digest.USERBLOCK) as file:
+                file.attrs["start"] = rows.start
+                file.attrs["fingerprint"] = fingerprint(self.description)
+                for name, values in (("inputs", rows.inputs), ("flux", rows.flux)):
+                    data = np.asarray(values, np.float32)
+                    file.create_dataset(name, data=data, fletcher32=True, chunks=True)
+            digest.seal(temporary)
+            self._read(temporary, number)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+            files.sync_folder(self.folder)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path}: cannot be written ({error}).") from error
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def rows(self, start: int, n: int) -> Rows:
+        """Return rows ``start`` … ``start + n``; every shard is checked before it is read."""
+        parts = []
+        for number in range(1, self.n_shards + 1):
+            first, last = self.bounds(number)
+            lo, hi = max(start, first), min(start + n, last)
+            if lo < hi:
+                shard = self._checked(number)
+                parts.append((shard.inputs[lo - first : hi - first], shard.flux[lo - first : hi - first]))
+        inputs, flux = (np.concatenate(column) for column in zip(*parts))
+        return Rows(start, inputs, flux)
+
+    def _checked(self, number: int) -> Rows:
+        try:
+            return self._read(self.path(number), number)
+        except DataError as error:
+            raise DataError(f"{error} Remake it: {self.remake(number)}") from None
+
+    def _read(self, path: Path, number: int) -> Rows:
+        """Read one shard after checking its seal, its place and its shapes."""
+        if not path.exists():
+            raise DataError(f"{path} is missing.")
+        digest.verify(path)
+        start, stop = self.bounds(number)
+        with h5py.File(path, "r") as file:
+            if file.attrs["fingerprint"] != fingerprint(self.description):
+                raise DataError(f"{path} belongs to another data set.")
+            if int(file.attrs["start"]) != start:
+                raise DataError(f"{path} holds other rows than its name says.")
+            inputs, flux = file["inputs"], file["flux"]
+            if len(inputs) != stop - start or len(flux) != stop - start:
+                raise DataError(f"{path} holds {len(flux)} rows instead of {stop - start}.")
+            return Rows(start, inputs[()], flux[()])
+
+    def problem_with(self, number: int) -> str:
+        """Return what is wrong with a shard, or nothing."""
+        try:
+            self._read(self.path(number), number)
+        except (DataError, KeyError, ValueError) as error:
+            return str(error)
+        return ""
+
+    def verify(self) -> dict[int, str]:
+        """Return shard number → problem for the shards that are missing or bad."""
+        problems = {n: self.problem_with(n) for n in range(1, self.n_shards + 1)}
+        return {n: problem for n, problem in problems.items() if problem}
+
+    def remake(self, number: int) -> str:
+        """Return the command that makes one shard again."""
+        return f"{self.command} --shard {number}/{self.n_shards} -o {self.folder}"
+
+    def bad_rows(self, numbers: Iterable[int]) -> list[int]:
+        """Return the global indices of rows without finite flux in some shards."""
+        found: list[int] = []
+        for number in numbers:
+            rows = self._checked(number)
+            found += [rows.start + int(i) for i in rows.bad]
+        return found
+
+
+def _versions() -> dict[str, str]:
+    return {"tengri": __version__, "jax": jax.__version__, "numpy": np.__version__,
+            "python": platform.python_version()}  # fmt: skip

@@ -1,0 +1,83 @@
+"""``--dry-run``: what a training would do here, with steps that are measured, not guessed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from train.config import Config
+from train.guards import Signals
+from train.logs import duration
+from train.loop import Loop
+from train.plan import Costs, Plan, make_plan
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+BYTES = 4  # float32
+CHECKPOINT_COPIES = 4  # weights, their mean and two moments
+
+
+def describe(config: Config, out: Path) -> str:
+    """Measure a few real steps and return the plan in words; nothing stays on disk."""
+    problem = Problem.build(config)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = RunFolder.create(Path(scratch) / "dry", config, "dry run")
+        loop = Loop(problem, folder, Signals())
+        rows = loop.pools.raw(0)
+        costs = loop.measure(loop.fit_scaling(rows), rows)
+        loop.checkpoints.close()
+    plan = make_plan(config, costs, loop.source.size)
+    return "\n".join([*_model(problem), *_work(problem, plan, costs), *_files(problem, out)])
+
+
+def _model(problem: Problem) -> list[str]:
+    lines = ["parameters (free):"]
+    lines += [f"  {name:<28s} {problem.spec.get_distribution(name)!r}"
+              for name in problem.spec.free_params]  # fmt: skip
+    lines += ["bands:"]
+    lines += [f"  {f.name:<16s} pivot {f.pivot:>9.1f} Å"
+              for f in problem.model.observation.photometry.filters]  # fmt: skip
+    lines.append(f"grid: {problem.model.ssp!r}")
+    return lines
+
+
+def _work(problem: Problem, plan: Plan, costs: Costs) -> list[str]:
+    network = problem.config.network
+    pool = plan.pool * (problem.target.n_in + 2 * problem.target.n_out) * BYTES
+    state = CHECKPOINT_COPIES * problem.n_weights * BYTES
+    phases = ", then ".join(f"{p.steps} steps of {p.batch} rows" for p in plan.phases)
+    seconds = plan_seconds(plan, costs)
+    return [
+        f"network: {network.name} {network.width} × {network.depth}, {problem.n_weights} weights",
+        f"memory: pool {pool / 1e6:.1f} MB, state {state / 1e6:.1f} MB",
+        f"rows: {plan.pools} pools of {plan.pool} = {plan.pools * plan.pool}, each used "
+        f"{plan.reuse} times",
+        f"plan: {phases}",
+        f"measured: exact model {1e6 * costs.row:.0f} µs/row; "
+        f"{1.0 / costs.step:.1f} steps/s at first, {1.0 / costs.late_step:.1f} later",
+        f"ETA {duration(seconds)}",
+    ]
+
+
+def plan_seconds(plan: Plan, costs: Costs) -> float:
+    """Return the expected seconds of training, generation included."""
+    steps = [costs.step, costs.late_step][-len(plan.phases):]  # fmt: skip
+    training = sum(p.steps * s for p, s in zip(plan.phases, steps))
+    return training + plan.pools * plan.pool * costs.row
+
+
+def _files(problem: Problem, out: Path) -> list[str]:
+    state = CHECKPOINT_COPIES * problem.n_weights * BYTES
+    need = (problem.config.run.keep + 2) * state + problem.n_weights * BYTES + 5e6
+    place = out.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    verdict = "enough" if free > 2 * need else "NOT ENOUGH"
+    return [
+        f"disk: about {need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free: {verdict}",
+        f"would write: {out}/{{config.json, plan.json, state/, metrics.jsonl, tensorboard/, "
+        "surrogate.h5, report/}",
+        "nothing has been written (dry run)",
+    ]

@@ -1,0 +1,280 @@
+"""What a finished surrogate is worth: accuracy, error bars, covariance, Jacobian, speed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from emulator.scaling import OutputScaling
+from tengri.proto import PhotometricModel
+from train import accuracy
+from train.problem import Problem
+from train.rows import EVALUATION
+from train.truth import Predictor, Truth, held_out
+
+LEVELS = (68, 95, 99)
+JACOBIAN_ROWS = 128
+CHECK_ROWS = 16
+#: Units of the throughput test: fluxes of order one, so that float32 gradients survive.
+SPEED_UNITS = "nJy"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Held-out galaxies, what the surrogate says of them, and the tables that follow.
+
+    ``exact`` and ``emulated`` are unit fluxes (n, n_bands); ``tables`` is JSON-serialisable.
+    """
+
+    truth: Truth
+    emulated: np.ndarray
+    tables: dict[str, Any]
+    error_bars: dict[str, np.ndarray]
+    covariance: np.ndarray
+
+    @property
+    def exact(self) -> np.ndarray:
+        """Exact unit fluxes (n, n_bands) in float64."""
+        return self.truth.flux
+
+    @property
+    def delta_mag(self) -> np.ndarray:
+        """Residuals (n, n_bands) [mag], NaN where the band is judged in flux."""
+        dm = accuracy.delta_mag(self.exact, self.emulated)
+        return np.where(accuracy.bright(self.exact), dm, np.nan)
+
+
+def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluation:
+    """Compare with the float64 exact model on fresh prior draws.
+
+    The first half of the draws calibrates the error bars, the second half tests them; the
+    accuracy is that of all.
+    """
+    truth = held_out(problem, EVALUATION, problem.config.run.evaluation_rows)
+    emulated = Predictor(problem, scaling, truth.inputs)(params)
+    if not np.isfinite(emulated).all():
+        row = int(np.flatnonzero(~np.isfinite(emulated).all(axis=1))[0])
+        values = ", ".join(f"{k}={v[row]:.6g}" for k, v in truth.params.items() if v.ndim == 1)
+        raise ArithmeticError(f"the surrogate gives no finite flux at {values}.")
+    tables = accuracy.summary(truth.flux, emulated, problem.bands)
+    constant = _constant(truth.flux, problem, scaling)
+    tables["constant"] = accuracy.summary(truth.flux, constant, problem.bands)["pooled"]
+    tables["verdict"] = accuracy.verdict(tables, {"pooled": tables["constant"]})
+    tables["excess_bands"] = accuracy.band_excess(tables)
+    tables["jacobian"] = jacobian_error(problem, params, scaling, truth)
+    dm = accuracy.delta_mag(truth.flux, emulated)
+    is_bright = accuracy.bright(truth.flux)
+    bars, coverage = conformal(dm, is_bright)
+    tables["coverage"] = coverage
+    tables["worst_region"] = worst_region(truth, dm, is_bright)
+    return Evaluation(truth, emulated, tables, bars, covariance(dm, is_bright))
+
+
+def _constant(exact: np.ndarray, problem: Problem, scaling: OutputScaling) -> np.ndarray:
+    """Return the fluxes of a predictor that knows nothing but the mean of the outputs."""
+    zero = jnp.zeros((1, problem.target.n_out), jnp.float32)
+    flux = np.asarray(problem.target.flux(scaling.inverse(zero)), dtype=np.float64)
+    return np.broadcast_to(flux, exact.shape)
+
+
+def conformal(
+    dm: np.ndarray, is_bright: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """Return split-conformal error bars per band [mag], and their coverage on the other half.
+
+    The bar of a level is the ⌈(n+1)·level⌉-th smallest |Δm| of the calibration half: a new
+    galaxy of the prior lies within it with at least that probability (Vovk+2005).
+    """
+    half = len(dm) // 2
+    bars, coverage = {}, {}
+    for level in LEVELS:
+        bar = np.array([_conformal_bar(np.abs(dm[:half, i][is_bright[:half, i]]), level / 100.0)
+                        for i in range(dm.shape[1])])  # fmt: skip
+        inside = (np.abs(dm[half:]) <= bar)[is_bright[half:]]
+        bars[str(level)] = bar
+        coverage[str(level)] = {
+            "expected": level / 100.0,
+            "found": float(inside.mean()) if inside.size else float("nan"),
+            "entries": int(inside.size),
+        }
+    return bars, coverage
+
+
+def _conformal_bar(sizes: np.ndarray, level: float) -> float:
+    if sizes.size == 0:
+        return float("inf")
+    rank = min(int(np.ceil((sizes.size + 1) * level)), sizes.size)
+    return float(np.sort(sizes)[rank - 1])
+
+
+def covariance(dm: np.ndarray, is_bright: np.ndarray) -> np.ndarray:
+    """Return the second moments of the residuals [mag²], over galaxies bright in both bands."""
+    clean = np.where(is_bright, dm, 0.0)
+    both = is_bright.astype(float).T @ is_bright.astype(float)
+    return (clean.T @ clean) / np.maximum(both, 1.0)
+
+
+def worst_region(truth: Truth, dm: np.ndarray, is_bright: np.ndarray) -> dict[str, Any]:
+    """Return the slice (a tenth of one parameter's range) in which the 99 % error is largest."""
+    size = np.max(np.where(is_bright, np.abs(dm), 0.0), axis=1)
+    worst: dict[str, Any] = {"p99_mmag": -1.0}
+    for name, values in truth.params.items():
+        if values.ndim != 1 or np.ptp(values) == 0.0:
+            continue
+        edges = np.quantile(values, np.linspace(0.0, 1.0, 11))
+        for lo, hi in zip(edges[:-1], edges[1:]):
+            inside = (values >= lo) & (values <= hi)
+            p99 = 1e3 * float(np.percentile(size[inside], 99.0))
+            if p99 > worst["p99_mmag"]:
+                worst = {"parameter": name, "lo": float(lo), "hi": float(hi), "p99_mmag": p99}
+    return worst
+
+
+def worst_region_text(region: Mapping[str, Any]) -> str:
+    """Return the worst region in words."""
+    if "parameter" not in region:
+        return "no parameter varies"
+    return (f"{region['parameter']} = {region['lo']:.4g} … {region['hi']:.4g}, where the worst band "
+            f"of a galaxy is off by {region['p99_mmag']:.1f} mmag at 99 %")  # fmt: skip
+
+
+# --- gradients ------------------------------------------------------------------------------
+
+
+def jacobian_error(
+    problem: Problem, params: Any, scaling: OutputScaling, truth: Truth
+) -> dict[str, Any]:
+    """Compare ∂m/∂x of surrogate and exact model, x scaled to [-1, 1] over the box.
+
+    Returns
+    -------
+    dict
+        Per parameter: ``rms`` of the exact derivative and ``error`` (rms of the difference),
+        both in mag per half box, over the bands brighter than 1e-4 of the brightest.
+    """
+    n = min(JACOBIAN_ROWS, len(truth.flux))
+    params = jax.tree.map(jnp.asarray, params)
+    x = problem.in_scaling.forward(truth.inputs[:n])
+    model, target = problem.model, problem.target
+    fixed = problem.spec.resolve({k: v[:n] for k, v in truth.params.items()}, batch=True)
+    packed, constants = model._pack(fixed), model._constants(model._prior_z)
+
+    def magnitudes(flux: Any) -> Any:
+        return -accuracy.POGSON * jnp.log(flux)
+
+    def emulated(x: Any) -> Any:
+        y = problem.network.apply(params, x)
+        return magnitudes(target.flux(scaling.inverse(y)))
+
+    def exact(x: Any, row: Any) -> Any:
+        values = dict(zip(problem.columns, problem.in_scaling.inverse(x)))
+        p = {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
+        return magnitudes(target.unit_bands(model, model._prior_z, constants, p))
+
+    if len(set(problem.columns)) != len(problem.columns):
+        return {}  # a latent field: its derivatives are not a table
+    ours = np.asarray(jax.jit(jax.vmap(jax.jacfwd(emulated)))(x), dtype=float)
+    true = np.asarray(jax.jit(jax.vmap(jax.jacfwd(exact)))(x, packed), dtype=float)
+    use = (accuracy.bright(truth.flux[:n])[:, :, None]
+           & np.isfinite(true) & np.isfinite(ours))  # fmt: skip
+    return {
+        name: {
+            "rms": float(np.sqrt(np.mean(true[:, :, i][use[:, :, i]] ** 2))),
+            "error": float(np.sqrt(np.mean((ours - true)[:, :, i][use[:, :, i]] ** 2))),
+        }
+        for i, name in enumerate(problem.columns)
+    }
+
+
+# --- speed ----------------------------------------------------------------------------------
+
+
+def throughput(
+    exact: PhotometricModel, emulated: PhotometricModel, largest: int
+) -> list[dict[str, Any]]:
+    """Time both models side by side through their public methods.
+
+    Parameters
+    ----------
+    exact, emulated : PhotometricModel
+    largest : int
+        Largest batch; 10², 10⁴, 10⁶ up to it.
+
+    Returns
+    -------
+    list of dict
+        ``galaxies``, ``what`` (``flux`` or ``gradient``), seconds per galaxy of either, their
+        ratio. A gradient is of the sum of all fluxes, by every free parameter.
+    """
+    table = []
+    key = jax.random.key(17)
+    single = {k: float(v) for k, v in exact.spec.sample(key).items() if np.ndim(v) == 0}
+    free = [n for n in exact.spec.free_params if n in single]
+    single = {n: single[n] for n in free}
+    table.append(_compared(1, "flux", exact, emulated, lambda m: _call_single(m, single)))
+    table.append(_compared(1, "gradient", exact, emulated, lambda m: _grad(m, single)))
+    for n in [size for size in (100, 10_000, 1_000_000) if size < largest] + [largest]:
+        drawn = exact.spec.sample_batch(key, n)
+        batch = {k: np.asarray(drawn[k]) for k in free}
+        table.append(_compared(n, "flux", exact, emulated, lambda m, b=batch: _call_batch(m, b)))
+        if n <= 10_000:
+            table.append(
+                _compared(n, "gradient", exact, emulated, lambda m, b=batch: _grad_batch(m, b))
+            )
+    return table
+
+
+def _compared(
+    n: int, what: str, exact: Any, emulated: Any, make: Callable[[Any], Callable[[], Any]]
+) -> dict[str, Any]:
+    slow, fast = (_time(make(model)) / n for model in (exact, emulated))
+    return {"galaxies": n, "what": what, "exact": slow, "emulated": fast, "ratio": slow / fast}
+
+
+def _time(call: Callable[[], Any], budget: float = 0.5) -> float:
+    """Return the median seconds of warm calls, a few of them or ``budget`` seconds' worth."""
+    jax.block_until_ready(call())
+    times: list[float] = []
+    while not times or (sum(times) < budget and len(times) < 50):
+        begin = time.perf_counter()
+        jax.block_until_ready(call())
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times))
+
+
+def _call_single(model: Any, p: dict[str, float]) -> Callable[[], Any]:
+    return lambda: model.predict_photometry(p)
+
+
+def _call_batch(model: Any, batch: dict[str, np.ndarray]) -> Callable[[], Any]:
+    return lambda: model.predict_photometry_batch(batch)
+
+
+def _grad(model: Any, p: dict[str, float]) -> Callable[[], Any]:
+    gradient = jax.jit(jax.grad(lambda q: jnp.sum(model.predict_photometry(q))))
+    values = {k: jnp.asarray(v) for k, v in p.items()}
+    return lambda: gradient(values)
+
+
+def _grad_batch(model: Any, batch: dict[str, np.ndarray]) -> Callable[[], Any]:
+    one = jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))
+    gradient = jax.jit(lambda b: jax.lax.map(one, b, batch_size=100))
+    values = {k: jnp.asarray(v) for k, v in batch.items()}
+    return lambda: gradient(values)
+
+
+def throughput_text(table: list[dict[str, Any]]) -> str:
+    """Return the throughput table as plain text, µs per galaxy."""
+    rows = [f"{'galaxies':>9s}  {'':9s}{'exact':>12s}{'emulated':>12s}{'ratio':>8s}   µs per galaxy"]
+    rows += [
+        f"{r['galaxies']:>9d}  {r['what']:9s}{1e6 * r['exact']:>12.2f}{1e6 * r['emulated']:>12.3f}"
+        f"{r['ratio']:>8.0f}"
+        for r in table
+    ]
+    return "\n".join(rows)

@@ -1,0 +1,233 @@
+"""Figures of one training; axes carry their units, colours are those of the colour-blind."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from train.evaluate import Evaluation
+from train.problem import Problem
+
+#: Rest wavelengths [Å] whose crossing of a band is marked along redshift.
+FEATURES = {"Lyα": 1215.67, "4000 Å": 4000.0, "Hα": 6562.8}
+MMAG = 1e3
+
+
+def png(figure: Figure) -> bytes:
+    """Return the figure as PNG bytes."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
+
+
+def _axes(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _colour(i: int, n: int) -> Any:
+    return matplotlib.colormaps["viridis"](0.9 * i / max(n - 1, 1))
+
+
+def cdf(problem: Problem, result: Evaluation) -> Figure:
+    """Share of entries beyond a given |Δm|, per band."""
+    figure, ax = _axes()
+    n = len(problem.bands)
+    for i, band in enumerate(problem.bands):
+        size = np.sort(MMAG * np.abs(result.delta_mag[:, i]))
+        size = size[np.isfinite(size)]
+        share = 1.0 - np.arange(len(size)) / max(len(size), 1)
+        ax.loglog(np.maximum(size, 1e-3), share, color=_colour(i, n), label=band, lw=1)
+    ax.set(xlabel="|Δm| [mmag]", ylabel="share of galaxies beyond", xlim=(0.05, None),
+           ylim=(0.5 / max(len(result.exact), 1), 1.1))  # fmt: skip
+    ax.legend(fontsize=7)
+    return figure
+
+
+def by_parameter(problem: Problem, result: Evaluation) -> Figure:
+    """Median, 95 % and 99 % of |Δm| along every parameter; features that cross bands along z."""
+    names = [n for n, v in result.truth.params.items() if v.ndim == 1]
+    columns = 3
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(11, 2.5 * rows), dpi=110, layout="constrained")
+    size = MMAG * np.abs(result.delta_mag)
+    for i, name in enumerate(names):
+        ax = figure.add_subplot(rows, columns, i + 1)
+        _running(ax, result.truth.params[name], size)
+        ax.set(xlabel=_label(problem, name), ylabel="|Δm| [mmag]", yscale="log")
+        if name == "redshift":
+            _mark_features(ax, problem)
+        if i == 0:
+            ax.legend(fontsize=7)
+    return figure
+
+
+def _running(ax: Axes, x: np.ndarray, size: np.ndarray, bins: int = 25) -> None:
+    edges = np.quantile(x, np.linspace(0.0, 1.0, min(bins, max(len(x) // 20, 2)) + 1))
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    inside = [size[(x >= lo) & (x <= hi)] for lo, hi in zip(edges[:-1], edges[1:])]
+    for q, style in ((50, "-"), (95, "--"), (99, ":")):
+        values = [np.nanpercentile(s, q) if np.isfinite(s).any() else np.nan for s in inside]
+        ax.plot(middle, values, style, color="k", lw=1, label=f"{q} %")
+
+
+def _mark_features(ax: Axes, problem: Problem) -> None:
+    lo, hi = ax.get_xlim()
+    for i, (name, wave) in enumerate(FEATURES.items()):
+        for curve in problem.model.observation.photometry.filters:
+            z = curve.pivot / wave - 1.0
+            if lo < z < hi:
+                ax.axvline(z, color=f"C{i}", lw=0.6, alpha=0.7)
+        ax.plot([], [], color=f"C{i}", lw=0.6, label=f"{name} at a pivot")
+    ax.legend(fontsize=6)
+
+
+def _label(problem: Problem, name: str) -> str:
+    unit = problem.spec.composition.params[name].unit
+    return f"{name} [{unit}]" if unit else name
+
+
+def by_brightness(problem: Problem, result: Evaluation) -> Figure:
+    """Error in flux against how faint the band is within its galaxy, dropouts included."""
+    figure, ax = _axes()
+    top = result.exact.max(axis=1, keepdims=True)
+    share, error = result.exact / top, np.abs(result.emulated - result.exact) / top
+    n = len(problem.bands)
+    for i, band in enumerate(problem.bands):
+        ax.loglog(np.maximum(share[:, i], 1e-9), np.maximum(error[:, i], 1e-10), ",",
+                  color=_colour(i, n), label=band)  # fmt: skip
+    x = np.array([1e-9, 1.0])
+    ax.loglog(x, 0.01 * x, "k-", lw=0.7, label="1 %")
+    ax.axvline(1e-4, color="k", ls=":", lw=0.7)
+    ax.set(xlabel="exact flux / flux of the brightest band", ylabel="|Δf| / f of the brightest band")
+    ax.legend(fontsize=7)
+    return figure
+
+
+def correlation(problem: Problem, result: Evaluation) -> Figure:
+    """Correlation of the residuals between bands: what colours inherit."""
+    figure, ax = _axes(5.0, 4.2)
+    sigma = np.sqrt(np.maximum(np.diag(result.covariance), 1e-30))
+    image = ax.imshow(result.covariance / np.outer(sigma, sigma), vmin=-1, vmax=1, cmap="RdBu_r")
+    ticks = range(len(problem.bands))
+    ax.set_xticks(ticks, problem.bands, rotation=60, ha="right", fontsize=7)
+    ax.set_yticks(ticks, problem.bands, fontsize=7)
+    figure.colorbar(image, label="correlation of Δm")
+    return figure
+
+
+def colours(problem: Problem, result: Evaluation) -> Figure:
+    """Distribution of the residuals of neighbouring colours."""
+    figure, ax = _axes()
+    dm = MMAG * result.delta_mag
+    n = len(problem.bands) - 1
+    for i in range(n):
+        delta = dm[:, i] - dm[:, i + 1]
+        delta = delta[np.isfinite(delta)]
+        if delta.size:
+            edges = np.linspace(*np.percentile(delta, [0.5, 99.5]), 60) if np.ptp(delta) else 10
+            ax.hist(delta, edges, histtype="step", density=True, color=_colour(i, n),
+                    label=f"{problem.bands[i]} − {problem.bands[i + 1]}")  # fmt: skip
+    ax.set(xlabel="Δ(colour) [mmag]", ylabel="density [1/mmag]")
+    if n:
+        ax.legend(fontsize=7)
+    return figure
+
+
+def worst(problem: Problem, result: Evaluation) -> Figure:
+    """The ten worst galaxies, exact (line) and emulated (crosses)."""
+    size = np.nanmax(np.abs(result.delta_mag), axis=1)
+    order = np.argsort(-np.nan_to_num(size))[:10]
+    pivots = np.array([f.pivot for f in problem.model.observation.photometry.filters])
+    by_wave = np.argsort(pivots)
+    figure = Figure(figsize=(12, 5), dpi=110, layout="constrained")
+    for place, i in enumerate(order):
+        ax = figure.add_subplot(2, 5, place + 1)
+        top = result.exact[i].max()
+        for flux, style in ((result.exact[i], "ko-"), (result.emulated[i], "r+")):
+            ax.plot(pivots[by_wave] / 1e4, -2.5 * np.log10(flux[by_wave] / top), style, ms=4, lw=0.8)
+        ax.invert_yaxis()
+        z = result.truth.params.get("redshift")
+        ax.set_title(f"{MMAG * size[i]:.0f} mmag" + (f", z={z[i]:.3f}" if z is not None else ""),
+                     fontsize=8)  # fmt: skip
+        ax.set(xlabel="pivot [µm]" if place > 4 else "", ylabel="m − m(brightest) [mag]")
+    return figure
+
+
+def training(records: list[dict[str, Any]]) -> Figure:
+    """Loss and live accuracy against the step."""
+    figure = Figure(figsize=(9, 3.4), dpi=110, layout="constrained")
+    for place, (names, label) in enumerate(
+        ((("loss",), "loss"),
+         (("dm_median_mmag", "dm_p95_mmag", "dm_p99_mmag", "dm_worst_mmag"), "|Δm| [mmag]"))
+    ):  # fmt: skip
+        ax = figure.add_subplot(1, 2, place + 1)
+        for name in names:
+            points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
+            if points:
+                ax.semilogy(*zip(*points), ".-", lw=1, ms=3, label=name)
+        ax.set(xlabel="step", ylabel=label)
+        if ax.lines:
+            ax.legend(fontsize=7)
+    return figure
+
+
+def sweeps(problem: Problem, curves: Mapping[str, Any]) -> Figure:
+    """One-dimensional sweeps through the middle of the box: exact (lines), emulated (dots)."""
+    columns = 3
+    rows = -(-len(curves) // columns)
+    figure = Figure(figsize=(11, 2.6 * rows), dpi=110, layout="constrained")
+    n = len(problem.bands)
+    for place, (name, (x, exact, emulated)) in enumerate(curves.items()):
+        ax = figure.add_subplot(rows, columns, place + 1)
+        for i, band in enumerate(problem.bands):
+            ax.plot(x, exact[:, i], color=_colour(i, n), lw=1, label=band)
+            ax.plot(x[::4], emulated[::4, i], "o", color=_colour(i, n), ms=2.5)
+        ax.invert_yaxis()
+        ax.set(xlabel=_label(problem, name), ylabel="m [AB mag]")
+        if place == 0:
+            ax.legend(fontsize=6)
+    return figure
+
+
+def coverage(result: Evaluation) -> Figure:
+    """Do the error bars hold what they promise?"""
+    figure, ax = _axes(4.0, 3.6)
+    table = result.tables["coverage"].values()
+    ax.plot([0.5, 1.0], [0.5, 1.0], "k-", lw=0.7)
+    ax.plot([r["expected"] for r in table], [r["found"] for r in table], "o")
+    ax.set(xlabel="promised share inside the bar", ylabel="found on other draws")
+    return figure
+
+
+def jacobian(result: Evaluation) -> Figure:
+    """Error of the derivatives beside their size."""
+    figure, ax = _axes(6.0, 3.6)
+    table = result.tables["jacobian"]
+    y = np.arange(len(table))
+    ax.barh(y + 0.2, [r["rms"] for r in table.values()], 0.4, label="exact, rms", color="0.7")
+    ax.barh(y - 0.2, [r["error"] for r in table.values()], 0.4, label="error, rms", color="C3")
+    ax.set_yticks(y, list(table), fontsize=7)
+    ax.set(xscale="log", xlabel="∂m/∂x [mag per half box]")
+    ax.legend(fontsize=7)
+    return figure
+
+
+def speed(table: list[dict[str, Any]]) -> Figure:
+    """Time per galaxy of both models against the batch size."""
+    figure, ax = _axes(5.0, 3.6)
+    for i, what in enumerate(("flux", "gradient")):
+        rows = [r for r in table if r["what"] == what]
+        for model, style in (("exact", "s--"), ("emulated", "o-")):
+            ax.loglog([r["galaxies"] for r in rows], [1e6 * r[model] for r in rows], style,
+                      color=f"C{i}", label=f"{model}, {what}")  # fmt: skip
+    ax.set(xlabel="galaxies per call", ylabel="time per galaxy [µs]")
+    ax.legend(fontsize=7)
+    return figure

@@ -1,0 +1,219 @@
+"""The report of one training: a page that needs nothing else, its numbers, its figures, a card."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import math
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from emulator.artefact import Artefact
+from emulator.surrogate import EmulatedSEDModel
+from tengri.errors import DataError
+from train import accuracy, evaluate, figures, files
+from train.evaluate import Evaluation
+from train.logs import duration, read_metrics
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+SWEEP_POINTS = 81
+
+
+def write(
+    problem: Problem,
+    folder: RunFolder,
+    artefact: Artefact,
+    result: Evaluation,
+    speed: list[dict[str, Any]],
+) -> None:
+    """Write ``report.html``, ``report.json``, the figures and ``card.md``."""
+    try:
+        folder.report.mkdir(exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder.report}: cannot be made ({error}).") from error
+    drawn = _figures(problem, folder, artefact, result, speed)
+    images = {name: figures.png(figure) for name, (figure, _) in drawn.items()}
+    for name, data in images.items():
+        files.write_bytes(folder.report / f"{name}.png", data)
+    captions = {name: caption for name, (_, caption) in drawn.items()}
+    numbers = {"accuracy": result.tables, "speed": speed, "training": artefact.training,
+               "error_bars_mag": {k: v.tolist() for k, v in result.error_bars.items()},
+               "covariance_mag2": result.covariance.tolist()}  # fmt: skip
+    files.write_text(folder.report / "report.json", json.dumps(_finite(numbers), indent=1) + "\n")
+    files.write_text(folder.report / "card.md", artefact.card)
+    page = _page(problem, folder.path.name, artefact, result, speed, images, captions)
+    files.write_text(folder.report / "report.html", page)
+
+
+def _figures(
+    problem: Problem,
+    folder: RunFolder,
+    artefact: Artefact,
+    result: Evaluation,
+    speed: list[dict[str, Any]],
+) -> dict[str, tuple[Any, str]]:
+    """Return figure and caption by name."""
+    drawn = {
+        "cdf": (figures.cdf(problem, result), "How many galaxies exceed a given error."),
+        "parameters": (figures.by_parameter(problem, result),
+                       "Error along every parameter, all bands pooled."),
+        "brightness": (figures.by_brightness(problem, result),
+                       "Error in flux against the share of the brightest band: left of the dotted "
+                       "line bands are judged in flux, not in magnitudes."),
+        "correlation": (figures.correlation(problem, result),
+                        "Correlation of residuals: bands that err together keep their colour."),
+        "colours": (figures.colours(problem, result), "Residuals of neighbouring colours."),
+        "worst": (figures.worst(problem, result),
+                  "The ten worst galaxies: exact (black), emulated (red)."),
+        "sweeps": (figures.sweeps(problem, sweep_curves(problem, artefact)),
+                   "Sweeps through the middle of the box: exact (lines), emulated (dots)."),
+        "training": (figures.training(read_metrics(folder.path / "metrics.jsonl")),
+                     "Training: loss, and error on the validation draws."),
+        "coverage": (figures.coverage(result), "Error bars: promised and found coverage."),
+        "speed": (figures.speed(speed), "Time per galaxy, both models in the same process."),
+    }  # fmt: skip
+    if result.tables["jacobian"]:
+        drawn["jacobian"] = (figures.jacobian(result),
+                             "Derivatives: their size and the surrogate's error.")  # fmt: skip
+    return drawn
+
+
+def sweep_curves(problem: Problem, artefact: Artefact) -> dict[str, Any]:
+    """Return per parameter (values, exact magnitudes, emulated magnitudes), each (n, n_bands).
+
+    Every other parameter is at the median of its prior.
+    """
+    surrogate = EmulatedSEDModel(artefact)
+    spec = problem.spec
+    middle = {n: spec.get_distribution(n).from_unit(jnp.asarray(0.5)) for n in spec.free_params
+              if spec.composition.params[n].shape == ()}  # fmt: skip
+    curves = {}
+    for name in problem.target.input_names:
+        if name not in middle:
+            continue
+        x = np.linspace(*problem.boxes[name], SWEEP_POINTS + 2, dtype=np.float32)[1:-1]
+        batch = {k: np.full(x.shape, v, np.float32) for k, v in middle.items()} | {name: x}
+        exact, emulated = (np.asarray(m.predict_magnitudes_batch(batch))
+                           for m in (problem.model, surrogate))  # fmt: skip
+        curves[name] = (x, exact, emulated)
+    return curves
+
+
+# --- words ----------------------------------------------------------------------------------
+
+
+def model_card(artefact: Artefact, name: str) -> str:
+    """Return the model card, Markdown."""
+    tables, training = artefact.accuracy, artefact.training
+    rows = ["| parameter | prior | unit |", "|---|---|---|"]
+    for parameter, prior in artefact.spec.distributions.items():
+        unit = artefact.spec.composition.params[parameter].unit
+        rows.append(f"| `{parameter}` | {prior!r} | {unit} |")
+    return "\n".join(
+        [
+            f"# Surrogate `{name}`",
+            "",
+            f"**{accuracy.VERDICTS[tables['verdict']]}**",
+            "",
+            f"Bands: {', '.join(artefact.band_names)}.",
+            f"Exact model: {training['exact_model']}; cosmology {artefact.cosmology}.",
+            f"Trained on {training['rows']} rows in {duration(training['seconds'])} on "
+            f"{training['hardware']}; {training['steps']} steps, seed {training['seed']}.",
+            f"Command: `{training['command']}`.",
+            "",
+            "## Accuracy",
+            "",
+            f"|Δm| against the float64 exact model on {tables['rows']} fresh draws from the prior "
+            "below, entries brighter than 1e-4 of the galaxy's brightest band:",
+            "",
+            "```",
+            accuracy.table_text(tables),
+            "```",
+            "",
+            f"Worst region: {evaluate.worst_region_text(tables['worst_region'])}.",
+            "",
+            "## Where it may be used",
+            "",
+            *rows,
+            "",
+            "Outside this box the surrogate raises (or warns, clips, gives NaN, as asked). It "
+            "gives band fluxes and all that follows from the star-formation history; not spectra.",
+            "",
+        ]
+    )
+
+
+def _page(
+    problem: Problem,
+    name: str,
+    artefact: Artefact,
+    result: Evaluation,
+    speed: list[dict[str, Any]],
+    images: dict[str, bytes],
+    captions: dict[str, str],
+) -> str:
+    tables = result.tables
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        f"<title>{html.escape(name)}: surrogate report</title><style>{_STYLE}</style></head><body>",
+        f"<h1>Surrogate {html.escape(name)}</h1>",
+        f"<p class='{tables['verdict']}'>{html.escape(accuracy.VERDICTS[tables['verdict']])}</p>",
+        "<h2>Accuracy</h2>",
+        f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
+        _pre(accuracy.table_text(tables)),
+        _pre(_flux_text(tables)),
+        f"<p>Bands above twice the pooled error: {', '.join(tables['excess_bands']) or 'none'}. "
+        f"Worst region: {html.escape(evaluate.worst_region_text(tables['worst_region']))}.</p>",
+        "<h2>Speed</h2>",
+        _pre(evaluate.throughput_text(speed)),
+    ]
+    for key, data in images.items():
+        encoded = base64.b64encode(data).decode()
+        parts.append(f"<figure><img alt='{key}' src='data:image/png;base64,{encoded}'>"
+                     f"<figcaption>{html.escape(captions[key])}</figcaption></figure>")  # fmt: skip
+    training = dict(artefact.training)
+    training.pop("config")
+    parts += [
+        "<h2>Prior and settings</h2>",
+        _pre(problem.spec.summary()),
+        "<h2>Reproducibility</h2>",
+        _pre(json.dumps(training, indent=1)),
+        _pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
+        "</body></html>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _flux_text(tables: dict[str, Any]) -> str:
+    shown = ", ".join(f"{q[1:]} %: {v:.2e}" for q, v in tables["flux"].items())
+    bars = ", ".join(f"{100 * r['expected']:.0f} % bars hold {100 * r['found']:.1f} %"
+                     for r in tables["coverage"].values())  # fmt: skip
+    return f"relative flux |Δf/f|  {shown}\nerror bars: {bars}"
+
+
+def _pre(text: str) -> str:
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def _finite(value: Any) -> Any:
+    """Replace what JSON cannot hold by null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em}"
+    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto;font-size:12px}"
+    "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
+    ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
+    ".good{background:#dfd;padding:.6em}"
+)
+
+

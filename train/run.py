@@ -1,0 +1,187 @@
+"""A run from start to end: train, evaluate, write the artefact, report, and prove it."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import emulator
+from emulator import verification
+from emulator.artefact import Artefact, ssp_info, write
+from emulator.history import cosmology_to_dict
+from emulator.surrogate import EmulatedSEDModel
+from emulator.verification import with_checks
+from tengri.errors import DataError
+from train import accuracy, devices, evaluate, report
+from train.config import Config, parse_until
+from train.evaluate import Evaluation
+from train.guards import Lock, Signals
+from train.loop import Loop, Trained
+from train.problem import Problem
+from train.runfolder import RunFolder, hardware, versions
+
+PROOF_ROWS = 1024
+#: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
+SAME_MAG = 2e-4
+
+
+def start(config: Config, out: Path, command: str) -> int:
+    """Train a configuration in a new folder; return the exit code."""
+    problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
+    if devices.is_first():
+        RunFolder.create(out, config, command)
+    devices.wait("run folder")
+    return _train(problem, RunFolder.open(out))
+
+
+def resume(path: Path) -> int:
+    """Continue a run from its newest good checkpoint, or verify a finished one."""
+    folder = RunFolder.open(path)
+    problem = Problem.build(folder.config())
+    if folder.done() is None:
+        return _train(problem, folder)
+    with Lock(folder.path):
+        print(f"{path} is finished; verifying it")
+        return _prove(problem, folder)
+
+
+def _train(problem: Problem, folder: RunFolder) -> int:
+    with Lock(folder.path) if devices.is_first() else nullcontext() as lock:
+        if lock is not None and lock.recovered:
+            print(lock.recovered)
+        with Signals() as signals:
+            trained = Loop(problem, folder, signals).run()
+        # from here on a signal ends the process: everything that was trained is saved
+        return finish(problem, folder, trained) if devices.is_first() else 0
+
+
+def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
+    """Evaluate, write, report; exit code 0 only after the artefact has been proved."""
+    print(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
+    result = evaluate.evaluate(problem, trained.params, trained.scaling)
+    artefact = build_artefact(problem, folder, trained, result)
+    digest = write(folder.artefact, artefact)
+    surrogate = EmulatedSEDModel(artefact)
+    speed = evaluate.throughput(problem.model, surrogate, problem.config.run.timing_rows)
+    report.write(problem, folder, artefact, result, speed)
+    done = {"sha256": digest, "pooled": result.tables["pooled"],
+            "verdict": result.tables["verdict"], "proof": proof(problem, surrogate)}  # fmt: skip
+    folder.write_done(done)
+    print(accuracy.table_text(result.tables))
+    print(evaluate.throughput_text(speed))
+    code = _prove(problem, folder)
+    return code or _until(problem, result)
+
+
+def _until(problem: Problem, result: Evaluation) -> int:
+    """Return 1, saying where it fails, when the target was set and not reached."""
+    if not problem.config.run.until:
+        return 0
+    q, target = parse_until(problem.config.run.until)
+    found = accuracy.percentile(result.exact, result.emulated, q)
+    if found <= target:
+        print(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
+        return 0
+    print(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst region: "
+          f"{evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
+          "(run.minutes), widen the network, or narrow that prior.")  # fmt: skip
+    return 1
+
+
+def build_artefact(
+    problem: Problem, folder: RunFolder, trained: Trained, result: Evaluation
+) -> Artefact:
+    """Put together everything that travels with the surrogate."""
+    model, config = problem.model, problem.config
+    training = {
+        "seed": config.run.seed,
+        "rows": trained.rows,
+        "steps": trained.steps,
+        "seconds": round(trained.seconds, 1),
+        "hardware": hardware(),
+        "command": folder.header()["command"],
+        "config": folder.header()["config"],
+        "versions": versions(),
+        "exact_model": f"SEDModel on {model.ssp.name}",
+    }
+    bare = Artefact(
+        spec=problem.spec,
+        photometry=model.observation.photometry,
+        target=problem.target,
+        network=problem.network,
+        params=jax.tree.map(np.asarray, trained.params),
+        in_scaling=problem.in_scaling,
+        out_scaling=trained.scaling,
+        cosmology=cosmology_to_dict(model.cosmology),
+        ssp=ssp_info(model.ssp),
+        accuracy=result.tables,
+        error_bars=result.error_bars,
+        covariance=result.covariance,
+        training=training,
+    )
+    bare = replace(bare, card=report.model_card(bare, name=folder.path.name))
+    params = {k: v[: evaluate.CHECK_ROWS] for k, v in result.truth.params.items()}
+    with jax.enable_x64(True):
+        exact = verification.evaluate(model, params)
+    return with_checks(bare.completed(), params, exact)
+
+
+def proof(problem: Problem, surrogate: EmulatedSEDModel) -> dict[str, Any]:
+    """Return the error of a surrogate through its public methods, on draws of their own seed."""
+    drawn = problem.spec.sample_batch(jax.random.key(problem.config.run.seed), PROOF_ROWS)
+    free = {k: np.asarray(drawn[k], np.float32) for k in problem.spec.free_params}
+    with jax.enable_x64(True):
+        exact = verification.evaluate(problem.model, free)
+    emulated = verification.evaluate(surrogate, free)
+    return {f"p{q:g}": accuracy.percentile(exact, emulated, q) for q in (50.0, 95.0, 99.0)}
+
+
+def _prove(problem: Problem, folder: RunFolder) -> int:
+    """Re-read, re-hash and re-evaluate the finished artefact.
+
+    Raises
+    ------
+    DataError
+        The file is not the one that was finished, or does not repeat its numbers.
+    """
+    done = folder.done()
+    if done is None:
+        raise DataError(f"{folder.path} is not finished: tengri resume {folder.path}")
+    found = verification.verify(folder.artefact, problem.model)
+    if found.sha256 != done["sha256"]:
+        raise DataError(f"{folder.artefact} is not the file that this run has written.")
+    again = proof(problem, emulator.load(folder.artefact))
+    for name, value in done["proof"].items():
+        if not abs(again[name] - value) <= 1e3 * SAME_MAG + 1e-3 * value:
+            raise DataError(
+                f"{folder.artefact}: |Δm| at {name} is {again[name]:.3f} mmag on re-evaluation, it "
+                f"was {value:.3f}."
+            )
+    print(accuracy.VERDICTS[done["verdict"]])
+    print(f"verified: {folder.artefact} (sha256 {found.sha256[:16]}…)")
+    print(f"report:   {folder.report / 'report.html'}")
+    return 0
+
+
+def replay(path: Path, row: int) -> int:
+    """Compute one training row in the exact model and print everything about it."""
+    from train.pools import open_source
+    from train.rows import parameters_of
+
+    problem = Problem.build(RunFolder.open(path).config())
+    _, maker = open_source(problem)
+    values = parameters_of(maker, row)
+    print(f"row {row}:")
+    for name, value in values.items():
+        print(f"  {name} = {value!r}")
+    for x64 in (False, True):
+        with jax.enable_x64(x64):
+            flux = maker.flux({k: np.asarray([v]) for k, v in values.items()})[0]
+        shown = ", ".join(f"{b} {f:.6g}" for b, f in zip(problem.bands, flux))
+        print(f"unit fluxes, {'float64' if x64 else 'float32'}: {shown}")
+    return 0

@@ -1,0 +1,163 @@
+"""A run folder: what lies where, and how it comes into being at once.
+
+=====================  ==================================================================
+``config.json``        the configuration, command and versions (sealed)
+``plan.json``          schedule, output scaling, measured costs (sealed)
+``clock.json``         seconds trained so far (sealed)
+``state/``             checkpoints; ``manifests/`` their digests
+``metrics.jsonl``      the log; ``tensorboard/`` the same for TensorBoard
+``surrogate.h5``       the artefact
+``report/``            HTML, JSON, figures and the model card
+``done.json``          digest and accuracy of the finished artefact (sealed)
+=====================  ==================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from emulator.scaling import OutputScaling
+from tengri import __version__
+from tengri.errors import DataError
+from train import config as configs
+from train import files
+from train.config import Config
+from train.plan import Costs, Plan
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path, config: Config, command: str) -> RunFolder:
+        """Make the folder with its configuration inside, in one rename.
+
+        Raises
+        ------
+        DataError
+            The folder exists, or cannot be written.
+        """
+        if path.exists():
+            hint = (f"Continue it with `tengri resume {path}`, or"
+                    if (path / "config.json").exists() else "It is no run:")  # fmt: skip
+            raise DataError(f"{path} exists. {hint} choose another folder with --out.")
+        content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
+                   "versions": versions(), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
+        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()
+            files.write_json(temporary / "config.json", content)
+            os.rename(temporary, path)
+            files.sync_folder(path.parent)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise DataError(f"{path}: cannot be made ({error}).") from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open an existing run.
+
+        Raises
+        ------
+        DataError
+            No run there, a damaged configuration, or a run of a newer version.
+        """
+        if not (path / "config.json").exists():
+            raise DataError(f"{path} is no run folder (config.json is missing).")
+        folder = cls(path)
+        version = folder.header().get("format")
+        if version != FORMAT:
+            raise DataError(
+                f"{path}: run of format {version!r}, this version reads {FORMAT}: update tengri."
+            )
+        return folder
+
+    def header(self) -> dict[str, Any]:
+        """Return the contents of ``config.json``."""
+        return files.read_json(self.path / "config.json")
+
+    def config(self) -> Config:
+        """Return the configuration of the run."""
+        return configs.from_dict(self.header()["config"])
+
+    # --- the plan ---------------------------------------------------------------------------
+
+    def plan(self) -> dict[str, Any] | None:
+        """Return the stored plan, or None before the first measurement."""
+        path = self.path / "plan.json"
+        return files.read_json(path) if path.exists() else None
+
+    def write_plan(self, plan: Plan, scaling: OutputScaling, costs: Costs) -> None:
+        """Store the plan and all that was measured for it."""
+        arrays = {k: np.asarray(v, np.float64).tolist() for k, v in scaling.to_dict().items()}
+        content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict()}
+        files.write_json(self.path / "plan.json", content)
+
+    # --- the clock --------------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Return how long earlier sessions have trained."""
+        path = self.path / "clock.json"
+        try:
+            return float(files.read_json(path)["seconds"]) if path.exists() else 0.0
+        except DataError:
+            return 0.0  # only a number for the report: damage there must not stop a resume
+
+    def write_seconds(self, seconds: float) -> None:
+        """Store how long the run has trained."""
+        files.write_json(self.path / "clock.json", {"seconds": round(seconds, 3)})
+
+    # --- the end ----------------------------------------------------------------------------
+
+    @property
+    def artefact(self) -> Path:
+        """The published file."""
+        return self.path / "surrogate.h5"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report."""
+        return self.path / "report"
+
+    def done(self) -> dict[str, Any] | None:
+        """Return digest and accuracy of the finished artefact, or None."""
+        path = self.path / "done.json"
+        return files.read_json(path) if path.exists() else None
+
+    def write_done(self, content: dict[str, Any]) -> None:
+        """Mark the run as finished; the last thing that is written."""
+        files.write_json(self.path / "done.json", content)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes the numbers."""
+    import flax
+    import optax
+
+    return {
+        "tengri": __version__, "jax": jax.__version__, "flax": flax.__version__,
+        "optax": optax.__version__, "numpy": np.__version__, "python": platform.python_version(),
+    }  # fmt: skip
+
+
+def hardware() -> str:
+    """Return the devices in words."""
+    kinds = {d.device_kind for d in jax.devices()}
+    return (f"{jax.device_count()} × {', '.join(sorted(kinds))} ({jax.default_backend()}), "
+            f"{os.cpu_count()} CPU cores, {platform.machine()}")  # fmt: skip

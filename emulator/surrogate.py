@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -147,7 +147,8 @@ class EmulatedSEDModel(BandModel):
     ) -> dict[str, Array]:
         """Return the exact star-formation history: see `tengri.forward.derived.sfh_curve`."""
         p = self.spec.resolve({} if params is None else params)
-        return sfh_curve(self.stars, self._unpack(self._pack(p)), n_linear)
+        fn = self._jitted(("sfh", n_linear), lambda q: sfh_curve(self.stars, q, n_linear))
+        return fn(self._pack(p))
 
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
         """Return what follows from the history alone, exactly: masses, rates, ages.
@@ -156,15 +157,18 @@ class EmulatedSEDModel(BandModel):
         ``dn4000``, ``uv_slope`` …) takes the exact model.
         """
         p = self.spec.resolve({} if params is None else params)
-        if "derived" not in self._compiled:
-            remaining = self.artefact.ssp["mass_remaining"]
-            self._compiled["derived"] = jax.jit(
-                lambda v: sfh_quantities(self.stars, self._unpack(v), remaining)
-            )
-        derived = self._compiled["derived"](self._pack(p))
+        remaining = self.artefact.ssp["mass_remaining"]
+        fn = self._jitted("derived", lambda q: sfh_quantities(self.stars, q, remaining))
+        derived = fn(self._pack(p))
         if not is_traced(p) and not derived["stellar_mass"] >= 1.0:
             raise ParameterError(no_stars_message(p, float(jnp.log10(derived["stellar_mass"]))))
         return derived
+
+    def _jitted(self, key: Hashable, fn: Callable[[dict[str, Array]], Any]) -> Any:
+        """Compile (and keep) a function of the complete dict of one galaxy."""
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(lambda v: fn(self._unpack(v)))
+        return self._compiled[key]
 
     # --- how far to trust it --------------------------------------------------------------
 

@@ -167,7 +167,7 @@ def _student_table(df: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def _student_tail_quantile(p: Array, df: float) -> Array:
+def _student_solve(p: Array, df: float) -> Array:
     """Invert the tail: a table in (log p, asinh z), then three Newton steps."""
     log_p, arc = (jnp.asarray(column, p.dtype) for column in _student_table(df))
 
@@ -180,10 +180,13 @@ def _student_tail_quantile(p: Array, df: float) -> Array:
     return jnp.minimum(jax.lax.fori_loop(0, 3, step, start), 0.0)
 
 
-@_student_tail_quantile.defjvp
-def _student_tail_quantile_jvp(df: float, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    z = _student_tail_quantile(primals[0], df)
+@_student_solve.defjvp
+def _student_solve_jvp(df: float, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    z = _student_solve(primals[0], df)
     return z, tangents[0] * jnp.exp(-_student_log_pdf(z, df))
+
+
+_student_tail_quantile = jax.jit(_student_solve, static_argnums=1)  # compiled once per df
 
 
 def _student_two_tail(z: Array) -> Array:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import logging
 import math
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +37,17 @@ class NonFiniteError(TengriError, ArithmeticError):
 
 @dataclass(frozen=True)
 class Restored:
-    """A verified state, and what had to be passed over to find it."""
+    """A verified state and the number of steps that led to it."""
 
     step: int
     state: Any
-    messages: tuple[str, ...]
 
 
 class Checkpoints:
     """The checkpoints of one run.
+
+    Steps that fail verification are set aside (``damaged/``) before Orbax looks at anything:
+    its own parsers may crash on them. ``messages`` says which.
 
     Parameters
     ----------
@@ -54,12 +58,16 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
-        self.states = folder / "state"
-        self.manifests = folder / "manifests"
+        self.folder = folder
+        self.states, self.manifests = folder / "state", folder / "manifests"
         try:
             self.manifests.mkdir(parents=True, exist_ok=True)
+            self.messages = _set_aside(folder) if devices.is_first() else []
+            devices.wait("checkpoints")
             self._manager = ocp.CheckpointManager(
-                self.states.absolute(), options=_options(keep), item_handlers=_handler()
+                self.states.absolute(),
+                options=_options(keep),
+                item_handlers=ocp.StandardCheckpointHandler(),
             )
         except OSError as error:
             raise DataError(f"{self.states}: cannot be written ({error}).") from error
@@ -88,12 +96,13 @@ class Checkpoints:
         """
         _check_finite(step, state, metric)
         if step in self._manager.all_steps():
-            if not self._problem(step):
-                return
-            self._manager.delete(step)
+            return  # saved and verified before
         try:
             self._manager.save(
-                step, args=ocp.args.StandardSave(state), metrics={"metric": float(metric)}, force=True
+                step,
+                args=ocp.args.StandardSave(state),
+                metrics={"metric": float(metric)},
+                force=True,
             )
             self._manager.wait_until_finished()
         except (OSError, ValueError, RuntimeError) as error:
@@ -102,75 +111,40 @@ class Checkpoints:
                 "Free some space or choose another --out; earlier checkpoints are intact."
             ) from error
         if devices.is_first():
-            files.write_json(self._manifest(step), self._digests(step))
+            files.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
             self._drop_old_manifests()
         devices.wait(f"checkpoint {step}")
 
     def restore(self, target: Callable[[int], Any]) -> Restored | None:
-        """Return the newest state that passes verification, or None where there is none.
+        """Return the newest state, or None where there is none.
 
         Parameters
         ----------
         target : callable
             Step number → pytree of the shapes and types to restore into.
+
+        Raises
+        ------
+        DataError
+            A verified checkpoint that does not fit the target: another version wrote it.
         """
-        messages: list[str] = []
-        for step in reversed(self.steps()):
-            problem = self._problem(step)
-            if not problem:
-                try:
-                    return Restored(step, self._load(step, target(step)), tuple(messages))
-                except NonFiniteError as error:
-                    problem = str(error)
-                except Exception as error:  # whatever a damaged tree makes Orbax raise
-                    problem = f"cannot be restored: {_first_line(error)}"
-            messages.append(f"checkpoint {step} is passed over: {problem}")
-        if messages:
+        step = self._manager.latest_step()
+        if step is None:
+            return None
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target(step))
+        try:
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(
-                f"{self.states}: no usable checkpoint. " + "; ".join(messages) + ". "
-                "Delete the folder to start from step 0."
-            )
-        return None
-
-    def discard_after(self, step: int) -> None:
-        """Delete steps later than ``step``: they were passed over and will be made again."""
-        for later in [s for s in self.steps() if s > step]:
-            self._manager.delete(later)
-        self._drop_old_manifests()
-
-    def verify(self) -> dict[int, str]:
-        """Return step → problem, empty where the bytes match the manifest."""
-        return {step: self._problem(step) for step in self.steps()}
+                f"{self.states}: checkpoint {step} does not fit this version of the training "
+                f"({_first_line(error)}). Use the version that wrote it, or start a new run."
+            ) from error
+        _check_finite(step, state, 0.0)
+        return Restored(step, state)
 
     def close(self) -> None:
         """Release Orbax's threads."""
         self._manager.close()
-
-    def _load(self, step: int, target: Any) -> Any:
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target)
-        state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
-        _check_finite(step, state, 0.0)
-        return state
-
-    def _manifest(self, step: int) -> Path:
-        return self.manifests / f"{step}.json"
-
-    def _digests(self, step: int) -> dict[str, str]:
-        folder = self.states / str(step)
-        found = sorted(p for p in folder.rglob("*") if p.is_file())
-        return {str(p.relative_to(folder)): file_sha256(p) for p in found}
-
-    def _problem(self, step: int) -> str:
-        """Return what is wrong with the bytes of a step, or nothing."""
-        if not self._manifest(step).exists():
-            return "it has no manifest (the save was interrupted)"
-        try:
-            expected = files.read_json(self._manifest(step))
-            actual = self._digests(step)
-        except OSError as error:
-            return str(error)
-        bad = sorted(k for k in {*expected, *actual} if expected.get(k) != actual.get(k))
-        return f"damaged or missing: {', '.join(bad[:3])}" if bad else ""
 
     def _drop_old_manifests(self) -> None:
         kept = {f"{step}.json" for step in self.steps()}
@@ -181,16 +155,61 @@ class Checkpoints:
 
 def _options(keep: int) -> ocp.CheckpointManagerOptions:
     recent = policies.LatestN(n=keep)
-    best = policies.BestN(get_metric_fn=lambda m: m["metric"], reverse=True, n=1)
+    best = policies.BestN(get_metric_fn=_metric, reverse=True, n=1)
     return ocp.CheckpointManagerOptions(
+        best_fn=_metric,  # without it Orbax does not store the metric
+        best_mode="min",
         enable_async_checkpointing=False,
         cleanup_tmp_directories=True,
         preservation_policy=policies.AnyPreservationPolicy([recent, best]),
     )
 
 
-def _handler() -> ocp.StandardCheckpointHandler:
-    return ocp.StandardCheckpointHandler()
+def _metric(metrics: dict[str, float]) -> float:
+    return metrics["metric"]
+
+
+def verify(folder: Path) -> dict[int, str]:
+    """Return step → what is wrong with its bytes (empty: nothing) for a run folder."""
+    states = folder / "state"
+    found = [int(p.name) for p in states.iterdir() if p.name.isdigit()] if states.is_dir() else []
+    return {step: _problem(folder, step) for step in sorted(found)}
+
+
+def _set_aside(folder: Path) -> list[str]:
+    """Move steps that fail verification to ``damaged/``; return what was said about them."""
+    messages = []
+    for step, problem in verify(folder).items():
+        if not problem:
+            continue
+        place = folder / "damaged" / f"{step}-{time.time_ns()}"
+        place.parent.mkdir(exist_ok=True)
+        os.rename(folder / "state" / str(step), place)
+        messages.append(f"checkpoint {step} is passed over: {problem}; moved to {place}")
+    return messages
+
+
+def _manifest(folder: Path, step: int) -> Path:
+    return folder / "manifests" / f"{step}.json"
+
+
+def _digests(state: Path) -> dict[str, str]:
+    found = sorted(p for p in state.rglob("*") if p.is_file())
+    return {str(p.relative_to(state)): file_sha256(p) for p in found}
+
+
+def _problem(folder: Path, step: int) -> str:
+    """Return what is wrong with the bytes of a step, or nothing."""
+    manifest = _manifest(folder, step)
+    if not manifest.exists():
+        return "it has no manifest (the save was interrupted)"
+    try:
+        expected = files.read_json(manifest)
+        actual = _digests(folder / "state" / str(step))
+    except OSError as error:
+        return str(error)
+    bad = sorted(k for k in {*expected, *actual} if expected.get(k) != actual.get(k))
+    return f"damaged or missing: {', '.join(bad[:3])}" if bad else ""
 
 
 def _check_finite(step: int, state: Any, metric: float) -> None:

@@ -26,7 +26,7 @@ def _train_parser(commands: Any) -> None:
     parser.add_argument("config", metavar="CONFIG")
     _config_options(parser)
     parser.add_argument("--until", metavar="p99=5mmag", help="stop when this accuracy is reached")
-    parser.add_argument("--dry-run", action="store_true", help="measure and describe, write nothing")
+    parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
     _process_options(parser)
     parser.set_defaults(func=_train)

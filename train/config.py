@@ -189,7 +189,9 @@ class Run:
     until : str
         Stop when reached, e.g. ``p99=5mmag``; not reaching it is a failure.
     timing_rows : int
-        Largest batch of the throughput table.
+        Largest batch of the throughput table; 0 leaves it out.
+    jacobian_rows : int
+        Galaxies whose derivatives are compared; 0 leaves them out.
     """
 
     steps: int = 0
@@ -204,6 +206,7 @@ class Run:
     keep: int = 2
     until: str = ""
     timing_rows: int = 100000
+    jacobian_rows: int = 128
 
 
 @dataclass(frozen=True)
@@ -448,11 +451,12 @@ _POSITIVE = (
     "network.width", "network.depth", "network.knots", "network.features",
     "optimiser.learning_rate", "optimiser.batch", "optimiser.late_batch",
     "optimiser.polish_rows", "run.dispatch", "run.validation_rows",
-    "run.evaluation_rows", "run.keep", "run.timing_rows",
+    "run.evaluation_rows", "run.keep",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "data.reuse", "optimiser.weight_decay", "optimiser.clip", "optimiser.faint",
-    "optimiser.polish", "run.steps", "run.minutes", "run.seed",
+    "optimiser.polish", "run.timing_rows", "run.jacobian_rows",
+    "run.steps", "run.minutes", "run.seed",
     "run.validate_seconds", "run.save_seconds", "run.log_seconds",
 )  # fmt: skip
 _SHARES = ("optimiser.late", "optimiser.warmup", "optimiser.final", "optimiser.ema")

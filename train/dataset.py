@@ -119,7 +119,10 @@ class Dataset:
         except OSError as error:
             raise DataError(f"{folder}: cannot be made ({error.strerror}).") from error
         if not (folder / MANIFEST).exists():
-            files.write_json(folder / MANIFEST, {"rows": description, "made_with": {"command": command, **_versions()}})
+            files.write_json(
+                folder / MANIFEST,
+                {"rows": description, "made_with": {"command": command, **_versions()}},
+            )
         found = cls.open(folder)
         found.check(problem, shards)
         return found
@@ -209,7 +212,9 @@ class Dataset:
             lo, hi = max(start, first), min(start + n, last)
             if lo < hi:
                 shard = self._checked(number)
-                parts.append((shard.inputs[lo - first : hi - first], shard.flux[lo - first : hi - first]))
+                parts.append(
+                    (shard.inputs[lo - first : hi - first], shard.flux[lo - first : hi - first])
+                )
         inputs, flux = (np.concatenate(column) for column in zip(*parts))
         return Rows(start, inputs, flux)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -12,17 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from emulator.scaling import OutputScaling
-from tengri.proto import PhotometricModel
+from tengri.forward.shell import BandModel
 from train import accuracy
 from train.problem import Problem
 from train.rows import EVALUATION
 from train.truth import Predictor, Truth, held_out
 
 LEVELS = (68, 95, 99)
-JACOBIAN_ROWS = 128
 CHECK_ROWS = 16
-#: Units of the throughput test: fluxes of order one, so that float32 gradients survive.
-SPEED_UNITS = "nJy"
+#: Galaxies per call of the batched gradient.
+GRADIENT_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def worst_region(truth: Truth, dm: np.ndarray, is_bright: np.ndarray) -> dict[st
         if values.ndim != 1 or np.ptp(values) == 0.0:
             continue
         edges = np.quantile(values, np.linspace(0.0, 1.0, 11))
-        for lo, hi in zip(edges[:-1], edges[1:]):
+        for lo, hi in pairwise(edges):
             inside = (values >= lo) & (values <= hi)
             p99 = 1e3 * float(np.percentile(size[inside], 99.0))
             if p99 > worst["p99_mmag"]:
@@ -140,8 +140,8 @@ def worst_region_text(region: Mapping[str, Any]) -> str:
     """Return the worst region in words."""
     if "parameter" not in region:
         return "no parameter varies"
-    return (f"{region['parameter']} = {region['lo']:.4g} … {region['hi']:.4g}, where the worst band "
-            f"of a galaxy is off by {region['p99_mmag']:.1f} mmag at 99 %")  # fmt: skip
+    return (f"{region['parameter']} = {region['lo']:.4g} … {region['hi']:.4g}, where the "
+            f"worst band of a galaxy is off by {region['p99_mmag']:.1f} mmag at 99 %")  # fmt: skip
 
 
 # --- gradients ------------------------------------------------------------------------------
@@ -158,7 +158,9 @@ def jacobian_error(
         Per parameter: ``rms`` of the exact derivative and ``error`` (rms of the difference),
         both in mag per half box, over the bands brighter than 1e-4 of the brightest.
     """
-    n = min(JACOBIAN_ROWS, len(truth.flux))
+    n = min(problem.config.run.jacobian_rows, len(truth.flux))
+    if not n or len(set(problem.columns)) != len(problem.columns):
+        return {}  # not asked for, or a latent field, whose derivatives are not a table
     params = jax.tree.map(jnp.asarray, params)
     x = problem.in_scaling.forward(truth.inputs[:n])
     model, target = problem.model, problem.target
@@ -177,8 +179,6 @@ def jacobian_error(
         p = {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
         return magnitudes(target.unit_bands(model, model._prior_z, constants, p))
 
-    if len(set(problem.columns)) != len(problem.columns):
-        return {}  # a latent field: its derivatives are not a table
     ours = np.asarray(jax.jit(jax.vmap(jax.jacfwd(emulated)))(x), dtype=float)
     true = np.asarray(jax.jit(jax.vmap(jax.jacfwd(exact)))(x, packed), dtype=float)
     use = (accuracy.bright(truth.flux[:n])[:, :, None]
@@ -195,14 +195,12 @@ def jacobian_error(
 # --- speed ----------------------------------------------------------------------------------
 
 
-def throughput(
-    exact: PhotometricModel, emulated: PhotometricModel, largest: int
-) -> list[dict[str, Any]]:
+def throughput(exact: BandModel, emulated: BandModel, largest: int) -> list[dict[str, Any]]:
     """Time both models side by side through their public methods.
 
     Parameters
     ----------
-    exact, emulated : PhotometricModel
+    exact, emulated : BandModel
     largest : int
         Largest batch; 10², 10⁴, 10⁶ up to it.
 
@@ -211,29 +209,34 @@ def throughput(
     list of dict
         ``galaxies``, ``what`` (``flux`` or ``gradient``), seconds per galaxy of either, their
         ratio. A gradient is of the sum of all fluxes, by every free parameter.
+    Empty where ``largest`` is 0.
     """
-    table = []
+    table: list[dict[str, Any]] = []
+    if not largest:
+        return table
     key = jax.random.key(17)
-    single = {k: float(v) for k, v in exact.spec.sample(key).items() if np.ndim(v) == 0}
-    free = [n for n in exact.spec.free_params if n in single]
-    single = {n: single[n] for n in free}
-    table.append(_compared(1, "flux", exact, emulated, lambda m: _call_single(m, single)))
-    table.append(_compared(1, "gradient", exact, emulated, lambda m: _grad(m, single)))
+    free = exact.spec.free_params
+    single = {k: np.asarray(v)[()] for k, v in exact.spec.sample(key).items() if k in free}
+    table.append(_compared(1, "flux", exact, emulated, _call_single, single))
+    table.append(_compared(1, "gradient", exact, emulated, _grad, single))
     for n in [size for size in (100, 10_000, 1_000_000) if size < largest] + [largest]:
-        drawn = exact.spec.sample_batch(key, n)
-        batch = {k: np.asarray(drawn[k]) for k in free}
-        table.append(_compared(n, "flux", exact, emulated, lambda m, b=batch: _call_batch(m, b)))
-        if n <= 10_000:
-            table.append(
-                _compared(n, "gradient", exact, emulated, lambda m, b=batch: _grad_batch(m, b))
-            )
+        batch = {k: np.asarray(v) for k, v in exact.spec.sample_batch(key, n).items() if k in free}
+        table.append(_compared(n, "flux", exact, emulated, _call_batch, batch))
+    n = min(GRADIENT_ROWS, largest)
+    batch = {k: v[:n] for k, v in batch.items()}
+    table.append(_compared(n, "gradient", exact, emulated, _grad_batch, batch))
     return table
 
 
 def _compared(
-    n: int, what: str, exact: Any, emulated: Any, make: Callable[[Any], Callable[[], Any]]
+    n: int,
+    what: str,
+    exact: BandModel,
+    emulated: BandModel,
+    make: Callable[[Any, Any], Callable[[], Any]],
+    params: dict[str, Any],
 ) -> dict[str, Any]:
-    slow, fast = (_time(make(model)) / n for model in (exact, emulated))
+    slow, fast = (_time(make(model, params)) / n for model in (exact, emulated))
     return {"galaxies": n, "what": what, "exact": slow, "emulated": fast, "ratio": slow / fast}
 
 
@@ -248,30 +251,31 @@ def _time(call: Callable[[], Any], budget: float = 0.5) -> float:
     return float(np.median(times))
 
 
-def _call_single(model: Any, p: dict[str, float]) -> Callable[[], Any]:
+def _call_single(model: Any, p: dict[str, Any]) -> Callable[[], Any]:
     return lambda: model.predict_photometry(p)
 
 
-def _call_batch(model: Any, batch: dict[str, np.ndarray]) -> Callable[[], Any]:
+def _call_batch(model: Any, batch: dict[str, Any]) -> Callable[[], Any]:
     return lambda: model.predict_photometry_batch(batch)
 
 
-def _grad(model: Any, p: dict[str, float]) -> Callable[[], Any]:
+def _grad(model: Any, p: dict[str, Any]) -> Callable[[], Any]:
     gradient = jax.jit(jax.grad(lambda q: jnp.sum(model.predict_photometry(q))))
     values = {k: jnp.asarray(v) for k, v in p.items()}
     return lambda: gradient(values)
 
 
-def _grad_batch(model: Any, batch: dict[str, np.ndarray]) -> Callable[[], Any]:
-    one = jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))
-    gradient = jax.jit(lambda b: jax.lax.map(one, b, batch_size=100))
+def _grad_batch(model: Any, batch: dict[str, Any]) -> Callable[[], Any]:
+    gradient = jax.jit(jax.vmap(jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))))
     values = {k: jnp.asarray(v) for k, v in batch.items()}
     return lambda: gradient(values)
 
 
 def throughput_text(table: list[dict[str, Any]]) -> str:
     """Return the throughput table as plain text, µs per galaxy."""
-    rows = [f"{'galaxies':>9s}  {'':9s}{'exact':>12s}{'emulated':>12s}{'ratio':>8s}   µs per galaxy"]
+    rows = [
+        f"{'galaxies':>9s}  {'':9s}{'exact':>12s}{'emulated':>12s}{'ratio':>8s}   µs per galaxy"
+    ]
     rows += [
         f"{r['galaxies']:>9d}  {r['what']:9s}{1e6 * r['exact']:>12.2f}{1e6 * r['emulated']:>12.3f}"
         f"{r['ratio']:>8.0f}"

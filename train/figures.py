@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import matplotlib
@@ -72,7 +73,7 @@ def by_parameter(problem: Problem, result: Evaluation) -> Figure:
 def _running(ax: Axes, x: np.ndarray, size: np.ndarray, bins: int = 25) -> None:
     edges = np.quantile(x, np.linspace(0.0, 1.0, min(bins, max(len(x) // 20, 2)) + 1))
     middle = 0.5 * (edges[1:] + edges[:-1])
-    inside = [size[(x >= lo) & (x <= hi)] for lo, hi in zip(edges[:-1], edges[1:])]
+    inside = [size[(x >= lo) & (x <= hi)] for lo, hi in pairwise(edges)]
     for q, style in ((50, "-"), (95, "--"), (99, ":")):
         values = [np.nanpercentile(s, q) if np.isfinite(s).any() else np.nan for s in inside]
         ax.plot(middle, values, style, color="k", lw=1, label=f"{q} %")
@@ -106,7 +107,9 @@ def by_brightness(problem: Problem, result: Evaluation) -> Figure:
     x = np.array([1e-9, 1.0])
     ax.loglog(x, 0.01 * x, "k-", lw=0.7, label="1 %")
     ax.axvline(1e-4, color="k", ls=":", lw=0.7)
-    ax.set(xlabel="exact flux / flux of the brightest band", ylabel="|Δf| / f of the brightest band")
+    ax.set(
+        xlabel="exact flux / flux of the brightest band", ylabel="|Δf| / f of the brightest band"
+    )
     ax.legend(fontsize=7)
     return figure
 
@@ -132,9 +135,11 @@ def colours(problem: Problem, result: Evaluation) -> Figure:
         delta = dm[:, i] - dm[:, i + 1]
         delta = delta[np.isfinite(delta)]
         if delta.size:
-            edges = np.linspace(*np.percentile(delta, [0.5, 99.5]), 60) if np.ptp(delta) else 10
-            ax.hist(delta, edges, histtype="step", density=True, color=_colour(i, n),
-                    label=f"{problem.bands[i]} − {problem.bands[i + 1]}")  # fmt: skip
+            lo, hi = np.percentile(delta, [0.5, 99.5])
+            within = (lo, hi) if hi > lo else None
+            label = f"{problem.bands[i]} − {problem.bands[i + 1]}"
+            style = {"histtype": "step", "color": _colour(i, n), "label": label}
+            ax.hist(delta, bins=60, range=within, density=True, **style)
     ax.set(xlabel="Δ(colour) [mmag]", ylabel="density [1/mmag]")
     if n:
         ax.legend(fontsize=7)
@@ -152,7 +157,9 @@ def worst(problem: Problem, result: Evaluation) -> Figure:
         ax = figure.add_subplot(2, 5, place + 1)
         top = result.exact[i].max()
         for flux, style in ((result.exact[i], "ko-"), (result.emulated[i], "r+")):
-            ax.plot(pivots[by_wave] / 1e4, -2.5 * np.log10(flux[by_wave] / top), style, ms=4, lw=0.8)
+            ax.plot(
+                pivots[by_wave] / 1e4, -2.5 * np.log10(flux[by_wave] / top), style, ms=4, lw=0.8
+            )
         ax.invert_yaxis()
         z = result.truth.params.get("redshift")
         ax.set_title(f"{MMAG * size[i]:.0f} mmag" + (f", z={z[i]:.3f}" if z is not None else ""),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -157,13 +158,16 @@ class Loop:
         pool = devices.replicate(self.problem.to_pool(scaling, rows.inputs, rows.flux))
         optimiser = build(o, 1000)
         dispatch = make_dispatch(make_step(self.loss, optimiser, o))
-        sizes = dict.fromkeys([o.batch, o.late_batch])
-        for size in sizes:
+        per_step = {}
+        for size in (o.batch, o.late_batch):
             index = np.arange(MEASURED_STEPS * size, dtype=np.int32).reshape(-1, size)
-            index = devices.split_rows(index % len(rows.flux))
-            seconds = _seconds(lambda i=index: dispatch(self._state(optimiser), pool, i))
-            sizes[size] = seconds / MEASURED_STEPS
-        return Costs(row, float(sizes[o.batch]), float(sizes[o.late_batch]))  # type: ignore[arg-type]
+            split = devices.split_rows(index % len(rows.flux))
+            dispatched = partial(self._dispatched, dispatch, optimiser, pool, split)
+            per_step[size] = _seconds(dispatched) / MEASURED_STEPS
+        return Costs(row, per_step[o.batch], per_step[o.late_batch])
+
+    def _dispatched(self, dispatch: Any, optimiser: Any, pool: Pool, rows: Any) -> Any:
+        return dispatch(self._state(optimiser), pool, rows)
 
     def _announce(self, plan: Plan, costs: Costs) -> None:
         o = self.config.optimiser
@@ -190,12 +194,13 @@ class Loop:
         return self._state(self.optimiser)
 
     def _start(self) -> State:
+        for message in self.checkpoints.messages:
+            self._note(message)
         restored = self.checkpoints.restore(self._target)
         if restored is None:
+            if self.checkpoints.messages:
+                self._note("no good checkpoint is left: starting from step 0")
             return self._state(self.optimiser)
-        for message in restored.messages:
-            self._note(message)
-        self.checkpoints.discard_after(restored.step)
         self._note(f"resuming from checkpoint {restored.step} of {self.plan.total} steps")
         return devices.replicate(restored.state)
 

@@ -102,7 +102,8 @@ class Plan:
         """Return row numbers (steps, batch): a fresh permutation of the pool for each use."""
         per_epoch = self.pool // batch
         rows = np.empty((len(steps), batch), np.int32)
-        order, epoch_of_order = np.empty(0, np.int32), -1
+        order: np.ndarray = np.empty(0)
+        epoch_of_order = -1
         for i, step in enumerate(steps):
             epoch, place = divmod(step, per_epoch)
             if epoch != epoch_of_order:

@@ -103,7 +103,9 @@ class Pools:
         self.note(message)
         self.skipped += int(bad.size)
         good = np.setdiff1d(np.arange(len(rows.flux)), bad)
-        nearest = good[np.clip(np.searchsorted(good, np.arange(len(rows.flux)), "right") - 1, 0, None)]
+        nearest = good[
+            np.clip(np.searchsorted(good, np.arange(len(rows.flux)), "right") - 1, 0, None)
+        ]
         return Rows(rows.start, rows.inputs[nearest], rows.flux[nearest])
 
 

@@ -17,6 +17,7 @@ from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, PhotometryTarget
 from tengri import Instrument, Observation, Parameters, Photometry, SEDModel, load_ssp_data
 from tengri.errors import ConfigError, unknown
+from tengri.forward.units import LOG10_UNIT
 from tengri.observation import INSTRUMENTS
 from tengri.priors import Distribution
 from train.config import Config, Model
@@ -71,6 +72,24 @@ class Problem:
         """Range over which each network input is trained."""
         return {n: trained_range(self.spec.get_distribution(n)) for n in self.target.input_names}
 
+    @cached_property
+    def exact_chunk(self) -> Any:
+        """Unit fluxes (n, n_bands) of packed parameters (n, …), compiled once per precision."""
+        model, target, path = self.model, self.target, self.model._prior_z
+
+        def one(constants: Any, row: Any) -> Array:
+            return target.unit_bands(model, path, constants, model._unpack(row))
+
+        return jax.jit(jax.vmap(one, (None, 0)))
+
+    def to_maggies(self, drawn: Mapping[str, np.ndarray], flux: np.ndarray) -> np.ndarray:
+        """Return unit fluxes (n, n_bands) of galaxies ``drawn`` as maggies, in float64."""
+        with jax.enable_x64(True):
+            p = {k: jnp.asarray(v) for k, v in self.spec.resolve(drawn, batch=True).items()}
+            dilution = jax.vmap(self.model._log10_dilution)(p["redshift"])
+            log10_scale = np.asarray(self.target.log10_amplitude(p) + dilution)
+        return flux * 10.0 ** (log10_scale - LOG10_UNIT["maggies"])[:, None]
+
     def init_params(self, key: Array) -> Any:
         """Return first weights."""
         return self.network.init(key, self.target.n_in, self.target.n_out)
@@ -84,9 +103,7 @@ class Problem:
     def to_pool(self, scaling: OutputScaling, x: np.ndarray, flux: np.ndarray) -> Pool:
         """Return rows in network units: inputs (n, n_in) raw, fluxes (n, n_bands)."""
         y = scaling.forward(self.target.outputs(jnp.asarray(flux, jnp.float32)))
-        return Pool(
-            np.asarray(self.in_scaling.forward(x)), np.asarray(y), self._weights(flux, scaling)
-        )
+        return Pool(self.in_scaling.forward(x), y, jnp.asarray(self._weights(flux, scaling)))
 
     def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
         """Return how much each output counts: a band far below the brightest counts less."""

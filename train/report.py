@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
 from tengri.errors import DataError
@@ -18,6 +19,7 @@ from train import accuracy, evaluate, figures, files
 from train.evaluate import Evaluation
 from train.logs import duration, read_metrics
 from train.problem import Problem
+from train.rows import RowMaker
 from train.runfolder import RunFolder
 
 SWEEP_POINTS = 81
@@ -74,8 +76,9 @@ def _figures(
         "training": (figures.training(read_metrics(folder.path / "metrics.jsonl")),
                      "Training: loss, and error on the validation draws."),
         "coverage": (figures.coverage(result), "Error bars: promised and found coverage."),
-        "speed": (figures.speed(speed), "Time per galaxy, both models in the same process."),
     }  # fmt: skip
+    if speed:
+        drawn["speed"] = (figures.speed(speed), "Time per galaxy, both models in one process.")
     if result.tables["jacobian"]:
         drawn["jacobian"] = (figures.jacobian(result),
                              "Derivatives: their size and the surrogate's error.")  # fmt: skip
@@ -87,20 +90,20 @@ def sweep_curves(problem: Problem, artefact: Artefact) -> dict[str, Any]:
 
     Every other parameter is at the median of its prior.
     """
-    surrogate = EmulatedSEDModel(artefact)
     spec = problem.spec
-    middle = {n: spec.get_distribution(n).from_unit(jnp.asarray(0.5)) for n in spec.free_params
-              if spec.composition.params[n].shape == ()}  # fmt: skip
-    curves = {}
-    for name in problem.target.input_names:
-        if name not in middle:
-            continue
-        x = np.linspace(*problem.boxes[name], SWEEP_POINTS + 2, dtype=np.float32)[1:-1]
-        batch = {k: np.full(x.shape, v, np.float32) for k, v in middle.items()} | {name: x}
-        exact, emulated = (np.asarray(m.predict_magnitudes_batch(batch))
-                           for m in (problem.model, surrogate))  # fmt: skip
-        curves[name] = (x, exact, emulated)
-    return curves
+    middle = {n: float(spec.get_distribution(n).from_unit(jnp.asarray(0.5)))
+              for n in spec.free_params if spec.composition.params[n].shape == ()}  # fmt: skip
+    names = [n for n in problem.target.input_names if n in middle]
+    grids = {n: np.linspace(*problem.boxes[n], SWEEP_POINTS + 2)[1:-1] for n in names}
+    n_rows = SWEEP_POINTS * len(names)
+    batch = {k: np.full(n_rows, v, np.float32) for k, v in middle.items()}
+    for i, name in enumerate(names):
+        batch[name][i * SWEEP_POINTS : (i + 1) * SWEEP_POINTS] = grids[name]
+    maker = RowMaker(problem, problem.config.run.seed)
+    exact = problem.to_maggies(batch, maker.flux(batch).astype(float))
+    emulated = verification.evaluate(EmulatedSEDModel(artefact), batch)
+    both = [-2.5 * np.log10(np.split(flux, len(names))) for flux in (exact, emulated)]
+    return {name: (grids[name], both[0][i], both[1][i]) for i, name in enumerate(names)}
 
 
 # --- words ----------------------------------------------------------------------------------
@@ -168,9 +171,9 @@ def _page(
         _pre(_flux_text(tables)),
         f"<p>Bands above twice the pooled error: {', '.join(tables['excess_bands']) or 'none'}. "
         f"Worst region: {html.escape(evaluate.worst_region_text(tables['worst_region']))}.</p>",
-        "<h2>Speed</h2>",
-        _pre(evaluate.throughput_text(speed)),
     ]
+    if speed:
+        parts += ["<h2>Speed</h2>", _pre(evaluate.throughput_text(speed))]
     for key, data in images.items():
         encoded = base64.b64encode(data).decode()
         parts.append(f"<figure><img alt='{key}' src='data:image/png;base64,{encoded}'>"
@@ -215,5 +218,3 @@ _STYLE = (
     ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
     ".good{background:#dfd;padding:.6em}"
 )
-
-

@@ -20,7 +20,7 @@ from tengri.errors import TengriError
 from train.problem import Problem
 
 #: Added to the seed, so that training, validation and evaluation never share a row.
-TRAINING, VALIDATION, EVALUATION, POLISH = 0, 1_000_003, 2_000_003, 3_000_017
+TRAINING, VALIDATION, EVALUATION, POLISH, PROOF = 0, 1_000_003, 2_000_003, 3_000_017, 4_000_037
 
 
 class Rows(NamedTuple):
@@ -43,7 +43,7 @@ class BadRowError(TengriError, ArithmeticError):
 
 
 class RowMaker:
-    """Makes rows of a problem; compiled once per precision.
+    """Makes rows of a problem.
 
     Parameters
     ----------
@@ -57,7 +57,6 @@ class RowMaker:
         self.problem = problem
         self.seed = seed
         self.sampler = sampler
-        self._jitted = jax.jit(self._flux)
         self._random = jax.jit(self._draw_random, static_argnums=1)
 
     def draw(self, start: int, n: int) -> dict[str, np.ndarray]:
@@ -90,15 +89,9 @@ class RowMaker:
         parts = []
         for first in range(0, n, size):
             rows = np.minimum(np.arange(first, first + size), n - 1)
-            parts.append(self._jitted(constants, jax.tree.map(lambda a, r=rows: a[r], packed)))
+            chunk = jax.tree.map(lambda a, r=rows: a[r], packed)
+            parts.append(self.problem.exact_chunk(constants, chunk))
         return np.concatenate([np.asarray(part) for part in parts])[:n]
-
-    def _flux(self, constants: Any, packed: Any) -> Array:
-        model, target = self.problem.model, self.problem.target
-        path = model._prior_z
-        return jax.vmap(
-            lambda v: target.unit_bands(model, path, constants, model._unpack(v))
-        )(packed)
 
     def _draw_random(self, start: int, n: int) -> dict[str, Array]:
         key = jax.random.key(self.seed)

@@ -23,7 +23,9 @@ from train.evaluate import Evaluation
 from train.guards import Lock, Signals
 from train.loop import Loop, Trained
 from train.problem import Problem
+from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, versions
+from train.truth import held_out
 
 PROOF_ROWS = 1024
 #: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
@@ -73,7 +75,8 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
             "verdict": result.tables["verdict"], "proof": proof(problem, surrogate)}  # fmt: skip
     folder.write_done(done)
     print(accuracy.table_text(result.tables))
-    print(evaluate.throughput_text(speed))
+    if speed:
+        print(evaluate.throughput_text(speed))
     code = _prove(problem, folder)
     return code or _until(problem, result)
 
@@ -87,8 +90,8 @@ def _until(problem: Problem, result: Evaluation) -> int:
     if found <= target:
         print(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
         return 0
-    print(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst region: "
-          f"{evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
+    print(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst "
+          f"region: {evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
           "(run.minutes), widen the network, or narrow that prior.")  # fmt: skip
     return 1
 
@@ -126,18 +129,15 @@ def build_artefact(
     )
     bare = replace(bare, card=report.model_card(bare, name=folder.path.name))
     params = {k: v[: evaluate.CHECK_ROWS] for k, v in result.truth.params.items()}
-    with jax.enable_x64(True):
-        exact = verification.evaluate(model, params)
+    exact = problem.to_maggies(params, result.exact[: evaluate.CHECK_ROWS])
     return with_checks(bare.completed(), params, exact)
 
 
 def proof(problem: Problem, surrogate: EmulatedSEDModel) -> dict[str, Any]:
-    """Return the error of a surrogate through its public methods, on draws of their own seed."""
-    drawn = problem.spec.sample_batch(jax.random.key(problem.config.run.seed), PROOF_ROWS)
-    free = {k: np.asarray(drawn[k], np.float32) for k in problem.spec.free_params}
-    with jax.enable_x64(True):
-        exact = verification.evaluate(problem.model, free)
-    emulated = verification.evaluate(surrogate, free)
+    """Return the error of a surrogate through its public methods, on draws of their own."""
+    truth = held_out(problem, PROOF, PROOF_ROWS)
+    exact = problem.to_maggies(truth.params, truth.flux)
+    emulated = verification.evaluate(surrogate, truth.params)
     return {f"p{q:g}": accuracy.percentile(exact, emulated, q) for q in (50.0, 95.0, 99.0)}
 
 
@@ -152,7 +152,7 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     done = folder.done()
     if done is None:
         raise DataError(f"{folder.path} is not finished: tengri resume {folder.path}")
-    found = verification.verify(folder.artefact, problem.model)
+    found = verification.verify(folder.artefact)
     if found.sha256 != done["sha256"]:
         raise DataError(f"{folder.artefact} is not the file that this run has written.")
     again = proof(problem, emulator.load(folder.artefact))

@@ -55,8 +55,9 @@ class RunFolder:
             hint = (f"Continue it with `tengri resume {path}`, or"
                     if (path / "config.json").exists() else "It is no run:")  # fmt: skip
             raise DataError(f"{path} exists. {hint} choose another folder with --out.")
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
-                   "versions": versions(), "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}  # fmt: skip
+                   "versions": versions(), "created": now}  # fmt: skip
         temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -198,12 +198,13 @@ class SEDModel(BandModel):
         def one(flux: SSPFlux, v: Vector) -> tuple[Any, Array]:
             return self._sed(frame, flux, self._unpack(v))
 
-        fn = jax.vmap(one, in_axes=(None, 0)) if batch else one
-        if is_traced(p):
-            return fn(flux, self._pack(p))[0]
-        self._check(p, photometry=frame == "observed")
         key = ("sed", frame, batch)
-        sed, log10_mass = self._compiled.setdefault(key, jax.jit(fn))(flux, self._pack(p))
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(jax.vmap(one, in_axes=(None, 0)) if batch else one)
+        if is_traced(p):
+            return self._compiled[key](flux, self._pack(p))[0]
+        self._check(p, photometry=frame == "observed")
+        sed, log10_mass = self._compiled[key](flux, self._pack(p))
         if batch:
             warn_no_stars(np.asarray(log10_mass))
         else:
@@ -229,7 +230,12 @@ class SEDModel(BandModel):
     ) -> dict[str, Array]:
         """Return the star-formation history: see `tengri.forward.derived.sfh_curve`."""
         p = self.spec.resolve({} if params is None else params)
-        return sfh_curve(self.galaxy, self._unpack(self._pack(p)), n_linear)
+        key = ("sfh", n_linear)
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(
+                lambda v: sfh_curve(self.galaxy, self._unpack(v), n_linear)
+            )
+        return self._compiled[key](self._pack(p))
 
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
         """Return derived quantities: see `tengri.forward.derived.derived_quantities`."""

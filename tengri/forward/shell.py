@@ -62,6 +62,8 @@ class BandModel(ABC):
 
     #: galaxies per compiled call in a batch; larger batches are cut into such chunks
     chunk_size = 1024
+    #: galaxies evaluated at once inside it
+    block_size = 128
 
     def __init__(self, spec: Parameters, observation: Observation | None, units: str) -> None:
         self.spec = spec
@@ -159,13 +161,12 @@ class BandModel(ABC):
     # --- one galaxy -----------------------------------------------------------------------
 
     def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
-        names = self.filter_names  # raises when there are no bands
         p = self.spec.resolve({} if params is None else params)
         path = self._path(p)
+        fn = self._compile("single", self._flux, path, units)
         if is_traced(p):
-            return self._flux(path, units, self._constants(path), self._pack(p))[0]
+            return fn(self._constants(path), self._pack(p))[0]
         self._check(p)
-        fn = self._compile(("single", path, units, names), self._flux, path, units)
         flux, log10_mass = fn(self._constants(path), self._pack(p))
         mass = float(log10_mass)
         if not mass >= 0.0:
@@ -181,20 +182,26 @@ class BandModel(ABC):
     # --- many galaxies --------------------------------------------------------------------
 
     def _batch(self, params: Mapping[str, Any], units: str) -> Array:
-        names = self.filter_names
         p = self.spec.resolve(params, batch=True)
         path = self._path(p)
         constants = self._constants(path)
+        fn = self._compile("batch", self._rows, path, units)
         if is_traced(p):
-            return self._rows(path, units, constants, self._pack(p))[0]
+            return fn(constants, self._pack(p))[0]
         self._check(p)
-        fn = self._compile(("batch", path, units, names), self._rows, path, units)
         flux, log10_mass = self._chunks(fn, constants, self._pack(p))
         warn_no_stars(log10_mass)
         return flux
 
     def _rows(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
-        return jax.vmap(lambda row: self._flux(path, units, constants, row))(v)
+        """Evaluate rows in blocks whose intermediate arrays fit the processor's cache."""
+
+        def row(one: Vector) -> tuple[Array, Array]:
+            return self._flux(path, units, constants, one)
+
+        if len(v.scalars) <= self.block_size:
+            return jax.vmap(row)(v)
+        return jax.lax.map(row, v, batch_size=self.block_size)
 
     def _chunks(self, fn: Any, constants: Any, v: Vector) -> tuple[Array, np.ndarray]:
         """Run ``fn`` over chunks of rows, the last one padded, so that sizes do not recompile."""
@@ -215,7 +222,8 @@ class BandModel(ABC):
 
     # --- dicts and vectors ----------------------------------------------------------------
 
-    def _compile(self, key: Hashable, fn: Any, path: Hashable, units: str) -> Any:
+    def _compile(self, kind: str, fn: Any, path: Hashable, units: str) -> Any:
+        key = (kind, path, units)
         if key not in self._compiled:
             self._compiled[key] = jax.jit(lambda constants, v: fn(path, units, constants, v))
         return self._compiled[key]

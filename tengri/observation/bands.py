@@ -221,8 +221,9 @@ class BandProjection:
         return np.repeat(np.arange(self.n_band), self.sizes)
 
     def _spread(self, values: jax.Array) -> jax.Array:
-        """Return (n_slot,) copies of one value per band; joining runs faster, gathering compiles
-        faster when there are many bands.
+        """Return (n_slot,) copies of one value per band.
+
+        Joined runs are faster at run time; with many bands a gather compiles much faster.
         """
         if self.n_band > _MOST_JOINED:
             return _take(values, self._band_of_slot())

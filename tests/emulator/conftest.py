@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
@@ -15,7 +17,11 @@ from emulator.targets import PhotometryTarget
 from emulator.verification import evaluate, with_checks
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
 from tengri.components.stellar.ssp import SSPData, log_midpoint_edges
+from tengri.forward.dilution import log10_dilution
+from tengri.forward.units import LOG10_UNIT
 from tengri.priors import LogUniform, Normal
+
+LOG10_MAGGIE = -LOG10_UNIT["maggies"]
 
 BOX = {
     "mean_sfh_type": "tsnorm",
@@ -79,21 +85,16 @@ def draws(spec: Parameters, n: int, seed: int = 1) -> dict[str, np.ndarray]:
 def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
     """Return an artefact of random weights with scalings measured on the exact model."""
     target = PhotometryTarget.build(model.spec, len(model.filter_names))
-    drawn = model.spec.resolve(draws(model.spec, 128), batch=True)
-    path = model._path(drawn)
-
-    @jax.jit
-    def unit_flux(constants, packed):
-        return jax.vmap(
-            lambda v: target.unit_bands(model, path, constants, model._unpack(v))
-        )(packed)
-
-    flux = unit_flux(model._constants(path), model._pack(drawn))
+    drawn = draws(model.spec, 64)
+    scale = drawn[target.amplitude] + target.log10_unit + LOG10_MAGGIE
+    scale = scale + np.asarray(log10_dilution(model.cosmology, drawn["redshift"]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "1 of 64 galaxies formed no stars")
+        flux = evaluate(model, drawn) / 10.0 ** scale[:, None]
+    flux = flux[np.isfinite(flux).all(axis=1)]
     z_column = target.columns.index("redshift") if "redshift" in target.columns else None
     network = build_network("mlp", width=width, depth=2, z_column=z_column, **options)
-    weights = jax.tree.map(
-        np.array, network.init(jax.random.key(0), target.n_in, target.n_out)
-    )
+    weights = jax.tree.map(np.array, network.init(jax.random.key(0), target.n_in, target.n_out))
     weights["out"]["kernel"] *= 5.0  # of order one, so that every input matters
     return Artefact(
         spec=model.spec,

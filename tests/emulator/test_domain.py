@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from emulator.domain import Domain
+from emulator.domain import MODES, Domain
 from emulator.surrogate import EmulatedSEDModel
 from tengri.errors import ParameterError, UnknownNameError
 from tests.emulator.conftest import ONE, draws
@@ -26,7 +26,18 @@ OUTSIDE = {
 
 @pytest.fixture(scope="module")
 def modes(artefact):
-    return {m: EmulatedSEDModel(artefact, out_of_domain=m) for m in ("raise", "warn", "clip", "nan")}
+    return {mode: EmulatedSEDModel(artefact, out_of_domain=mode) for mode in MODES}
+
+
+@pytest.fixture(scope="module")
+def jitted(modes):
+    """Each mode inside jit, compiled once: every parameter is an argument."""
+    return {mode: jax.jit(model.predict_photometry) for mode, model in modes.items()}
+
+
+def complete(surrogate, name, value):
+    """A full dict with one value changed."""
+    return {**{k: float(v) for k, v in surrogate.spec.resolve(ONE).items()}, name: value}
 
 
 def test_every_parameter_is_listed_above(surrogate):
@@ -35,13 +46,20 @@ def test_every_parameter_is_listed_above(surrogate):
 
 
 @pytest.mark.parametrize(("name", "value"), OUTSIDE.items())
-def test_outside_raises_and_is_masked_inside_jit(modes, name, value):
-    bad = {**ONE, name: value}
+def test_outside_raises_and_is_masked_inside_jit(modes, jitted, name, value):
+    bad = complete(modes["raise"], name, value)
     with pytest.raises(ParameterError, match=f"{name} = {value:g}: this surrogate was trained"):
         modes["raise"].predict_photometry(bad)
     for mode in ("raise", "nan", "warn"):
-        assert np.isnan(jax.jit(modes[mode].predict_photometry)(bad)).all()
+        assert np.isnan(jitted[mode](bad)).all()
+        assert np.isfinite(jitted[mode](complete(modes["raise"], name, inside_value(name)))).all()
     assert np.isnan(modes["nan"].predict_photometry(bad)).all()
+
+
+def inside_value(name):
+    """A value inside the box."""
+    fixed = {"sfh_tsnorm_skew": 0.2, "sfh_tsnorm_trunc": 3.0, "dust_slope": -0.7}
+    return {**ONE, **fixed}[name]
 
 
 def test_message_names_first_row_count_and_range(modes):
@@ -63,12 +81,13 @@ def test_rows_inside_are_untouched_by_bad_neighbours(modes):
 
 
 @pytest.mark.parametrize(("name", "value"), OUTSIDE.items())
-def test_clip_answers_for_the_nearest_point(modes, name, value):
+def test_clip_answers_for_the_nearest_point(modes, jitted, name, value):
     box = modes["clip"].domain.by_name[name]
-    nearest = {**ONE, name: float(np.clip(value, box.lo, box.hi))}
+    nearest = complete(modes["raise"], name, float(np.clip(value, box.lo, box.hi)))
     expected = modes["raise"].predict_photometry(nearest)
-    for predict in (modes["clip"].predict_photometry, jax.jit(modes["clip"].predict_photometry)):
-        assert np.allclose(predict({**ONE, name: value}), expected, rtol=1e-6)
+    for predict in (modes["clip"].predict_photometry, jitted["clip"]):
+        far = complete(modes["clip"], name, value)
+        assert np.allclose(predict(far), expected, rtol=1e-6)
 
 
 def test_the_amplitude_is_exact_at_any_value(modes):

@@ -35,8 +35,8 @@ def planck(um, temperature):
 
 
 def integral(lnu_of_um):
-    """Return ∫ L_ν dν over 0.5 µm to 3 cm."""
-    return quad(lambda x: lnu_of_um(np.exp(x)) * C_UM_S / np.exp(x), np.log(0.5), np.log(3e4),
+    """Return ∫ L_ν dν over 4 µm to 3 cm."""
+    return quad(lambda x: lnu_of_um(np.exp(x)) * C_UM_S / np.exp(x), np.log(4.0), np.log(3e4),
                 limit=500, epsrel=1e-8)[0]  # fmt: skip
 
 

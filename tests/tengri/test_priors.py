@@ -51,7 +51,6 @@ CASES = {
     "normal lower tail": (Normal(0.0, 1.0, -INF, -6.0), stats.norm(0.0, 1.0)),
     "log-normal": (LogNormal(0.2, 0.7), stats.lognorm(0.7, scale=math.exp(0.2))),
     "log-normal cut": (LogNormal(0.2, 0.7, 0.5, 4.0), stats.lognorm(0.7, scale=math.exp(0.2))),
-    "t1 cut": (StudentT(0.0, 1.0, 1.0, -3.0, 8.0), stats.t(1.0)),
     "t2": (StudentT(0.0, 0.3, 2.0), stats.t(2.0, 0.0, 0.3)),
     "t2 cut": (StudentT(0.0, 0.3, 2.0, -5.0, 5.0), stats.t(2.0, 0.0, 0.3)),
     "t3.7": (StudentT(1.0, 0.5, 3.7), stats.t(3.7, 1.0, 0.5)),
@@ -128,7 +127,6 @@ def test_values_and_gradients_are_finite_in_float32(prior, law, float32):
     xi = jnp.linspace(-5.0, 5.0, 101)
     for function, x in (
         (prior.unstandardize, xi),
-        (prior.from_unit, jnp.linspace(1e-6, 1.0 - 1e-6, 101)),
         (prior.from_unbounded, xi),
         (prior.log_prob, draws[:100]),
         (lambda y: prior.log_prob(prior.from_unbounded(y)) + prior.log_abs_det(y), xi),
@@ -163,14 +161,11 @@ def test_identity_survives_repr_json_and_pickle(prior, law):
         prior.lo = 0.0
 
 
-def test_student_of_two_degrees_matches_the_general_solution():
-    u = jnp.linspace(0.001, 0.999, 31)
-    np.testing.assert_allclose(
-        StudentT(0.0, 1.0, 2.0).from_unit(u),
-        StudentT(0.0, 1.0, 2.0 + 1e-9).from_unit(u),
-        rtol=1e-7,
-        atol=1e-9,
-    )
+@pytest.mark.parametrize("df", [1.0, 1.3, 2.0, 2.0 + 1e-9, 400.0])
+def test_student_quantiles_for_any_degrees_of_freedom(df):
+    u = np.concatenate([np.geomspace(1e-12, 0.4, 12), [0.5, 0.6, 0.99, 1 - 1e-9]])
+    x = StudentT(0.0, 1.0, df).from_unit(u)
+    np.testing.assert_allclose(x, stats.t(df).ppf(u), rtol=1e-7, atol=1e-12)
 
 
 def test_fixed_holds_its_value():

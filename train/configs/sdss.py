@@ -1,6 +1,6 @@
 """SDSS ugriz, redshift 0.01–1, skewed-normal histories, two-component dust: all free.
 
-    tengri train sdss
+tengri train sdss
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -33,6 +33,7 @@ CONFIG = Config(
         dispatch=32,
         validate_seconds=1.0,
         log_seconds=1.0,
-        timing_rows=1000,
+        timing_rows=0,
+        jacobian_rows=0,
     ),
 )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.special import erfc
 
 from tengri import Instrument, Parameters, SEDModel
 from tengri.components.dust.attenuation import LAWS
@@ -25,8 +26,6 @@ def test_golden_formed_mass_and_rates(seed_model):
     t_univ = float(seed_model.cosmology.age_gyr(0.1))
 
     def sfr(t):
-        from scipy.special import erfc
-
         x = (t - 2.0) / 1.5
         y = x * np.exp(0.2 * np.arcsinh(x))
         return 10.0 * np.exp(-0.5 * y**2) * 0.5 * erfc(x / (np.sqrt(2.0) * 3.0))
@@ -43,7 +42,7 @@ def test_rest_sed_is_the_weighted_sum_of_ssps(seed_model, ssp):
     spec = Parameters(**{**SEED, "dust_tau_bc": 0.0, "dust_tau_diff": 0.0})
     model = SEDModel(spec, ssp)
     p = {k: jnp.asarray(v) for k, v in spec.resolve({}).items()}
-    population = model.galaxy.population(p)
+    population = jax.jit(model.galaxy.population)(p)
     w = np.asarray(population.weights)
     assert w.sum() == pytest.approx(1.0, rel=1e-12)
     flux = ssp.ssp_flux.astype(float)[:, model.galaxy.bins.node]
@@ -201,9 +200,9 @@ def test_z_dependence_of_the_rest_spectrum_is_only_through_time(seed_model):
 
 def test_metallicity_outside_the_grid_is_clamped_with_a_warning(sdss_model):
     with pytest.warns(UserWarning, match="clamped"):
-        low = sdss_model.predict_photometry({**FREE, "met_logzsol": -4.0})
+        low = sdss_model.predict_photometry({**FREE, "met_logzsol": -3.0})
     with pytest.warns(UserWarning, match="clamped"):
-        lower = sdss_model.predict_photometry({**FREE, "met_logzsol": -6.0})
+        lower = sdss_model.predict_photometry({**FREE, "met_logzsol": -3.9})
     np.testing.assert_allclose(low, lower, rtol=1e-6)
 
 
@@ -215,7 +214,7 @@ def test_no_stars_is_an_error_and_a_named_row(ssp):
         model.predict_photometry({"redshift": 7.0})
     with pytest.warns(UserWarning, match=r"1 of 3 galaxies formed no stars.*rows 1"):
         flux = model.predict_photometry_batch({"redshift": np.array([0.2, 7.0, 0.3])})
-    assert np.all(np.isnan(flux[1])) and np.all(np.isfinite(flux[[0, 2]]))
+    assert np.all(np.isnan(flux[1])) and np.all(np.isfinite(flux[np.array([0, 2])]))
 
 
 def test_infrared_bands_without_dust_emission_are_marked(ssp):

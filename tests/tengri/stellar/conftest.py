@@ -1,4 +1,4 @@
-"""The tests of this folder share `curves`, the histories written a second time."""
+"""What the tests of this folder share: `curves`, and histories compiled once per shape."""
 
 from __future__ import annotations
 

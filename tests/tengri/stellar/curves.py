@@ -7,9 +7,14 @@ Gyr; rates are relative to unit amplitude.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+import jax
 import numpy as np
 from scipy.special import erfc
+
+from tengri.components.stellar.sfh import StarFormationHistory
 
 Q = dict[str, float]
 
@@ -116,3 +121,24 @@ def masses(name: str, q: Q, edges: np.ndarray, t_univ: float) -> np.ndarray:
     panel = (CURVES[name](nodes, q, t_univ) * 0.5 * w).sum(axis=1) * width
     owner = np.searchsorted(high, 0.5 * (points[1:] + points[:-1]))
     return np.bincount(owner, panel, minlength=len(low))
+
+
+@partial(jax.jit, static_argnums=(0, 2))
+def _formed(history: StarFormationHistory, p: dict, edges: tuple, t_univ: Any) -> tuple:
+    return history.formed(p, np.array(edges), t_univ)
+
+
+def formed(history: StarFormationHistory, p: dict, edges: np.ndarray, t_univ: float) -> tuple:
+    """`StarFormationHistory.formed`, compiled."""
+    mass, fractions = _formed(history, p, tuple(map(float, edges)), t_univ)
+    return np.asarray(mass), np.asarray(fractions)
+
+
+@partial(jax.jit, static_argnums=0)
+def _sfr(history: StarFormationHistory, p: dict, t: Any, t_univ: Any) -> Any:
+    return history.sfr(p, t, t_univ)
+
+
+def sfr(history: StarFormationHistory, p: dict, t: Any, t_univ: float) -> np.ndarray:
+    """`StarFormationHistory.sfr`, compiled."""
+    return np.asarray(_sfr(history, p, np.asarray(t, float), t_univ))

@@ -106,11 +106,14 @@ def _unit_process(xi: Array, ln_rho: Array) -> Array:
     """s_0 = ξ_0, s_i = ρ_i s_{i-1} + √(1 - ρ_i²) ξ_i: exact at any spacing, unit variance."""
     decay = jnp.concatenate([jnp.zeros(1), jnp.exp(ln_rho)])
     kick = jnp.concatenate([xi[:1], jnp.sqrt(-jnp.expm1(2 * ln_rho)) * xi[1:]])
-
-    def compose(first: tuple[Array, Array], then: tuple[Array, Array]) -> tuple[Array, Array]:
-        return first[0] * then[0], then[0] * first[1] + then[1]
-
-    return jax.lax.associative_scan(compose, (decay, kick))[1]
+    # the recursion by doubling: after step k every node has its last 2^k kicks
+    reach = 1
+    while reach < len(decay):
+        before = jnp.pad(kick[:-reach], (reach, 0))
+        kick = kick + decay * before
+        decay = decay * jnp.pad(decay[:-reach], (reach, 0))
+        reach *= 2
+    return kick
 
 
 def bin_modulator(

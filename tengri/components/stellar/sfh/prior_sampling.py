@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
+from functools import partial
 from numbers import Real
 
 import jax
@@ -67,8 +68,12 @@ def sample_sfh_prior(
     draws = {name: _draw(param, overrides.get(name), key, n) for name, param in known.items()}
     ages = 10.0 ** make_log_age_grid() if age_grid_yr is None else np.asarray(age_grid_yr, float)
     age = jnp.asarray(ages)
-    curves = jax.vmap(lambda p: history.sfr(p, age / 1e9, T_UNIV_GYR))(draws)
-    return age, curves
+    return age, _curves(history, draws, age / 1e9)
+
+
+@partial(jax.jit, static_argnums=0)
+def _curves(history: StarFormationHistory, draws: dict[str, Array], t_gyr: Array) -> Array:
+    return jax.vmap(lambda p: history.sfr(p, t_gyr, T_UNIV_GYR))(draws)
 
 
 def _with_base(types: str | Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,76 @@
+"""Tiny trainings: two bands, three free parameters, the exact model of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+
+from train.config import Config, Data, Model, Network, Optimiser, Run
+from train.guards import Signals
+from train.loop import Loop, Trained
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def float32() -> Iterator[None]:
+    """Training runs in JAX's own default precision."""
+    with jax.enable_x64(False):
+        yield
+
+
+CONFIG = Config(
+    model=Model(
+        bands=("sdss_g", "sdss_r"),
+        parameters={
+            "sfh_tsnorm_log_peak_sfr": (-1.0, 2.0),
+            "sfh_tsnorm_peak_lbt_frac": (0.1, 0.9),
+            "sfh_tsnorm_width_frac": 0.2,
+            "met_logzsol": (-1.0, 0.2),
+            "dust_tau_diff": 0.3,
+            "redshift": (0.02, 0.1),
+        },
+    ),
+    data=Data(pool=256, reuse=2, chunk=128),
+    network=Network(width=16, depth=2, knots=8, features=2),
+    optimiser=Optimiser(batch=64, late_batch=64),
+    run=Run(
+        steps=24, dispatch=4, validation_rows=64, evaluation_rows=128, timing_rows=0,
+        jacobian_rows=0, validate_seconds=1000.0, save_seconds=1000.0, log_seconds=1000.0,
+    ),
+)  # fmt: skip
+
+
+def changed(config: Config, section: str, **values: Any) -> Config:
+    """Return the configuration with some values of one section replaced."""
+    return replace(config, **{section: replace(getattr(config, section), **values)})
+
+
+@pytest.fixture(scope="session")
+def problem() -> Problem:
+    """The exact model and network of `CONFIG`; compiled once for all tests."""
+    with jax.enable_x64(False):
+        return Problem.build(CONFIG)
+
+
+def with_config(problem: Problem, config: Config) -> Problem:
+    """Return the problem under another configuration of the same model, still compiled."""
+    other = replace(problem, config=config)
+    other.__dict__["exact_chunk"] = problem.exact_chunk
+    return other
+
+
+def trained(problem: Problem, folder: Path, signals: Signals | None = None) -> Trained:
+    """Run the loop in a new or existing folder."""
+    run = RunFolder.open(folder) if folder.exists() else new_run(problem, folder)
+    return Loop(problem, run, signals or Signals()).run()
+
+
+def new_run(problem: Problem, folder: Path) -> RunFolder:
+    """Make a run folder."""
+    return RunFolder.create(folder, problem.config, "test")

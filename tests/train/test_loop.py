@@ -1,0 +1,255 @@
+"""The loop: golden step, over-fitting, bit-exact resume, NaN stops, signals, logs."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tensorboardX.proto import event_pb2
+
+from tengri.errors import DataError
+from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
+from train.checkpoints import Checkpoints
+from train.guards import Lock, LockedError, Signals, Stopped
+from train.logs import read_metrics
+from train.loop import Loop, NaNStop
+from train.optimisers import build, polisher
+from train.pools import Pools
+from train.problem import Problem
+from train.rows import BadRowError, Rows
+from train.runfolder import RunFolder
+from train.step import Pool, State, init, make_dispatch, make_loss, make_polish, make_step
+
+LINEAR = {"layer": {"kernel": jnp.array([[1.0], [2.0]]), "bias": jnp.array([0.5])}}
+
+
+def apply(params: Any, x: Any) -> Any:
+    return x @ params["layer"]["kernel"] + params["layer"]["bias"]
+
+
+def linear_pool(n: int = 32) -> Pool:
+    x = jax.random.normal(jax.random.key(1), (n, 2))
+    y = x @ jnp.array([[3.0], [-1.0]]) + 0.25
+    return Pool(x, y, jnp.ones_like(y))
+
+
+def test_golden_step_against_a_hand_computed_one() -> None:
+    """AdamW's first step is the sign of the gradient times the learning rate."""
+    pool = linear_pool()
+    settings = CONFIG.optimiser
+    step = make_step(make_loss(apply, "mse"), optax.adam(0.01, eps=1e-12), settings)
+    state, trace = step(init(LINEAR, optax.adam(0.01, eps=1e-12)), pool)
+    residual = np.asarray(apply(LINEAR, pool.x) - pool.y)
+    grad = 2.0 * np.asarray(pool.x).T @ residual / len(residual)
+    assert float(trace.loss[()]) == pytest.approx(float(np.mean(residual**2)), rel=1e-6)
+    moved = np.asarray(state.params["layer"]["kernel"]) - np.asarray(LINEAR["layer"]["kernel"])
+    np.testing.assert_allclose(moved, -0.01 * np.sign(grad), rtol=1e-4)
+    ema = np.asarray(state.ema["layer"]["kernel"])  # decay 1/10 at step 0
+    expected = 0.1 * np.asarray(LINEAR["layer"]["kernel"]) + 0.9 * np.asarray(
+        state.params["layer"]["kernel"]
+    )
+    np.testing.assert_allclose(ema, expected, rtol=1e-6)
+    assert int(state.step) == 1
+
+
+@pytest.mark.parametrize("name", ["muon", "adamw"])
+def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
+    settings = changed(CONFIG, "optimiser", name=name, learning_rate=0.02, ema=0.9).optimiser
+    rng = np.random.default_rng(0)
+    pool = Pool(
+        jnp.asarray(rng.uniform(-1, 1, (32, problem.target.n_in)), jnp.float32),
+        jnp.asarray(rng.normal(size=(32, 2)), jnp.float32), jnp.ones((32, 2)),
+    )  # fmt: skip
+    optimiser = build(settings, 1500)
+    dispatch = make_dispatch(make_step(make_loss(problem.network.apply, "mse"), optimiser, settings))
+    state = init(problem.init_params(jax.random.key(0)), optimiser)
+    state, trace = dispatch(state, pool, np.tile(np.arange(32, dtype=np.int32), (1500, 1)))
+    assert float(trace.loss[0]) > 0.3
+    assert float(trace.loss[-1]) < 3e-3
+
+
+@pytest.mark.parametrize("name", ["mse", "huber", "log_cosh"])
+def test_losses_agree_for_small_residuals(name: str) -> None:
+    loss = make_loss(apply, name)
+    pool = linear_pool()
+    near = pool._replace(y=apply(LINEAR, pool.x) + 1e-3)
+    assert float(loss(LINEAR, *near)) == pytest.approx(1e-6, rel=1e-2)
+
+
+def test_polish_solves_a_linear_problem() -> None:
+    pool = linear_pool()
+    polish = make_polish(make_loss(apply, "mse"), polisher())
+    state = init(LINEAR, polisher())
+    for _ in range(15):
+        state, trace = polish(state, pool)
+    assert float(trace.loss[0]) < 1e-10
+
+
+def test_a_batch_is_a_function_of_seed_and_step(problem: Problem, tmp_path: Path) -> None:
+    trained(problem, tmp_path / "run")
+    from train.plan import Plan
+
+    plan = Plan.from_dict(RunFolder(tmp_path / "run").plan()["plan"])  # type: ignore[index]
+    blocks = list(plan.blocks(0))
+    later = list(plan.blocks(blocks[3].start))
+    np.testing.assert_array_equal(later[0].rows, blocks[3].rows)
+    assert sum(len(b.rows) for b in blocks) == plan.steps == CONFIG.run.steps
+    per_epoch = plan.pool // CONFIG.optimiser.batch
+    first_epoch = np.concatenate([b.rows.ravel() for b in blocks])[: per_epoch * 64]
+    assert sorted(first_epoch) == list(range(plan.pool))
+
+
+OPTIMISERS = {
+    "muon": {},
+    "adamw": {"name": "adamw", "clip": 1.0},
+    "polish": {"polish": 6, "polish_rows": 128},
+    "late": {"late": 0.5, "late_batch": 128},
+}
+
+
+@pytest.mark.parametrize("settings", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_resume_is_bit_exact(
+    problem: Problem, tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was stopped twice ends with the same bits as one that never was."""
+    same = with_config(problem, changed(CONFIG, "optimiser", **settings))
+    whole = trained(same, tmp_path / "whole")
+    folder, stops = tmp_path / "stopped", 0
+    plan = (tmp_path / "whole" / "plan.json").read_bytes()
+    new_run(same, folder)
+    (folder / "plan.json").write_bytes(plan)  # measured costs differ from run to run
+    for after in (8, 16, 10_000):
+        signals = Signals()
+        _stop_after(monkeypatch, signals, after)
+        try:
+            resumed = trained(same, folder, signals)
+        except Stopped as stopped:
+            stops += 1
+            assert f"tengri resume {folder}" in str(stopped)
+    assert stops == 2
+    assert resumed.steps == whole.steps
+    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(resumed.params)):
+        np.testing.assert_array_equal(a, b)
+
+
+def _stop_after(monkeypatch: pytest.MonkeyPatch, signals: Signals, step: int) -> None:
+    """Raise the stop flag once ``step`` steps are done."""
+    from train import loop
+
+    real = loop.devices.agree
+
+    def agree(*flags: bool) -> tuple[bool, ...]:
+        signals.counted = getattr(signals, "counted", 0) + 1  # type: ignore[attr-defined]
+        if signals.counted * CONFIG.run.dispatch >= step:  # type: ignore[attr-defined]
+            signals.received = signal.SIGTERM
+        return (bool(signals.received), *real(*flags)[1:])
+
+    monkeypatch.setattr(loop.devices, "agree", agree)
+
+
+def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: Path) -> None:
+    whole = trained(problem, tmp_path / "whole")
+    new_run(problem, tmp_path / "fresh")
+    plan = (tmp_path / "whole" / "plan.json").read_bytes()
+    (tmp_path / "fresh" / "plan.json").write_bytes(plan)
+    again = trained(problem, tmp_path / "fresh")
+    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(again.params)):
+        np.testing.assert_array_equal(a, b)
+
+
+class Poisoned:
+    """A source with one NaN in it."""
+
+    def __init__(self, pools: Pools, row: int, where: str) -> None:
+        self.source, self.row, self.where, self.size = pools.source, row, where, pools.source.size
+
+    def rows(self, number: int) -> Rows:
+        rows = self.source.rows(number)
+        if rows.start <= self.row < rows.start + len(rows.flux):
+            getattr(rows, self.where)[self.row - rows.start, 1] = np.nan
+        return rows
+
+
+def test_a_bad_training_row_stops_and_is_named(problem: Problem, tmp_path: Path) -> None:
+    loop = Loop(problem, new_run(problem, tmp_path / "run"), Signals())
+    loop.pools.source = Poisoned(loop.pools, 300, "flux")
+    with pytest.raises(BadRowError, match=r"1 of 256 .*row 300: no finite flux in sdss_r at .*z"):
+        loop.run()
+
+
+def test_bad_rows_can_be_skipped_but_never_in_silence(
+    problem: Problem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lenient = with_config(problem, changed(CONFIG, "data", nonfinite="skip"))
+    loop = Loop(lenient, new_run(lenient, tmp_path / "run"), Signals())
+    loop.pools.source = Poisoned(loop.pools, 300, "flux")
+    loop.run()
+    assert loop.pools.skipped == 1
+    assert "row 300" in capsys.readouterr().out
+
+
+def test_a_nan_in_the_step_names_row_band_and_last_good_step(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poison comes in behind the check of the rows: only the step can see it."""
+    loop = Loop(problem, new_run(problem, tmp_path / "run"), Signals())
+    original = Problem.to_pool
+
+    def poisoned(self: Problem, scaling: Any, x: Any, flux: Any) -> Pool:
+        pool = original(self, scaling, x, flux)
+        is_second = np.array_equal(x[:5], loop.source.rows(1).inputs[:5])
+        return pool._replace(y=pool.y.at[7, 1].set(jnp.nan)) if is_second else pool
+
+    monkeypatch.setattr(Problem, "to_pool", poisoned)
+    with pytest.raises(NaNStop) as stop:
+        loop.run()
+    message = str(stop.value)
+    assert "in sdss_r" in message and "row 263" in message
+    assert f"tengri replay {tmp_path / 'run'} --row 263" in message
+    step = int(message.split(":")[0].removeprefix("step "))
+    assert f"last good step: {step - 1}" in message
+    found = Checkpoints(tmp_path / "run").steps()
+    assert found == [step - 1]
+
+
+def test_event_file_and_metrics_are_read_back(problem: Problem, tmp_path: Path) -> None:
+    trained(problem, tmp_path / "run")
+    records = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert records[-1]["step"] == CONFIG.run.steps
+    events = list((tmp_path / "run" / "tensorboard").iterdir())
+    tags = {v.tag for e in read_events(events[0]) for v in e.summary.value}
+    assert {"loss", "dm_median_mmag", "dm_p99_mmag", "dm_worst_mmag"} <= tags
+
+
+def read_events(path: Path) -> list[Any]:
+    """Parse the TFRecord framing: length, crc, payload, crc."""
+    data, events = path.read_bytes(), []
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        events.append(event_pb2.Event.FromString(data[12 : 12 + length]))
+        data = data[16 + length :]
+    return events
+
+
+def test_second_process_is_refused_and_a_stale_lock_recovered(tmp_path: Path) -> None:
+    with Lock(tmp_path), pytest.raises(LockedError, match="in use by process"), Lock(tmp_path):
+        pass
+    (tmp_path / "lock").write_text('{"pid": 999999, "host": "gone"}')
+    with Lock(tmp_path) as lock:
+        assert "999999" in lock.recovered
+
+
+def test_existing_or_unwritable_folder_is_refused(problem: Problem, tmp_path: Path) -> None:
+    new_run(problem, tmp_path / "run")
+    with pytest.raises(DataError, match="tengri resume"):
+        new_run(problem, tmp_path / "run")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be made"):
+        new_run(problem, tmp_path / "file" / "run")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "run"]

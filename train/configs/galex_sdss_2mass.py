@@ -1,0 +1,28 @@
+"""GALEX + SDSS + 2MASS, ten bands from the far ultraviolet to Ks, redshift 0.01–1: all parameters free.
+
+    tengri train galex_sdss_2mass
+"""
+
+from train.config import Config, Data, Model, Network, Optimiser, Run
+
+CONFIG = Config(
+    model=Model(
+        instruments=("GALEX", "SDSS", "TWOMASS"),
+        parameters={
+            "sfh_tsnorm_log_peak_sfr": (-1.0, 3.0),
+            "sfh_tsnorm_peak_lbt_frac": (0.02, 0.95),
+            "sfh_tsnorm_width_frac": (0.014, 0.5),
+            "sfh_tsnorm_skew": (-1.0, 1.0),
+            "sfh_tsnorm_trunc": (1.0, 10.0),
+            "met_logzsol": (-2.0, 0.2),
+            "dust_tau_bc": (0.0, 4.0),
+            "dust_tau_diff": (0.0, 3.0),
+            "dust_slope": (-1.5, -0.3),
+            "redshift": (0.01, 1.0),
+        },
+    ),
+    data=Data(pool=32768),
+    network=Network(width=256, depth=3, knots=512, features=16),
+    optimiser=Optimiser(batch=1024, late_batch=4096),
+    run=Run(minutes=20.0),
+)

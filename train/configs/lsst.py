@@ -1,0 +1,28 @@
+"""Rubin/LSST ugrizy, redshift 0.01–3: all parameters free.
+
+    tengri train lsst
+"""
+
+from train.config import Config, Data, Model, Network, Optimiser, Run
+
+CONFIG = Config(
+    model=Model(
+        instruments=("LSST",),
+        parameters={
+            "sfh_tsnorm_log_peak_sfr": (-1.0, 3.0),
+            "sfh_tsnorm_peak_lbt_frac": (0.02, 0.95),
+            "sfh_tsnorm_width_frac": (0.014, 0.5),
+            "sfh_tsnorm_skew": (-1.0, 1.0),
+            "sfh_tsnorm_trunc": (1.0, 10.0),
+            "met_logzsol": (-2.0, 0.2),
+            "dust_tau_bc": (0.0, 4.0),
+            "dust_tau_diff": (0.0, 3.0),
+            "dust_slope": (-1.5, -0.3),
+            "redshift": (0.01, 3.0),
+        },
+    ),
+    data=Data(pool=32768),
+    network=Network(width=256, depth=3, knots=512, features=16),
+    optimiser=Optimiser(batch=1024, late_batch=4096),
+    run=Run(minutes=20.0),
+)

@@ -82,6 +82,12 @@ class Problem:
 
         return jax.jit(jax.vmap(one, (None, 0)))
 
+    @cached_property
+    def random_rows(self) -> Any:
+        """Prior draws (n, …) by name: ``(key, row numbers (n,)) → dict``, each row by itself."""
+        sample = self.spec.sample
+        return jax.jit(jax.vmap(lambda key, i: sample(jax.random.fold_in(key, i)), (None, 0)))
+
     def to_maggies(self, drawn: Mapping[str, np.ndarray], flux: np.ndarray) -> np.ndarray:
         """Return unit fluxes (n, n_bands) of galaxies ``drawn`` as maggies, in float64."""
         with jax.enable_x64(True):

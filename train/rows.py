@@ -12,9 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from tengri.errors import TengriError
 from train.problem import Problem
@@ -57,7 +55,6 @@ class RowMaker:
         self.problem = problem
         self.seed = seed
         self.sampler = sampler
-        self._random = jax.jit(self._draw_random, static_argnums=1)
 
     def draw(self, start: int, n: int) -> dict[str, np.ndarray]:
         """Return the free parameters of rows ``start`` … ``start + n``."""
@@ -65,7 +62,7 @@ class RowMaker:
         if self.sampler == "sobol" and spec.n_latent:
             drawn = spec.sample_sobol(n, seed=self.seed, skip=start)
         else:
-            drawn = self._random(start, n)
+            drawn = self.problem.random_rows(jax.random.key(self.seed), start + np.arange(n))
         return {name: np.asarray(drawn[name]) for name in spec.free_params}
 
     def make(self, start: int, n: int) -> Rows:
@@ -92,11 +89,6 @@ class RowMaker:
             chunk = jax.tree.map(lambda a, r=rows: a[r], packed)
             parts.append(self.problem.exact_chunk(constants, chunk))
         return np.concatenate([np.asarray(part) for part in parts])[:n]
-
-    def _draw_random(self, start: int, n: int) -> dict[str, Array]:
-        key = jax.random.key(self.seed)
-        sample = self.problem.spec.sample
-        return jax.vmap(lambda i: sample(jax.random.fold_in(key, i)))(start + jnp.arange(n))
 
 
 def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:

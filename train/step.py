@@ -80,13 +80,13 @@ def make_step(
 
     def step(state: State, batch: Pool) -> tuple[State, Trace]:
         value, grad = jax.value_and_grad(loss)(state.params, *batch)
-        norm = optax.global_norm(grad)
+        norm = optax.tree.norm(grad)
         updates, opt_state = optimiser.update(grad, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         decay = ema_decay(settings.ema, state.step)
         ema = jax.tree.map(lambda e, p: decay * e + (1.0 - decay) * p, state.ema, params)
         new = State(params, opt_state, ema, state.step + 1)
-        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.global_norm(params))
+        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(params))
         kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
         return kept, Trace(value, norm, finite)
 
@@ -133,8 +133,8 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
         )
         params = optax.apply_updates(state.params, updates)
         new = State(params, opt_state, params, state.step + 1)
-        norm = optax.global_norm(grad)
-        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.global_norm(params))
+        norm = optax.tree.norm(grad)
+        finite = jnp.isfinite(value) & jnp.isfinite(norm) & jnp.isfinite(optax.tree.norm(params))
         kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
         return kept, Trace(value[None], norm[None], finite[None])
 

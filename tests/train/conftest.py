@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
+from emulator.scaling import OutputScaling
 from train.config import Config, Data, Model, Network, Optimiser, Run
 from train.guards import Signals
 from train.loop import Loop, Trained
+from train.plan import Costs, make_plan
 from train.problem import Problem
+from train.rows import RowMaker
 from train.runfolder import RunFolder
 
 
@@ -61,7 +65,8 @@ def problem() -> Problem:
 def with_config(problem: Problem, config: Config) -> Problem:
     """Return the problem under another configuration of the same model, still compiled."""
     other = replace(problem, config=config)
-    other.__dict__["exact_chunk"] = problem.exact_chunk
+    for name in ("exact_chunk", "random_rows"):
+        other.__dict__[name] = getattr(problem, name)
     return other
 
 
@@ -72,5 +77,15 @@ def trained(problem: Problem, folder: Path, signals: Signals | None = None) -> T
 
 
 def new_run(problem: Problem, folder: Path) -> RunFolder:
-    """Make a run folder."""
-    return RunFolder.create(folder, problem.config, "test")
+    """Make a run folder, with a plan from made-up costs: measuring takes seconds."""
+    run = RunFolder.create(folder, problem.config, "test")
+    costs = Costs(row=1e-4, step=1e-3, late_step=2e-3)
+    plan = make_plan(problem.config, costs, problem.config.data.pool)
+    run.write_plan(plan, scaling_of(problem), costs)
+    return run
+
+
+def scaling_of(problem: Problem) -> OutputScaling:
+    """Return the scaling that the loop itself would find."""
+    flux = RowMaker(problem, problem.config.run.seed).make(0, problem.config.data.pool).flux
+    return OutputScaling.fit(np.asarray(problem.target.outputs(flux)))

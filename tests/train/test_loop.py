@@ -20,13 +20,16 @@ from train.guards import Lock, LockedError, Signals, Stopped
 from train.logs import read_metrics
 from train.loop import Loop, NaNStop
 from train.optimisers import build, polisher
+from train.plan import Plan
 from train.pools import Pools
 from train.problem import Problem
 from train.rows import BadRowError, Rows
 from train.runfolder import RunFolder
 from train.step import Pool, State, init, make_dispatch, make_loss, make_polish, make_step
 
-LINEAR = {"layer": {"kernel": jnp.array([[1.0], [2.0]]), "bias": jnp.array([0.5])}}
+LINEAR = {
+    "layer": {"kernel": np.float32([[1.0], [2.0]]), "bias": np.float32([0.5])},
+}
 
 
 def apply(params: Any, x: Any) -> Any:
@@ -66,10 +69,10 @@ def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
         jnp.asarray(rng.uniform(-1, 1, (32, problem.target.n_in)), jnp.float32),
         jnp.asarray(rng.normal(size=(32, 2)), jnp.float32), jnp.ones((32, 2)),
     )  # fmt: skip
-    optimiser = build(settings, 1500)
+    optimiser = build(settings, 600)
     dispatch = make_dispatch(make_step(make_loss(problem.network.apply, "mse"), optimiser, settings))
     state = init(problem.init_params(jax.random.key(0)), optimiser)
-    state, trace = dispatch(state, pool, np.tile(np.arange(32, dtype=np.int32), (1500, 1)))
+    state, trace = dispatch(state, pool, np.tile(np.arange(32, dtype=np.int32), (600, 1)))
     assert float(trace.loss[0]) > 0.3
     assert float(trace.loss[-1]) < 3e-3
 
@@ -85,17 +88,15 @@ def test_losses_agree_for_small_residuals(name: str) -> None:
 def test_polish_solves_a_linear_problem() -> None:
     pool = linear_pool()
     polish = make_polish(make_loss(apply, "mse"), polisher())
-    state = init(LINEAR, polisher())
+    state = init(jax.tree.map(jnp.asarray, LINEAR), polisher())
     for _ in range(15):
         state, trace = polish(state, pool)
     assert float(trace.loss[0]) < 1e-10
 
 
 def test_a_batch_is_a_function_of_seed_and_step(problem: Problem, tmp_path: Path) -> None:
-    trained(problem, tmp_path / "run")
-    from train.plan import Plan
-
-    plan = Plan.from_dict(RunFolder(tmp_path / "run").plan()["plan"])  # type: ignore[index]
+    stored = new_run(problem, tmp_path / "run").plan()
+    plan = Plan.from_dict(stored["plan"])  # type: ignore[index]
     blocks = list(plan.blocks(0))
     later = list(plan.blocks(blocks[3].start))
     np.testing.assert_array_equal(later[0].rows, blocks[3].rows)
@@ -108,7 +109,7 @@ def test_a_batch_is_a_function_of_seed_and_step(problem: Problem, tmp_path: Path
 OPTIMISERS = {
     "muon": {},
     "adamw": {"name": "adamw", "clip": 1.0},
-    "polish": {"polish": 6, "polish_rows": 128},
+    "polish": {"polish": 4, "polish_rows": 128},
     "late": {"late": 0.5, "late_batch": 128},
 }
 
@@ -121,9 +122,7 @@ def test_resume_is_bit_exact(
     same = with_config(problem, changed(CONFIG, "optimiser", **settings))
     whole = trained(same, tmp_path / "whole")
     folder, stops = tmp_path / "stopped", 0
-    plan = (tmp_path / "whole" / "plan.json").read_bytes()
     new_run(same, folder)
-    (folder / "plan.json").write_bytes(plan)  # measured costs differ from run to run
     for after in (8, 16, 10_000):
         signals = Signals()
         _stop_after(monkeypatch, signals, after)
@@ -156,8 +155,6 @@ def _stop_after(monkeypatch: pytest.MonkeyPatch, signals: Signals, step: int) ->
 def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: Path) -> None:
     whole = trained(problem, tmp_path / "whole")
     new_run(problem, tmp_path / "fresh")
-    plan = (tmp_path / "whole" / "plan.json").read_bytes()
-    (tmp_path / "fresh" / "plan.json").write_bytes(plan)
     again = trained(problem, tmp_path / "fresh")
     for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(again.params)):
         np.testing.assert_array_equal(a, b)

@@ -30,7 +30,7 @@ def _one_over_one_plus() -> np.ndarray:
     return fit.convert(kind=np.polynomial.Polynomial).coef
 
 
-COEFFICIENTS = _one_over_one_plus()
+COEFFICIENTS = _one_over_one_plus()  # (DEGREE + 1,)
 
 
 def log_dpl(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -64,7 +64,7 @@ def _rising(a: Array, v: Array, span: Array) -> Array:
     high = jnp.minimum(v + span, 0.0)
     power = a + jnp.arange(DEGREE + 1)[:, None]
     terms = jnp.exp(power * high) * expm1_ratio(-power * span)
-    return span * (jnp.asarray(COEFFICIENTS) @ terms)
+    return span * _weighted(terms)
 
 
 def _falling(a: Array, v: Array, span: Array) -> Array:
@@ -73,7 +73,12 @@ def _falling(a: Array, v: Array, span: Array) -> Array:
     low = jnp.maximum(v, 0.0)
     power = a - 1 - jnp.arange(DEGREE + 1)[:, None]
     terms = jnp.exp(power * low) * expm1_ratio(power * span)
-    return span * (jnp.asarray(COEFFICIENTS) @ terms)
+    return span * _weighted(terms)
+
+
+def _weighted(terms: Array) -> Array:
+    """Σ_k c_k terms[k]; a chain of sums of rows, which compilers vectorise over the bins."""
+    return jnp.asarray(sum(float(c) * terms[k] for k, c in enumerate(COEFFICIENTS)))
 
 
 PARAMS = (

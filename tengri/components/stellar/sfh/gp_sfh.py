@@ -128,7 +128,8 @@ def bin_modulator(
     weight, first, count = averaging(edges, log_age)
     t_grid = 10.0 ** (log_age - 9.0)
     ln_rho = _correlation(t_grid, GYR_PER_MYR * q["psd_tau_myr"])
-    mean = jnp.asarray(weight) @ _unit_process(q["xi"], ln_rho)
+    unit = _unit_process(q["xi"], ln_rho)
+    mean = jnp.dot(jnp.asarray(weight), unit, precision="highest")
     spread = jnp.sqrt(_variance_of_average(weight, first, count, jnp.exp(ln_rho)))
     low, high = clipped(edges, t_univ)
     v = (LN10 * q["psd_sigma"]) ** 2

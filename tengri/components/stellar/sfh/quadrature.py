@@ -10,6 +10,8 @@ and what is left under the integral varies slowly even where the bin holds many 
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -34,47 +36,64 @@ ALLOWED = (1, 2, 3, 5, 8, 12, 24, 48, 96, 192, 288)  # few kinds of bins: little
 class Rule:
     """The nodes of all bins end to end, so that a history is evaluated once, on one vector.
 
+    Bins with equally many nodes form a block, in which the nodes of one rank stand together.
+
     Attributes
     ----------
     bin : ndarray of int, (n_node,)
         The bin of each node.
     u, w : ndarray, (n_node,)
         Place in [0, 1] and weight.
-    blocks : tuple of (int, int)
-        Nodes per bin and number of bins, for each run of equal bins in the vector.
-    place : ndarray of int, (n,)
-        Where each bin's sum stands when the blocks are summed in turn.
+    blocks : tuple of (int, ndarray of int)
+        Nodes per bin, and the bins, of each block.
     """
 
     bin: np.ndarray
     u: np.ndarray
     w: np.ndarray
-    blocks: tuple[tuple[int, int], ...]
-    place: np.ndarray
+    blocks: tuple[tuple[int, np.ndarray], ...]
 
     @classmethod
     def build(cls, edges: np.ndarray) -> Rule:
         """Choose the nodes for bins between ``edges`` [Gyr]."""
         counts = node_counts(edges)
-        kinds = [(int(n), np.flatnonzero(counts == n)) for n in np.unique(counts)]
-        bins, u, w = [], [], []
-        for n, members in kinds:
-            x, weight = _unit_rule(n)
+        blocks, bins, u, w = [], [], [], []
+        for n in np.unique(counts):
+            members = np.flatnonzero(counts == n)
+            x, weight = _unit_rule(int(n))
+            blocks.append((x.size, members))
             bins.append(np.tile(members, x.size))
             u.append(np.repeat(x, members.size))
             w.append(np.repeat(weight, members.size))
-        order = np.concatenate([members for _, members in kinds])
-        blocks = tuple((len(_unit_rule(n)[0]), members.size) for n, members in kinds)
-        return cls(*map(np.concatenate, (bins, u, w)), blocks, np.argsort(order))
+        return cls(np.concatenate(bins), np.concatenate(u), np.concatenate(w), tuple(blocks))
+
+    def spread(self, values: Array) -> Array:
+        """Give each node the value (n,) of its bin: (n_node,)."""
+        return jnp.concatenate([jnp.tile(_take(values, b), n) for n, b in self.blocks])
 
     def sums(self, values: Array) -> Array:
         """Add up the values (n_node,) of each bin: (n,)."""
         sums, start = [], 0
         for nodes, bins in self.blocks:
-            stop = start + nodes * bins
-            sums.append(values[start:stop].reshape(nodes, bins).sum(axis=0))
+            stop = start + nodes * bins.size
+            sums.append(_row_sum(values[start:stop].reshape(nodes, bins.size)))
             start = stop
-        return jnp.concatenate(sums)[self.place]
+        order = np.argsort(np.concatenate([bins for _, bins in self.blocks]))
+        return _take(jnp.concatenate(sums), order)
+
+
+def _take(values: Array, index: np.ndarray) -> Array:
+    """``values[index]``, as a slice where it is one: compilers do not vectorise gathers."""
+    first, last = int(index[0]), int(index[-1])
+    run = np.array_equal(index, np.arange(first, last + 1))
+    return values[first : last + 1] if run else values[index]
+
+
+def _row_sum(rows: Array) -> Array:
+    """Sum over the first axis; a short one as a chain, which compilers do vectorise."""
+    if len(rows) > MOST_NODES:
+        return jnp.sum(rows, axis=0)
+    return functools.reduce(operator.add, rows)
 
 
 def node_counts(edges: np.ndarray) -> np.ndarray:
@@ -114,21 +133,26 @@ def bin_masses(
     m : Array, (n,)
         The integral over bin i is ``m[i] * exp(ln_scale)``.
     """
-    ends = jnp.minimum(jnp.asarray(np.append(edges[:-1], np.inf)), t_univ)
-    low, width = ends[:-1], jnp.diff(ends)
+    limits = np.append(edges[:-1], np.inf)
+    ends = jnp.minimum(jnp.asarray(limits), t_univ)
+    width = jnp.diff(ends)
     at_ends = jax.lax.stop_gradient(slope(ends))
     tilt = jax.lax.stop_gradient(width) * (
         jnp.minimum(at_ends[:-1], 0.0) + jnp.maximum(at_ends[1:], 0.0)
     )
     a = jnp.maximum(jnp.abs(tilt), LEAST_TILT)
-    # once per bin: without the barrier the compiler repeats it at every node
-    tilt, a, drop = jax.lax.optimization_barrier((tilt, a, -jnp.expm1(-a)))
-    scale = jax.lax.stop_gradient(log_sfr(jnp.clip(t_peak, 0.0, t_univ)))
+    drop = -jnp.expm1(-a)
     rule = Rule.build(edges)
-    kept = 1.0 - jnp.asarray(rule.u, float) * drop[rule.bin]  # e^{-ay}, (n_node,)
-    y = -jnp.log(kept) / a[rule.bin]
-    x = jnp.where(tilt[rule.bin] > 0, 1.0 - y, y)
-    sfr = jnp.exp(log_sfr(low[rule.bin] + width[rule.bin] * x) - scale)
+    # a barrier, or the compiler repeats what is made once per bin at every node
+    each = rule.spread(tilt), rule.spread(a), rule.spread(drop)
+    tilts, steep, drops = jax.lax.optimization_barrier(each)
+    kept = 1.0 - jnp.asarray(rule.u, float) * drops  # e^{-ay}, (n_node,)
+    y = -jnp.log(kept) / steep
+    x = jnp.where(tilts > 0, 1.0 - y, y)
+    first = jnp.minimum(jnp.asarray(limits[rule.bin]), t_univ)
+    last = jnp.minimum(jnp.asarray(limits[rule.bin + 1]), t_univ)
+    scale = jax.lax.stop_gradient(log_sfr(jnp.clip(t_peak, 0.0, t_univ)))
+    sfr = jnp.exp(log_sfr(first + (last - first) * x) - scale)
     return scale, width * drop / a * rule.sums(jnp.asarray(rule.w, float) * sfr / kept)
 
 

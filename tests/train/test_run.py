@@ -1,0 +1,196 @@
+"""A whole run: artefact, report, verification, the useless control, the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import emulator
+from tengri.errors import DataError, TengriError
+from tests.train.conftest import CONFIG, changed, new_run, with_config
+from train import accuracy, evaluate, run
+from train.accuracy import summary, verdict
+from train.guards import Signals
+from train.loop import Loop
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+LONGER = changed(CONFIG, "run", steps=300, dispatch=25)
+
+
+@pytest.fixture(scope="session")
+def finished(problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """One run from start to end."""
+    with jax.enable_x64(False):
+        longer = with_config(problem, LONGER)
+        folder = new_run(longer, tmp_path_factory.mktemp("runs") / "good")
+        assert run.finish(longer, folder, Loop(longer, folder, Signals()).run()) == 0
+        return folder
+
+
+def test_artefact_loads_and_is_better_than_nothing(finished: RunFolder) -> None:
+    model = emulator.load(finished.artefact)
+    pooled = model.artefact.accuracy["pooled"]
+    assert model.artefact.accuracy["verdict"] != "useless"
+    assert pooled["p50"] < 0.3 * model.artefact.accuracy["constant"]["p50"]
+    assert set(model.artefact.error_bars) == {"68", "95", "99"}
+    assert model.artefact.training["steps"] == 300
+
+
+def test_report_is_complete_and_self_contained(finished: RunFolder) -> None:
+    page = (finished.report / "report.html").read_text()
+    assert "src='data:image/png;base64," in page
+    assert "http://" not in page and "https://" not in page
+    numbers = json.loads((finished.report / "report.json").read_text())
+    assert numbers["accuracy"]["pooled"]["p99"] > 0
+    assert numbers["training"]["rows"] > 0
+    names = {p.name for p in finished.report.iterdir()}
+    assert {"card.md", "cdf.png", "parameters.png", "worst.png", "correlation.png"} <= names
+    assert "redshift" in (finished.report / "card.md").read_text()
+
+
+def test_finished_run_verifies_again(finished: RunFolder, problem: Problem) -> None:
+    assert run._prove(with_config(problem, LONGER), finished) == 0
+
+
+def test_a_damaged_artefact_is_found(finished: RunFolder, problem: Problem) -> None:
+    good = finished.artefact.read_bytes()
+    rng = np.random.default_rng(1)
+    try:
+        for _ in range(5):
+            bad = bytearray(good)
+            bad[rng.integers(len(bad))] ^= 1 << int(rng.integers(8))
+            finished.artefact.write_bytes(bad)
+            with pytest.raises(DataError):
+                run._prove(with_config(problem, LONGER), finished)
+    finally:
+        finished.artefact.write_bytes(good)
+
+
+def test_shuffled_targets_are_called_useless(problem: Problem, tmp_path: Path) -> None:
+    shuffled = with_config(problem, changed(LONGER, "data", shuffle_targets=True))
+    folder = new_run(shuffled, tmp_path / "bad")
+    trained = Loop(shuffled, folder, Signals()).run()
+    result = evaluate.evaluate(shuffled, trained.params, trained.scaling)
+    assert result.tables["verdict"] == "useless"
+    assert "USELESS" in accuracy.VERDICTS["useless"]
+
+
+def test_until_that_is_not_reached_fails_and_names_the_worst_region(
+    problem: Problem, finished: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    impossible = with_config(problem, changed(LONGER, "run", until="p99=0.001mmag"))
+    model = emulator.load(finished.artefact).artefact
+    result = evaluate.evaluate(impossible, model.params, model.out_scaling)
+    assert run._until(impossible, result) == 1
+    assert "Worst region: " in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_accuracy_counts_what_the_definition_says() -> None:
+    exact = np.array([[1.0, 1e-2], [1.0, 1e-5], [2.0, 1.0]])
+    emulated = exact * 10 ** (-0.4 * np.array([[0.001, 0.002], [0.003, 1.0], [0.004, -0.005]]))
+    table = summary(exact, emulated, ("a", "b"))
+    assert table["pooled"]["entries"] == 5  # the faint one is not among them
+    assert table["pooled"]["max"] == pytest.approx(5.0, rel=1e-6)
+    assert table["pooled"]["p50"] == pytest.approx(3.0, rel=1e-6)
+    assert table["bands"]["b"]["bias"] == pytest.approx(-1.5, rel=1e-6)
+    assert table["faint"]["share"] == pytest.approx(1 / 6)
+    assert table["faint"]["max"] == pytest.approx(1e-5 * (1 - 10**-0.4), rel=1e-6)
+    assert verdict(table, {"pooled": {"p50": 500.0}}) == "good"
+    assert verdict(table, {"pooled": {"p50": 4.0}}) == "useless"
+
+
+def test_conformal_bars_cover() -> None:
+    dm = np.random.default_rng(0).normal(size=(4000, 2)) * [0.01, 0.03]
+    bars, coverage = evaluate.conformal(dm, np.ones(dm.shape, bool))
+    for level, row in coverage.items():
+        assert row["found"] == pytest.approx(row["expected"], abs=0.02)
+        np.testing.assert_allclose(bars[level][1] / bars[level][0], 3.0, rtol=0.15)
+    covariance = evaluate.covariance(dm, np.ones(dm.shape, bool))
+    np.testing.assert_allclose(np.diag(covariance), [1e-4, 9e-4], rtol=0.1)
+
+
+def test_jacobian_error_of_a_finished_run(finished: RunFolder, problem: Problem) -> None:
+    asked = with_config(problem, changed(LONGER, "run", jacobian_rows=32))
+    model = emulator.load(finished.artefact).artefact
+    result = evaluate.held_out(asked, 5, 32)
+    table = evaluate.jacobian_error(asked, model.params, model.out_scaling, result)
+    assert set(table) == {"met_logzsol", "redshift", "sfh_tsnorm_peak_lbt_frac"}
+    for row in table.values():
+        assert 0 < row["error"] < row["rms"]
+
+
+CONFIG_FILE = """
+[model]
+bands = ["sdss_g", "sdss_r"]
+[model.parameters]
+sfh_tsnorm_peak_lbt_frac = [0.1, 0.9]
+redshift = [0.02, 0.1]
+[data]
+pool = 128
+chunk = 64
+reuse = 2
+[network]
+width = 8
+depth = 1
+knots = 4
+features = 2
+[optimiser]
+batch = 32
+late_batch = 32
+[run]
+steps = 8
+dispatch = 4
+validation_rows = 32
+evaluation_rows = 64
+timing_rows = 0
+jacobian_rows = 0
+"""
+
+
+def test_dry_run_measures_and_writes_nothing(tmp_path: Path) -> None:
+    from train import config as configs
+    from train.dryrun import describe
+
+    (tmp_path / "mine.toml").write_text(CONFIG_FILE)
+    text = describe(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run")
+    for expected in ("redshift", "sdss_r", "pivot", "steps/s", "ETA 0:", "weights", "MB free",
+                     "nothing has been written"):  # fmt: skip
+        assert expected in text
+    assert os.listdir(tmp_path) == ["mine.toml"]
+
+
+def test_band_outside_the_sed_leaves_no_folder(tmp_path: Path) -> None:
+    from train import config as configs
+
+    (tmp_path / "mine.toml").write_text(CONFIG_FILE.replace("sdss_r", "herschel_500"))
+    with pytest.raises(TengriError, match="herschel_500"):
+        run.start(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run", "test")
+    assert os.listdir(tmp_path) == ["mine.toml"]
+
+
+@pytest.mark.slow
+def test_the_program_on_two_devices(tmp_path: Path) -> None:
+    """Two devices of one process take the same steps as one, up to rounding."""
+    (tmp_path / "mine.toml").write_text(CONFIG_FILE)
+    code = (
+        "import argparse,sys; from train.commands import add_parser; p=argparse.ArgumentParser();"
+        "add_parser(p.add_subparsers()); a=p.parse_args(); sys.exit(a.func(a))"
+    )
+    root = Path(run.__file__).parent.parent
+    weights = []
+    for devices in (1, 2):
+        env = {**os.environ, "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu",
+               "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}  # fmt: skip
+        out = tmp_path / f"run{devices}"
+        command = ["train", str(tmp_path / "mine.toml"), "--out", str(out)]
+        subprocess.run([sys.executable, "-c", code, *command], env=env, check=True)
+        weights.append(emulator.load(out / "surrogate.h5").artefact.params["out"]["kernel"])
+    np.testing.assert_allclose(weights[0], weights[1], rtol=2e-3, atol=2e-4)

@@ -100,7 +100,7 @@ class Network:
     name : str
         Of ``emulator.networks.NETWORKS``.
     width, depth : int
-        Hidden units per layer and hidden layers.
+        Units per layer; hidden layers of an ``mlp``, blocks of two of a ``resmlp``.
     activation : str
         ``silu``, ``gelu`` or ``speculator``.
     redshift : {"none", "fourier", "table"}
@@ -113,12 +113,12 @@ class Network:
         Rotate the outputs to their principal components.
     """
 
-    name: str = "mlp"
+    name: str = "resmlp"
     width: int = 192
-    depth: int = 3
-    activation: str = "silu"
+    depth: int = 2
+    activation: str = "gelu"
     redshift: str = "table"
-    knots: int = 256
+    knots: int = 128
     features: int = 16
     target: str = "photometry"
     whiten: bool = False
@@ -151,15 +151,15 @@ class Optimiser:
     """
 
     name: str = "muon"
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-2
     batch: int = 1024
     late_batch: int = 4096
-    late: float = 0.4
+    late: float = 0.0
     warmup: float = 0.03
     final: float = 0.0
     weight_decay: float = 0.0
     clip: float = 0.0
-    ema: float = 0.998
+    ema: float = 0.995
     loss: str = "mse"
     faint: float = 1e-4
     polish: int = 0

@@ -37,7 +37,7 @@ MANIFEST = "manifest.json"
 def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
     """Return what decides the values of every row, without time, place or worker."""
     config = problem.config
-    return {
+    description = {
         "format": FORMAT,
         "spec": problem.spec.to_dict(),
         "bands": list(problem.bands),
@@ -49,6 +49,7 @@ def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
         "rows": rows,
         "shards": shards,
     }
+    return json.loads(json.dumps(description))  # as it reads back: lists, no tuples
 
 
 def fingerprint(description: dict[str, Any]) -> str:

@@ -135,16 +135,17 @@ def sweep_photometry(
     base : mapping, optional
         Values of the free parameters that are not swept.
     """
-    values = check_swept(model, name, values)
-    return Sweep({name: values}, *_evaluate(model, {**(base or {}), name: values}, [name]))
+    axis = check_swept(model, name, values)
+    return Sweep({name: axis}, *_evaluate(model, {**(base or {}), name: axis}, [name]))
 
 
 def redshift_track(
     model: PhotometricModel, z: Sequence[float], base: Mapping[str, float] | None = None
 ) -> Track:
     """Return the band fluxes of one galaxy at several redshifts; see `sweep_photometry`."""
-    z = check_swept(model, "redshift", z)
-    return Track({"redshift": z}, *_evaluate(model, {**(base or {}), "redshift": z}, ["redshift"]))
+    axis = check_swept(model, "redshift", z)
+    batch = {**(base or {}), "redshift": axis}
+    return Track({"redshift": axis}, *_evaluate(model, batch, ["redshift"]))
 
 
 def grid_photometry(
@@ -168,8 +169,8 @@ def grid_photometry(
     checked = {name: check_swept(model, name, values) for name, values in axes.items()}
     mesh = np.meshgrid(*checked.values(), indexing="ij")
     batch = {name: m.ravel() for name, m in zip(checked, mesh)}
-    flux, *rest = _evaluate(model, {**(base or {}), **batch}, list(checked))
-    return Grid(checked, flux.reshape(*mesh[0].shape, -1), *rest)
+    flux, bands, units, axis_units = _evaluate(model, {**(base or {}), **batch}, list(checked))
+    return Grid(checked, flux.reshape(*mesh[0].shape, -1), bands, units, axis_units)
 
 
 def _evaluate(

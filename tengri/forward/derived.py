@@ -36,7 +36,7 @@ def sfh_curve(galaxy: Stars, p: Params, n: int) -> dict[str, Array]:
     """
     t_univ = galaxy.cosmology.age_gyr(p["redshift"])
     t = t_univ * jnp.linspace(0.0, 1.0, n)
-    return {"t_gyr": t, "sfr": galaxy.composition.sfh.sfr(p, t, t_univ)}
+    return {"t_gyr": t, "sfr": galaxy.composition.sfh.sfr(p, t, t_univ, galaxy.bins.edges)}
 
 
 def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> dict[str, Array]:
@@ -60,10 +60,10 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> di
     """
     population = galaxy.population(p)
     mass = 10.0**population.log10_mass
-    sfr_100 = _mean_sfr(galaxy, p, 0.1)
+    sfr_100 = _mean_sfr(galaxy, population, 0.1)
     quantities = {
         "stellar_mass": mass,
-        "sfr_10myr": _mean_sfr(galaxy, p, 0.01),
+        "sfr_10myr": _mean_sfr(galaxy, population, 0.01),
         "sfr_100myr": sfr_100,
         "ssfr": sfr_100 / mass,
         "mass_weighted_age_gyr": _mean_age(galaxy, p, population),
@@ -78,12 +78,12 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> di
     return quantities
 
 
-def _mean_sfr(galaxy: Stars, p: Params, span_gyr: float) -> Array:
-    """Return the mean rate [Msun/yr] over the last ``span_gyr``."""
-    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
-    edges = np.array([0.0, span_gyr, 30.0])
-    log10_mass, fractions = galaxy.composition.sfh.formed(p, edges, t_univ)
-    return fractions[0] * 10.0 ** (log10_mass - math.log10(span_gyr * 1e9))
+def _mean_sfr(galaxy: Stars, population: Population, span_gyr: float) -> Array:
+    """Return the mean rate [Msun/yr] over the last ``span_gyr``, bins cut in proportion."""
+    young, old = galaxy.bins.edges[:-1], galaxy.bins.edges[1:]
+    share = np.clip((span_gyr - young) / (old - young), 0.0, 1.0)
+    recent = jnp.sum(population.weights * jnp.asarray(share, float))
+    return recent * 10.0 ** (population.log10_mass - math.log10(span_gyr * 1e9))
 
 
 def _mean_age(galaxy: Stars, p: Params, population: Population) -> Array:

@@ -42,7 +42,7 @@ CONFIG = Config(
     ),
     data=Data(pool=256, reuse=2, chunk=128),
     network=Network(width=16, depth=2, knots=8, features=2),
-    optimiser=Optimiser(batch=64, late_batch=64),
+    optimiser=Optimiser(batch=64, late_batch=64, learning_rate=0.02, ema=0.98),
     run=Run(
         steps=24, dispatch=4, validation_rows=64, evaluation_rows=128, timing_rows=0,
         jacobian_rows=0, validate_seconds=1000.0, save_seconds=1000.0, log_seconds=1000.0,

@@ -77,12 +77,12 @@ def sweep_parameter(
     ParameterError, UnknownNameError
         An unknown or inert parameter, no values, a value that is not finite.
     """
-    values = check_swept(model, param_name, values)
-    if reference_idx is not None and not -len(values) <= reference_idx < len(values):
+    swept = check_swept(model, param_name, values)
+    if reference_idx is not None and not -len(swept) <= reference_idx < len(swept):
         raise ParameterError(
-            f"reference_idx = {reference_idx}, but there are {len(values)} values."
+            f"reference_idx = {reference_idx}, but there are {len(swept)} values."
         )
-    params = {**(base or {}), param_name: values}
+    params = {**(base or {}), param_name: swept}
     sed = model.predict_rest_sed_batch(params)
     wave = np.asarray(sed.wavelength)
     lo, hi = wave_range or (max(SED_XLIM[0], wave[0]), min(SED_XLIM[1], wave[-1]))
@@ -93,11 +93,11 @@ def sweep_parameter(
     unit_scale = _scale(wave, np.asarray(sed.sed), normalize_at)
     parts = model.predict_rest_components_batch(params) if components else {}
     ax = ax or plt.subplots(figsize=(8, 4))[1]
-    for i, colour in enumerate(colours(len(values), cmap)):
-        if reference_idx is not None and i == reference_idx % len(values):
+    for i, colour in enumerate(colours(len(swept), cmap)):
+        if reference_idx is not None and i == reference_idx % len(swept):
             colour = "black"
         curve = lambda lnu, i=i: (np.asarray(lnu[i]) * unit_scale[i] / wave)[shown]  # noqa: E731
-        label = label_fmt.format(float(values[i])) + unit
+        label = label_fmt.format(float(swept[i])) + unit
         ax.plot(wave[shown], curve(sed.sed), color=colour, lw=2.2, label=label)
         for name, lnu in parts.items():
             ax.plot(wave[shown], curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from emulator.domain import Box, Domain
 from emulator.scaling import trained_range
+from emulator.twins import GYR, Twins, fixed_age
+from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
 
 
-def check_spec(spec: Parameters, trained: Parameters, domain: Domain) -> None:
+def check_spec(spec: Parameters, trained: Parameters, domain: Domain, cosmology: Cosmology) -> None:
     """Raise unless ``spec`` has the trained components and stays inside the trained box.
+
+    Times may be in Gyr where the surrogate learnt fractions, or the reverse; such a one is
+    checked here where it and the redshift are fixed, at every call otherwise.
 
     Raises
     ------
@@ -26,20 +32,31 @@ def check_spec(spec: Parameters, trained: Parameters, domain: Domain) -> None:
     """
     if not isinstance(spec, Parameters):
         raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
-    _check_components(spec, trained)
+    twins = Twins.between(spec, trained)
+    _check_components(spec, trained, twins)
     for name, source in trained.mirrors.items():
         if spec.mirrors.get(name) != source:
             raise ParameterError(
                 f"{name} followed {source} in training, so that the surrogate knows no other "
                 f"value of it: leave {name}={source!r}."
             )
-    wrong = [text for box in domain.boxes if (text := _outside(spec, box))]
+    names = {trained_name: name for name, trained_name in twins.trained.items()}
+    wrong = [_outside(spec, box) for box in domain.boxes if box.name not in names]
+    age = fixed_age(spec, cosmology) if twins else None
+    wrong += [_twin_outside(spec, names[box.name], box, age)
+              for box in domain.boxes if box.name in names]  # fmt: skip
+    wrong = list(filter(None, wrong))
     if wrong:
         raise ParameterError(f"The spec leaves the box of this surrogate. {' '.join(wrong)}")
 
 
-def _check_components(spec: Parameters, trained: Parameters) -> None:
-    if spec.composition == trained.composition:
+def _check_components(spec: Parameters, trained: Parameters, twins: Twins) -> None:
+    composition = spec.composition
+    if twins and {twins.trained.get(n, n) for n in composition.params} == set(
+        trained.composition.params
+    ):
+        composition = replace(composition, sfh=trained.composition.sfh)
+    if composition == trained.composition and spec.mean_sfh_type == trained.mean_sfh_type:
         return
     mine, theirs = spec.settings, trained.settings
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
@@ -77,6 +94,16 @@ def _outside(spec: Parameters, box: Box) -> str:
     if lo >= box.low and hi <= box.high:
         return ""
     return f"{box.name} ranges over [{lo:g}, {hi:g}], trained on {box.shown}."
+
+
+def _twin_outside(spec: Parameters, name: str, box: Box, age: float | None) -> str:
+    """As `_outside` for a time in its other unit; what depends on redshift is left to the calls."""
+    if age is None or not spec.get_distribution(name).is_fixed:
+        return ""
+    value = float(spec.fixed_value(name))
+    value = value / age if name.endswith(GYR) else value * age
+    good = box.low <= value <= box.high
+    return "" if good else f"{name} is fixed at {box.name} = {value:g}, trained on {box.shown}."
 
 
 def band_indices(observation: Observation | None, trained: Photometry) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from jax import Array
 from emulator.artefact import Artefact
 from emulator.domain import Domain
 from emulator.narrower import band_indices, check_spec, joined
+from emulator.twins import Twins
 from tengri.errors import ConfigError, DataError, ParameterError, unknown
 from tengri.forward.derived import sfh_curve, sfh_quantities
 from tengri.forward.dilution import log10_dilution
@@ -85,8 +86,9 @@ class EmulatedSEDModel(BandModel):
     ) -> None:
         self.artefact = artefact = artefact.completed()
         self.domain = Domain.of(artefact.spec, artefact.target.amplitude, out_of_domain)
+        self.cosmology = artefact.cosmology_object()
         if spec is not None:
-            check_spec(spec, artefact.spec, self.domain)
+            check_spec(spec, artefact.spec, self.domain, self.cosmology)
         self._index = band_indices(observation, artefact.photometry)
         filters = tuple(artefact.photometry.filters[i] for i in self._index)
         super().__init__(
@@ -94,16 +96,24 @@ class EmulatedSEDModel(BandModel):
             Observation(photometry=Photometry(filters)),
             units,
         )
-        self.cosmology = artefact.cosmology_object()
-        self.stars = Stars(
-            self.spec.composition, self.cosmology, artefact.ssp["age_edges"], artefact.ssp["lgmet"]
-        )
+        self.twins = Twins.between(self.spec, artefact.spec)
+        self.stars = self._stars(self.spec)
+        self._trained_stars = self._stars(artefact.spec)
+        self._age_gyr = jax.jit(self.cosmology.age_gyr)
         self._weights = (
             jax.tree.map(np.asarray, artefact.params),
             artefact.in_scaling,
             artefact.out_scaling,
         )
         self._on_device: Any = None
+
+    def _stars(self, spec: Parameters) -> Stars:
+        ssp = self.artefact.ssp
+        return Stars(spec.composition, self.cosmology, ssp["age_edges"], ssp["lgmet"])
+
+    def _as_trained(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return parameters under the names of the training."""
+        return self.twins.apply(p, self._age_gyr(p["redshift"])) if self.twins else p
 
     # --- other views of the same surrogate ------------------------------------------------
 
@@ -220,6 +230,11 @@ class EmulatedSEDModel(BandModel):
         """Galaxies per compiled call: what fits into a core's cache, or fills an accelerator."""
         return CPU_CHUNK if jax.default_backend() == "cpu" else ACCELERATOR_CHUNK
 
+    @property
+    def block_size(self) -> int:  # type: ignore[override]
+        """All of a chunk at once: a network's layers are matrix products."""
+        return self.chunk_size
+
     def _path(self, p: Mapping[str, Any]) -> Path:
         amplitude, least = p[self.artefact.target.amplitude], self.artefact.log10_mass_min
         if isinstance(amplitude, jax.core.Tracer):
@@ -235,7 +250,7 @@ class EmulatedSEDModel(BandModel):
         return self._on_device
 
     def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
-        target = self.artefact.target
+        target, p = self.artefact.target, self._as_trained(p)
         q = self.domain.clip(p) if self.domain.mode == "clip" else p
         flux = self._unit_flux(constants, q).astype(default_float())
         valid = q["redshift"] > 0.0
@@ -263,7 +278,7 @@ class EmulatedSEDModel(BandModel):
         The integral over the history would cost more than the network.
         """
         if path.exact_mass:
-            return self.stars.population(p).log10_mass
+            return self._trained_stars.population(p).log10_mass
         return p[self.artefact.target.amplitude] + self.artefact.log10_mass_min
 
     def _check(self, p: Mapping[str, Any]) -> None:
@@ -273,6 +288,8 @@ class EmulatedSEDModel(BandModel):
                 f"Fluxes need redshift > 0, got {float(z.min()):g}: a galaxy at z = 0 has no "
                 "luminosity distance."
             )
+        if self.twins:
+            p = {name: np.asarray(value) for name, value in self._as_trained(p).items()}
         self.domain.check(p)
 
     # --- what it cannot give --------------------------------------------------------------

@@ -19,8 +19,20 @@ class PhotometricModel(Protocol):
     of these and never asks whether it is exact or emulated.
     """
 
-    spec: Parameters
-    observation: Observation
+    @property
+    def spec(self) -> Parameters:
+        """Names, priors and fixed values of the parameters."""
+        ...
+
+    @property
+    def observation(self) -> Observation:
+        """The bands."""
+        ...
+
+    @property
+    def units(self) -> str:
+        """Unit of ``predict_photometry``."""
+        ...
 
     @property
     def filter_names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from tengri.forward.shell import BandModel
 from train import accuracy
 from train.problem import Problem
 from train.rows import EVALUATION
-from train.truth import Predictor, Truth, held_out
+from train.truth import Truth, held_out, predicted
 
 LEVELS = (68, 95, 99)
 CHECK_ROWS = 16
@@ -57,7 +57,7 @@ def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluatio
     accuracy is that of all.
     """
     truth = held_out(problem, EVALUATION, problem.config.run.evaluation_rows)
-    emulated = Predictor(problem, scaling, truth.inputs)(params)
+    emulated = predicted(problem, params, scaling, truth)
     if not np.isfinite(emulated).all():
         row = int(np.flatnonzero(~np.isfinite(emulated).all(axis=1))[0])
         values = ", ".join(f"{k}={v[row]:.6g}" for k, v in truth.params.items() if v.ndim == 1)

@@ -28,14 +28,13 @@ from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config, parse_until
 from train.guards import Signals, Stopped
 from train.logs import Log, Progress
-from train.optimisers import build, polisher
 from train.plan import Block, Costs, Plan, make_plan
 from train.pools import Pools, open_source
 from train.problem import Problem
 from train.rows import POLISH, VALIDATION, RowMaker, Rows, describe
 from train.runfolder import RunFolder
-from train.step import Pool, State, init, make_dispatch, make_loss, make_polish, make_step
-from train.truth import Predictor, held_out
+from train.step import Pool, State, compiled, compiled_polish, init, make_loss
+from train.truth import held_out, predicted
 
 MEASURED_ROWS = 2  # chunks of the exact model that are timed
 MEASURED_STEPS = 8
@@ -92,8 +91,9 @@ class Loop:
             Numbers that are not finite; the last good state is saved.
         """
         self.plan, self.scaling = self._plan()
-        self.optimiser = build(self.config.optimiser, self.plan.steps)
-        self.dispatch = make_dispatch(make_step(self.loss, self.optimiser, self.config.optimiser))
+        self.optimiser, self.dispatch = compiled(
+            self.problem.network, self.config.optimiser, self.plan.steps
+        )
         state = self._start()
         self._validation()
         first = int(state.step)
@@ -156,15 +156,14 @@ class Loop:
             row = _seconds(lambda: self.maker.flux(drawn)) / (MEASURED_ROWS * chunk)
         o = self.config.optimiser
         pool = devices.replicate(self.problem.to_pool(scaling, rows.inputs, rows.flux))
-        optimiser = build(o, 1000)
-        dispatch = make_dispatch(make_step(self.loss, optimiser, o))
+        optimiser, dispatch = compiled(self.problem.network, o, 1000)
         per_step = {}
-        for size in (o.batch, o.late_batch):
+        for size in {o.batch, o.late_batch if o.late else o.batch}:
             index = np.arange(MEASURED_STEPS * size, dtype=np.int32).reshape(-1, size)
             split = devices.split_rows(index % len(rows.flux))
             dispatched = partial(self._dispatched, dispatch, optimiser, pool, split)
             per_step[size] = _seconds(dispatched) / MEASURED_STEPS
-        return Costs(row, per_step[o.batch], per_step[o.late_batch])
+        return Costs(row, per_step[o.batch], per_step.get(o.late_batch, per_step[o.batch]))
 
     def _dispatched(self, dispatch: Any, optimiser: Any, pool: Pool, rows: Any) -> Any:
         return dispatch(self._state(optimiser), pool, rows)
@@ -173,9 +172,9 @@ class Loop:
         o = self.config.optimiser
         self._note(
             f"exact model {1e6 * costs.row:.0f} µs/row, step {1e3 * costs.step:.1f} ms at batch "
-            f"{o.batch}, {1e3 * costs.late_step:.1f} ms at {o.late_batch}"
+            f"{o.batch}" + (f", {1e3 * costs.late_step:.1f} ms at {o.late_batch}" if o.late else "")
         )
-        phases = ", then ".join(f"{p.steps} × {p.batch}" for p in plan.phases)
+        phases = ", then ".join(f"{p.steps} steps of {p.batch} rows" for p in plan.phases)
         self._note(
             f"plan: {phases}; {plan.pools} pools of {plan.pool} rows, each used {plan.reuse} times"
         )
@@ -190,7 +189,8 @@ class Loop:
         """Return a state with the shapes of step ``step``."""
         if step > self.plan.steps:
             fresh = self._state(self.optimiser)
-            return fresh._replace(opt_state=polisher().init(fresh.params))
+            optimiser, _ = compiled_polish(self.problem.network, self.config.optimiser.loss)
+            return fresh._replace(opt_state=optimiser.init(fresh.params))
         return self._state(self.optimiser)
 
     def _start(self) -> State:
@@ -247,7 +247,6 @@ class Loop:
     def _validation(self) -> None:
         n = self.config.run.validation_rows
         self.truth = held_out(self.problem, VALIDATION, n)
-        self.predictor = Predictor(self.problem, self.scaling, self.truth.inputs)
         self._numbers: dict[str, float] = {}
 
     def _validate(self, state: State, scalars: dict[str, float] | None = None) -> None:
@@ -255,7 +254,7 @@ class Loop:
         step = int(state.step)
         if self.accuracy_at == step and scalars is None:
             return
-        emulated = self.predictor(state.ema)
+        emulated = predicted(self.problem, state.ema, self.scaling, self.truth)
         numbers = accuracy.live(self.truth.flux, emulated)
         if not all(np.isfinite(list(numbers.values()))):
             raise NaNStop(
@@ -349,7 +348,7 @@ class Loop:
         """Run L-BFGS over one fixed set of rows, starting from the averaged weights."""
         if not self.plan.polish or int(state.step) >= self.plan.total:
             return state
-        optimiser = polisher()
+        optimiser, polish = compiled_polish(self.problem.network, self.config.optimiser.loss)
         if int(state.step) == self.plan.steps:
             params = jax.tree.map(jnp.copy, state.ema)
             state = state._replace(params=params, opt_state=optimiser.init(params))
@@ -358,7 +357,6 @@ class Loop:
         if rows.bad.size:
             raise NonFiniteError(describe(maker, rows, int(rows.bad[0])))
         pool = devices.replicate(self.problem.to_pool(self.scaling, rows.inputs, rows.flux))
-        polish = make_polish(self.loss, optimiser)
         began, first = time.monotonic(), int(state.step)
         last_save = began
         for step in range(first + 1, self.plan.total + 1):

@@ -119,6 +119,11 @@ class Problem:
         share = flux / flux.max(axis=1, keepdims=True)
         return (share / (share + faint)).astype(np.float32)
 
+    @cached_property
+    def predict_many(self) -> Any:
+        """`predict`, compiled once: ``(params, scaling, x (n, n_in)) → (n, n_bands)``."""
+        return jax.jit(self.predict)
+
     def predict(self, params: Any, scaling: OutputScaling, x: Array) -> Array:
         """Return unit fluxes (…, n_bands) of raw inputs (…, n_in): a pure function."""
         y = self.network.apply(params, self.in_scaling.forward(x))

@@ -7,6 +7,7 @@ of one pool; ``rows`` (steps, batch) row numbers of the batches of one dispatch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from emulator.networks import Network
 from train.config import Optimiser
+from train.optimisers import build, polisher
 
 Loss = Callable[[Any, Array, Array, Array], Array]
 
@@ -139,3 +142,20 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
         return kept, Trace(value[None], norm[None], finite[None])
 
     return jax.jit(polish)
+
+
+@cache
+def compiled(
+    network: Network, settings: Optimiser, steps: int
+) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
+    """Return the optimiser of a schedule and its dispatch, one pair per process."""
+    optimiser = build(settings, steps)
+    loss = make_loss(network.apply, settings.loss)
+    return optimiser, make_dispatch(make_step(loss, optimiser, settings))
+
+
+@cache
+def compiled_polish(network: Network, loss: str) -> tuple[Any, Any]:
+    """Return the polisher and its compiled iteration, one pair per process."""
+    optimiser = polisher()
+    return optimiser, make_polish(make_loss(network.apply, loss), optimiser)

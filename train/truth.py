@@ -44,13 +44,7 @@ def held_out(problem: Problem, stream: int, n: int) -> Truth:
     return Truth(kept, maker.inputs(kept), flux[good])
 
 
-class Predictor:
-    """The emulated fluxes of fixed galaxies, compiled once and called with changing weights."""
-
-    def __init__(self, problem: Problem, scaling: OutputScaling, inputs: np.ndarray) -> None:
-        self._inputs = jnp.asarray(inputs, jnp.float32)
-        self._call = jax.jit(lambda params, x: problem.predict(params, scaling, x))
-
-    def __call__(self, params: Any) -> np.ndarray:
-        """Return unit fluxes (n, n_bands) in float64."""
-        return np.asarray(self._call(params, self._inputs), dtype=np.float64)
+def predicted(problem: Problem, params: Any, scaling: OutputScaling, truth: Truth) -> np.ndarray:
+    """Return the emulated unit fluxes (n, n_bands) of held-out galaxies, in float64."""
+    flux = problem.predict_many(params, scaling, jnp.asarray(truth.inputs))
+    return np.asarray(flux, dtype=np.float64)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tengri.components.composition import SETTINGS
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
-from tengri.forward.units import AB_ZERO_POINT, CGS, LOG10_UNIT
+from tengri.forward.units import AB_ZERO_POINT, LOG10_UNIT
 from tengri.proto import PhotometricModel
 
 
@@ -75,7 +76,7 @@ class Sweep(BandTable):
         ax.set_xlabel(self.label(name))
         ax.set_ylabel("AB magnitude")
         ax.legend(fontsize=9, ncol=2)
-        return ax.figure, ax
+        return ax.figure, ax  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Track(Sweep):
         ax.figure.colorbar(points, ax=ax, label="redshift z")
         ax.set_xlabel(f"{x[0]} − {x[1]} [AB mag]")
         ax.set_ylabel(f"{y[0]} − {y[1]} [AB mag]")
-        return ax.figure, ax
+        return ax.figure, ax  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,13 @@ class Grid(BandTable):
         ax.figure.colorbar(image, ax=ax, label=f"{blue} − {red} [AB mag]")
         ax.set_xlabel(self.label(x_name))
         ax.set_ylabel(self.label(y_name))
-        return ax.figure, ax
+        return ax.figure, ax  # type: ignore[return-value]
 
 
 def sweep_photometry(
     model: PhotometricModel,
     name: str,
-    values: Sequence[float],
+    values: ArrayLike,
     base: Mapping[str, float] | None = None,
 ) -> Sweep:
     """Return the band fluxes for several values of one parameter, in one vectorised call.
@@ -140,7 +141,7 @@ def sweep_photometry(
 
 
 def redshift_track(
-    model: PhotometricModel, z: Sequence[float], base: Mapping[str, float] | None = None
+    model: PhotometricModel, z: ArrayLike, base: Mapping[str, float] | None = None
 ) -> Track:
     """Return the band fluxes of one galaxy at several redshifts; see `sweep_photometry`."""
     axis = check_swept(model, "redshift", z)
@@ -150,7 +151,7 @@ def redshift_track(
 
 def grid_photometry(
     model: PhotometricModel,
-    axes: Mapping[str, Sequence[float]],
+    axes: Mapping[str, ArrayLike],
     base: Mapping[str, float] | None = None,
 ) -> Grid:
     """Return the band fluxes on the mesh of several parameters.
@@ -179,10 +180,10 @@ def _evaluate(
     params = model.spec.composition.params
     flux = np.asarray(model.predict_photometry_batch(batch))
     units = {name: params[name].unit for name in swept}
-    return flux, model.filter_names, getattr(model, "units", CGS), units
+    return flux, model.filter_names, model.units, units
 
 
-def check_swept(model: Any, name: str, values: Sequence[float]) -> np.ndarray:
+def check_swept(model: Any, name: str, values: ArrayLike) -> np.ndarray:
     """Return ``values`` as an array if ``name`` can be swept over them in ``model``.
 
     Raises

@@ -65,7 +65,7 @@ def problem() -> Problem:
 def with_config(problem: Problem, config: Config) -> Problem:
     """Return the problem under another configuration of the same model, still compiled."""
     other = replace(problem, config=config)
-    for name in ("exact_chunk", "random_rows"):
+    for name in ("exact_chunk", "random_rows", "predict_many"):
         other.__dict__[name] = getattr(problem, name)
     return other
 

@@ -170,8 +170,9 @@ def test_dry_run_measures_and_writes_nothing(tmp_path: Path) -> None:
 def test_band_outside_the_sed_leaves_no_folder(tmp_path: Path) -> None:
     from train import config as configs
 
-    (tmp_path / "mine.toml").write_text(CONFIG_FILE.replace("sdss_r", "galex_fuv").replace("0.1]", "19.0]"))
-    with pytest.raises(TengriError, match="galex_fuv"):
+    reaching = CONFIG_FILE.replace("sdss_r", "herschel_500").replace("[0.02", "[0.0001")
+    (tmp_path / "mine.toml").write_text(reaching)
+    with pytest.raises(TengriError, match="herschel_500"):
         run.start(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run", "test")
     assert os.listdir(tmp_path) == ["mine.toml"]
 

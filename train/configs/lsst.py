@@ -21,8 +21,8 @@ CONFIG = Config(
             "redshift": (0.01, 3.0),
         },
     ),
-    data=Data(pool=32768),
-    network=Network(width=256, depth=3, knots=512, features=16),
-    optimiser=Optimiser(batch=1024, late_batch=4096),
+    data=Data(pool=65536),
+    network=Network(name="resmlp", width=256, depth=2, knots=256, features=16),
+    optimiser=Optimiser(batch=1024, learning_rate=2e-2),
     run=Run(minutes=20.0),
 )

@@ -60,7 +60,7 @@ def setup_style(style: str = "tengri") -> None:
     if style not in STYLES:
         raise unknown("style", style, STYLES)
     plt.rcdefaults()
-    plt.rcParams.update(STYLES[style])
+    plt.rcParams.update(STYLES[style])  # type: ignore[arg-type]
 
 
 def colours(n: int, cmap: str = "viridis") -> np.ndarray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from tengri.analysis.plotting.style import colours
 from tengri.analysis.sweeps import check_swept
@@ -22,7 +23,7 @@ COMPONENT_STYLES = {"stars": ":", "dust": "--", "agn": "-."}
 def sweep_parameter(
     model: SEDModel,
     param_name: str,
-    values: Sequence[float],
+    values: ArrayLike,
     *,
     ax: Axes | None = None,
     cmap: str = "viridis",
@@ -79,9 +80,7 @@ def sweep_parameter(
     """
     swept = check_swept(model, param_name, values)
     if reference_idx is not None and not -len(swept) <= reference_idx < len(swept):
-        raise ParameterError(
-            f"reference_idx = {reference_idx}, but there are {len(swept)} values."
-        )
+        raise ParameterError(f"reference_idx = {reference_idx}, but there are {len(swept)} values.")
     params = {**(base or {}), param_name: swept}
     sed = model.predict_rest_sed_batch(params)
     wave = np.asarray(sed.wavelength)

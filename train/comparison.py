@@ -1,0 +1,197 @@
+"""``tengri compare``: a surrogate beside its exact model, or beside another surrogate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from emulator.loading import load
+from emulator.surrogate import EmulatedSEDModel
+from tengri import SEDModel, load_ssp_data
+from tengri.analysis import accuracy
+from tengri.analysis.compare import (
+    Comparison,
+    break_even_text,
+    compare,
+    microseconds_per_galaxy,
+)
+from tengri.errors import ConfigError, ParameterError, unknown
+from train import files, page
+from train.figures import png
+
+POINTS = 81
+GRID_POINTS = 24
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One comparison of a page: its name, caption, figure and accuracy table."""
+
+    name: str
+    caption: str
+    figure: Figure
+    table: dict[str, Any]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page that the command line asks for; return the exit code."""
+    first = load(args.surrogate)
+    out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
+    out.mkdir(parents=True, exist_ok=True)
+    if args.other:
+        numbers = _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
+    else:
+        exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
+        numbers = _one(exact, first, args, out)
+    files.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
+    print(f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}")
+    return 0
+
+
+# --- a surrogate and its exact model ----------------------------------------------------------
+
+
+def _one(
+    exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    shown = list(_comparisons(exact, emulated, args))
+    costs = microseconds_per_galaxy(exact, 1024), microseconds_per_galaxy(emulated, 65536)
+    line = break_even_text(float(emulated.artefact.training["seconds"]), *costs)
+    parts = [page.pre(line)]
+    for item in shown:
+        picture = png(item.figure)
+        plt.close(item.figure)
+        files.write_bytes(out / f"{item.name}.png", picture)
+        parts += [page.heading(item.caption), page.image(item.name, picture, item.caption)]
+        parts.append(page.pre(accuracy.table_text(item.table)))
+        print(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
+    print(line)
+    files.write_text(
+        out / "compare.html", page.page(f"Exact and emulated: {args.surrogate}", parts)
+    )
+    return {
+        "surrogate_sha256": emulated.artefact.sha256,
+        "exact_us_per_galaxy": costs[0],
+        "emulated_us_per_galaxy": costs[1],
+        "break_even": line,
+        "comparisons": {item.name: item.table for item in shown},
+    }
+
+
+def _comparisons(exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Namespace) -> Any:
+    """Yield what was asked for; with nothing asked, a sweep of every parameter and prior draws."""
+    base = middle(emulated)
+    colour = _colour(args.colour, emulated.filter_names)
+    sweeps = args.sweep or ([] if args.grid or args.track else list(base))
+
+    def without(*names: str) -> dict[str, float]:
+        return {k: v for k, v in base.items() if k not in names}
+
+    for name in sweeps:
+        values = _values(emulated, name, POINTS)
+        c = compare(exact, emulated, sweep=(name, values), base=without(name))
+        yield _shown(f"sweep_{name}", f"Sweep of {name}", c, c.plot())
+    if args.grid:
+        names = args.grid.split(",")
+        if len(names) != 2:
+            raise ConfigError(f"--grid takes two parameters, a,b; got {args.grid!r}.")
+        axes = {n: _values(emulated, n, GRID_POINTS) for n in names}
+        c = compare(exact, emulated, grid=axes, base=without(*names))
+        yield _shown("grid", f"Grid of {' and '.join(names)}", c, c.plot(colour))
+    if args.track:
+        if args.track != "redshift":
+            raise ConfigError(f"--track takes redshift; got {args.track!r}.")
+        z = _values(emulated, "redshift", POINTS)
+        c = compare(exact, emulated, track=z, base=without("redshift"))
+        yield _shown("track", "Redshift track", c, c.plot())
+    if not (args.sweep or args.grid or args.track):
+        c = compare(exact, emulated, n_draws=args.n)
+        yield _shown("draws", f"{args.n} prior draws", c, c.plot())
+
+
+def _shown(name: str, caption: str, c: Comparison, figure: Figure) -> Shown:
+    return Shown(name, caption, figure, c.numbers())
+
+
+def middle(model: EmulatedSEDModel) -> dict[str, float]:
+    """Return the prior median of every free scalar parameter."""
+    spec = model.spec
+    return {
+        name: float(spec.get_distribution(name).from_unit(jnp.asarray(0.5)))
+        for name in spec.free_params
+        if spec.composition.params[name].shape == ()
+    }
+
+
+def _values(model: EmulatedSEDModel, name: str, n: int) -> np.ndarray:
+    if name not in model.spec.free_params:
+        raise unknown("free parameter", name, model.spec.free_params)
+    prior = model.spec.get_distribution(name)
+    ends = prior.from_unit(jnp.asarray([1e-4, 1.0 - 1e-4]))
+    return np.linspace(float(ends[0]), float(ends[1]), n)
+
+
+def _colour(text: str | None, bands: Sequence[str]) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    blue, _, red = text.partition("-")
+    for band in (blue, red):
+        if band not in bands:
+            raise unknown("band", band, bands)
+    return blue, red
+
+
+# --- two surrogates ---------------------------------------------------------------------------
+
+
+def _two(
+    a: EmulatedSEDModel, b: EmulatedSEDModel, names: tuple[str, str], n: int, out: Path
+) -> dict[str, Any]:
+    """Write the accuracy tables side by side and the error against throughput."""
+    if n < 1:
+        raise ParameterError(f"--n must be positive, got {n}.")
+    rows = {}
+    for name, model in zip(names, (a, b)):
+        table = model.artefact.accuracy
+        rate = 1e6 / microseconds_per_galaxy(model, 65536)
+        rows[name] = {"accuracy": table, "galaxies_per_second": rate, "bands": model.filter_names,
+                      "training_seconds": model.artefact.training["seconds"]}  # fmt: skip
+    figure = _pareto(rows)
+    picture = png(figure)
+    plt.close(figure)
+    files.write_bytes(out / "pareto.png", picture)
+    parts = [page.image("pareto", picture, "Error against throughput; lower right is better.")]
+    for name, row in rows.items():
+        text = accuracy.table_text(row["accuracy"])
+        line = (f"{row['galaxies_per_second']:.3g} galaxies/s in batch, trained in "
+                f"{row['training_seconds']:.0f} s")  # fmt: skip
+        print(f"{name}: {line}\n{text}\n")
+        parts += [page.heading(name), page.pre(line), page.pre(text)]
+    files.write_text(out / "compare.html", page.page(" and ".join(names), parts))
+    return rows
+
+
+def _pareto(rows: dict[str, Any]) -> Figure:
+    figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
+    for (name, row), marker in zip(rows.items(), "os"):
+        pooled = row["accuracy"]["pooled"]
+        rate = row["galaxies_per_second"]
+        ax.plot([rate] * 3, [pooled[q] for q in ("p50", "p95", "p99")], marker, label=name)
+        for q in ("p50", "p95", "p99"):
+            ax.annotate(f"{q[1:]} %", (rate, pooled[q]), textcoords="offset points", xytext=(6, -3))
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.margins(x=0.3)
+    ax.set_xlabel("galaxies per second, batch")
+    ax.set_ylabel("|Δm| against the exact model [mmag]")
+    ax.legend(fontsize=9)
+    return figure

@@ -1,0 +1,44 @@
+"""Self-contained HTML pages: text, tables and figures, nothing to fetch."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterable
+
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em}"
+    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto;font-size:12px}"
+    "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
+    ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
+    ".good{background:#dfd;padding:.6em}"
+)
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """Return a whole page; ``parts`` are HTML."""
+    head = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{html.escape(title)}</h1>"
+    )
+    return "\n".join([head, *parts, "</body></html>\n"])
+
+
+def pre(text: str) -> str:
+    """Return text as it stands, escaped."""
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def heading(text: str) -> str:
+    """Return a section heading."""
+    return f"<h2>{html.escape(text)}</h2>"
+
+
+def image(name: str, png: bytes, caption: str) -> str:
+    """Return a figure with its caption, the picture inside the page."""
+    encoded = base64.b64encode(png).decode()
+    return (
+        f"<figure><img alt='{html.escape(name)}' src='data:image/png;base64,{encoded}'>"
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from typing import Any, Protocol
 
 import jax.numpy as jnp
@@ -77,9 +78,10 @@ class FlatLambdaCDM:
     Om0: float = 0.30966
 
     def __post_init__(self) -> None:
-        if not (0.0 < self.H0 < math.inf and 0.0 < self.Om0 < 1.0):
+        numbers = all(isinstance(v, Real) for v in (self.H0, self.Om0))
+        if not (numbers and 0.0 < self.H0 < math.inf and 0.0 < self.Om0 < 1.0):
             raise ConfigError(
-                f"FlatLambdaCDM needs H0 > 0 and 0 < Om0 < 1, got H0={self.H0}, Om0={self.Om0}."
+                f"FlatLambdaCDM needs H0 > 0 and 0 < Om0 < 1, got H0={self.H0!r}, Om0={self.Om0!r}."
             )
 
     @property

@@ -217,7 +217,7 @@ def _check_name(model: Any, name: str) -> None:
             f"{name} is a setting, not a number: compare its choices with "
             "tengri.analysis.plotting.sweep_setting(spec, ssp, ...)."
         )
-    if name in model.spec.all_params:
+    if name in model.spec.inert:
         raise ParameterError(f"{name} has no effect in this model, so a sweep would be flat.")
     raise ParameterError(f"Unknown parameter {name!r}.{suggestion(name, active)}")
 

@@ -18,7 +18,12 @@ from tengri.components.dust.screen import SCREEN_PARAMS
 from tengri.components.igm import IGM_MODELS, IGMModel
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
 from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
-from tengri.components.stellar.sfh import SFH_FAMILIES, StarFormationHistory, family_parameters
+from tengri.components.stellar.sfh import (
+    SFH_FAMILIES,
+    StarFormationHistory,
+    check_table,
+    family_parameters,
+)
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Uniform
 from tengri.registry import Param
@@ -75,6 +80,14 @@ class Composition:
         groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
+
+    def check_together(self, values: Mapping[str, Any]) -> None:
+        """Raise for parameters that contradict each other; each alone obeys its own bounds.
+
+        ``values`` are concrete, of one galaxy or of many along a leading axis.
+        """
+        if "table" in self.sfh.types and values.keys() >= {"sfh_table_t_gyr", "sfh_table_sfr"}:
+            check_table(values["sfh_table_t_gyr"], values["sfh_table_sfr"])
 
 
 def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:

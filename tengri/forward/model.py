@@ -181,7 +181,7 @@ class SEDModel(BandModel):
             Wavelengths outside the spectrum at this redshift.
         """
         sed = self.predict_obs_sed(params)
-        wave = np.asarray(wave_obs, dtype=float)
+        wave = _wavelengths(wave_obs)
         if not isinstance(sed.wavelength, jax.core.Tracer):
             lo, hi = float(sed.wavelength[0]), float(sed.wavelength[-1])
             if not (wave.size and np.all((wave >= lo) & (wave <= hi))):
@@ -203,7 +203,7 @@ class SEDModel(BandModel):
             self._compiled[key] = jax.jit(jax.vmap(one, in_axes=(None, 0)) if batch else one)
         if is_traced(p):
             return self._compiled[key](flux, self._pack(p))[0]
-        self._check(p, photometry=frame == "observed")
+        self._check(p, fluxes=frame == "observed", bands=False)
         sed, log10_mass = self._compiled[key](flux, self._pack(p))
         if batch:
             warn_no_stars(np.asarray(log10_mass))
@@ -229,6 +229,8 @@ class SEDModel(BandModel):
         self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
     ) -> dict[str, Array]:
         """Return the star-formation history: see `tengri.forward.derived.sfh_curve`."""
+        if isinstance(n_linear, bool) or not isinstance(n_linear, int) or n_linear < 2:
+            raise ParameterError(f"n_linear is a number of times, 2 or more; got {n_linear!r}.")
         p = self.spec.resolve({} if params is None else params)
         key = ("sfh", n_linear)
         if key not in self._compiled:
@@ -248,7 +250,7 @@ class SEDModel(BandModel):
             )
         if is_traced(p):
             return self._compiled["derived"](flux, self._pack(p))
-        self._check(p, photometry=False)
+        self._check(p, fluxes=False, bands=False)
         derived = self._compiled["derived"](flux, self._pack(p))
         self._check_mass(p, jnp.log10(derived["stellar_mass"]))
         return derived
@@ -308,16 +310,15 @@ class SEDModel(BandModel):
 
     # --- checks outside jit ---------------------------------------------------------------
 
-    def _check(self, p: Mapping[str, Any], photometry: bool = True) -> None:
+    def _check(self, p: Mapping[str, Any], fluxes: bool = True, bands: bool = True) -> None:
         z = np.asarray(p["redshift"])
-        if photometry:
-            if not np.all(z > 0.0):
-                raise ParameterError(
-                    f"Fluxes need redshift > 0, got {_range(z)}: a galaxy at z = 0 has no "
-                    "luminosity distance. For a rest-frame spectrum use predict_rest_sed."
-                )
-            if self._observation is not None:
-                self._check_reach(float(z.min()), float(z.max()))
+        if fluxes and not np.all(z > 0.0):
+            raise ParameterError(
+                f"Fluxes need redshift > 0, got {_range(z)}: a galaxy at z = 0 has no "
+                "luminosity distance. For a rest-frame spectrum use predict_rest_sed."
+            )
+        if bands and self._observation is not None:
+            self._check_reach(float(z.min()), float(z.max()))
         self._warn_metallicity(p)
 
     def _check_mass(self, p: Mapping[str, Any], log10_mass: Array) -> None:
@@ -329,7 +330,8 @@ class SEDModel(BandModel):
         wave, filters = self.galaxy.wave, self.observation.photometry.filters
         covered = coverage(wave[0], wave[-1], filters, z_lo, z_hi)
         if not covered.all():
-            missing = [f.name for f, ok in zip(filters, covered) if not ok]
+            missing = [f"{f.name} ({f.wave[0]:.5g}–{f.wave[-1]:.5g} Å)"
+                       for f, ok in zip(filters, covered) if not ok]  # fmt: skip
             raise ConfigError(
                 f"Outside the reach of the spectrum for z = {z_lo:g}–{z_hi:g}: "
                 f"{', '.join(missing)}. The SSP grid covers {self.galaxy.wave[0]:.4g}–"
@@ -399,8 +401,16 @@ def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:
     if observation is not None and not isinstance(observation, Observation):
         raise ConfigError(
             f"observation must be an Observation, got {type(observation).__name__}; an "
-            "Instrument has one: Instrument.SDSS().observation()."
+            "Instrument has one: Instrument.SDSS().observation(), or for names "
+            'Instrument.from_names(["sdss_g"]).observation().'
         )
+
+
+def _wavelengths(wave: Any) -> np.ndarray:
+    try:
+        return np.asarray(wave, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"wave_obs must be wavelengths in Å, not {wave!r}.") from None
 
 
 def _range(values: Any) -> str:

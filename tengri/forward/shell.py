@@ -253,8 +253,9 @@ def is_traced(p: Mapping[str, Any]) -> bool:
 
 def no_stars_message(p: Mapping[str, Any], log10_mass: float) -> str:
     """Return the error for a history that formed less than one solar mass."""
+    formed = f"10^{log10_mass:.3g} Msun" if log10_mass > -20.0 else "nothing"
     return (
-        f"No stars by z = {float(p['redshift']):.4g}: the history forms 10^{log10_mass:.3g} Msun "
+        f"No stars by z = {float(p['redshift']):.4g}: the history forms {formed} "
         "before the epoch of observation. Bring the peak into the age of the Universe at that "
         "redshift (times as fractions, sfh_…_frac, always fit), or set sfh_…_log_total_mass."
     )

@@ -226,6 +226,8 @@ def _read_columns(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         text = path.read_text(encoding="utf-8").replace(",", " ")
         table = np.loadtxt(text.splitlines(), usecols=(0, 1), ndmin=2)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file of a filter curve.") from None
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{path}: not a file of wavelength [Å], transmission ({error}).") from error
     return table[:, 0], table[:, 1]

@@ -35,7 +35,9 @@ class Photometry:
     def __post_init__(self) -> None:
         object.__setattr__(self, "filters", tuple(self.filters))
         if not self.filters:
-            raise ConfigError("Photometry needs at least one filter.")
+            raise ConfigError(
+                'Photometry needs at least one filter, e.g. Photometry.from_names(["sdss_g"]).'
+            )
         wrong = [f for f in self.filters if not isinstance(f, FilterCurve)]
         if wrong:
             raise ConfigError(
@@ -51,6 +53,8 @@ class Photometry:
         """Return the bands of these filter names (or files); see `load_filter`."""
         if isinstance(names, str):
             raise ConfigError(f"Give a list of filter names: [{names!r}].")
+        if not isinstance(names, Iterable):
+            raise ConfigError(f'Give a list of filter names, e.g. ["sdss_g"], not {names!r}.')
         return cls(tuple(load_filter(name) for name in names))
 
     @property
@@ -132,7 +136,7 @@ class Observation:
         Broad-band fluxes.
     """
 
-    photometry: Photometry
+    photometry: Photometry = None  # type: ignore[assignment]  # so that none has our message
 
     def __post_init__(self) -> None:
         if not isinstance(self.photometry, Photometry):

@@ -6,9 +6,9 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import jax
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from tengri.components.composition import SETTINGS, Composition, registered_params
@@ -51,6 +51,7 @@ class Parameters:
     _composition: Composition
     _entries: dict[str, Entry]
     _mirrors: dict[str, str]
+    _arrays: tuple[str, ...]
     _layout: Layout
     _slots: dict[str, resolve.Slot]
 
@@ -62,9 +63,11 @@ class Parameters:
         settings, values = split(given)
         composition = compose_named(settings, values)
         entries = build(composition, settings, values, filled)
+        composition.check_together({n: e.prior.default for n, e in entries.items() if e.shape})
         for name, value in {
             "_given": {**settings, **_normal_forms(entries)},
             "_mirrors": {n: e.source for n, e in entries.items() if e.source is not None},
+            "_arrays": tuple(n for n, e in entries.items() if -1 in e.param.shape),
             "_composition": composition,
             "_entries": entries,
             "_layout": Layout.of(entries),
@@ -259,6 +262,9 @@ class Parameters:
         out = (resolve.resolve_batch if batch else resolve.resolve_one)(self._slots, params)
         for name, source in self._mirrors.items():
             out[name] = out[source]
+        if any(name in params for name in self._arrays):
+            concrete = {n: out[n] for n in self._arrays if not isinstance(out[n], Tracer)}
+            self._composition.check_together(concrete)
         return out
 
     def validate(self, params: Mapping[str, Any], batch: bool = False) -> None:
@@ -266,7 +272,7 @@ class Parameters:
         complete = self.resolve(params, batch)
         for name, prior in zip(self._layout.names, self._layout.priors):
             value = complete[name]
-            if isinstance(value, jax.core.Tracer):
+            if isinstance(value, Tracer):
                 continue
             lo, hi = (b * (1 + s * SLACK * np.sign(b)) for b, s in zip(prior.bounds, (-1, 1)))
             if not np.all((value >= lo) & (value <= hi)):
@@ -288,7 +294,7 @@ class Parameters:
             raise ParameterError(
                 f"{name} follows {entry.source}: give {entry.source}, or declare {name} by itself."
             )
-        traced = isinstance(value, jax.core.Tracer)
+        traced = isinstance(value, Tracer)
         if not traced and not np.allclose(value, entry.prior.default, rtol=SLACK, atol=0.0):
             raise ParameterError(no_effect(name, *split(self._given)))
         return False

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tengri.errors import DataError
 from train.checkpoints import Checkpoints, NonFiniteError, verify
 
 
 def state(value: float) -> dict[str, Any]:
     rng = np.random.default_rng(int(value * 10))
-    return {"params": {"w": rng.normal(size=(9, 7)).astype(np.float32)}, "step": np.asarray(value, np.int32)}
+    return {
+        "params": {"w": rng.normal(size=(9, 7)).astype(np.float32)},
+        "step": np.asarray(value, np.int32),
+    }
 
 
 def target(step: int) -> dict[str, Any]:
@@ -71,7 +73,9 @@ def test_non_finite_state_is_never_saved(tmp_path: Path) -> None:
 
 def test_flips_and_truncations_fall_back_with_a_message(saved: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    names = [p.relative_to(saved) for p in sorted((saved / "state" / "3").rglob("*")) if p.is_file()]
+    names = [
+        p.relative_to(saved) for p in sorted((saved / "state" / "3").rglob("*")) if p.is_file()
+    ]
     for i, name in enumerate(names):
         for kind in ("flip", "cut"):
             copy = tmp_path / f"{i}-{kind}"

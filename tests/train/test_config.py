@@ -65,7 +65,8 @@ def test_toml_and_python_give_the_same(tmp_path: Path) -> None:
 def test_priors_in_both_languages(tmp_path: Path) -> None:
     python, toml = tmp_path / "a.py", tmp_path / "a.toml"
     python.write_text(
-        "Config(model=Model(bands=('sdss_g',), parameters={'dust_tau_diff': LogUniform(lo=0.1, hi=2)}))"
+        "Config(model=Model(bands=('sdss_g',),"
+        " parameters={'dust_tau_diff': LogUniform(lo=0.1, hi=2)}))"
     )
     toml.write_text(
         '[model]\nbands = ["sdss_g"]\n[model.parameters]\n'

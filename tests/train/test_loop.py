@@ -24,8 +24,7 @@ from train.plan import Plan
 from train.pools import Pools
 from train.problem import Problem
 from train.rows import BadRowError, Rows
-from train.runfolder import RunFolder
-from train.step import Pool, State, init, make_dispatch, make_loss, make_polish, make_step
+from train.step import Pool, init, make_dispatch, make_loss, make_polish, make_step
 
 LINEAR = {
     "layer": {"kernel": np.float32([[1.0], [2.0]]), "bias": np.float32([0.5])},
@@ -70,7 +69,9 @@ def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
         jnp.asarray(rng.normal(size=(32, 2)), jnp.float32), jnp.ones((32, 2)),
     )  # fmt: skip
     optimiser = build(settings, 600)
-    dispatch = make_dispatch(make_step(make_loss(problem.network.apply, "mse"), optimiser, settings))
+    dispatch = make_dispatch(
+        make_step(make_loss(problem.network.apply, "mse"), optimiser, settings)
+    )
     state = init(problem.init_params(jax.random.key(0)), optimiser)
     state, trace = dispatch(state, pool, np.tile(np.arange(32, dtype=np.int32), (600, 1)))
     assert float(trace.loss[0]) > 0.3

@@ -170,11 +170,12 @@ def test_dry_run_measures_and_writes_nothing(tmp_path: Path) -> None:
 def test_band_outside_the_sed_leaves_no_folder(tmp_path: Path) -> None:
     from train import config as configs
 
-    reaching = CONFIG_FILE.replace("sdss_r", "herschel_500").replace("[0.02", "[0.0001")
-    (tmp_path / "mine.toml").write_text(reaching)
-    with pytest.raises(TengriError, match="herschel_500"):
+    np.savetxt(tmp_path / "xray.txt", [[2.0, 0.0], [3.0, 1.0], [4.0, 0.0]])
+    outside = CONFIG_FILE.replace("sdss_r", str(tmp_path / "xray.txt"))
+    (tmp_path / "mine.toml").write_text(outside)
+    with pytest.raises(TengriError, match="xray"):
         run.start(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run", "test")
-    assert os.listdir(tmp_path) == ["mine.toml"]
+    assert sorted(os.listdir(tmp_path)) == ["mine.toml", "xray.txt"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
-"""GALEX + SDSS + 2MASS, ten bands from the far ultraviolet to Ks, redshift 0.01–1: all parameters free.
+"""GALEX + SDSS + 2MASS, ten bands from the far UV to Ks, redshift 0.01–1: all parameters free.
 
-    tengri train galex_sdss_2mass
+tengri train galex_sdss_2mass
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -1,6 +1,6 @@
 """Rubin/LSST ugrizy, redshift 0.01–3: all parameters free.
 
-    tengri train lsst
+tengri train lsst
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

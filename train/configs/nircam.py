@@ -1,6 +1,6 @@
 """JWST NIRCam, eight wide bands, redshift 0.01–8: all parameters free.
 
-    tengri train nircam
+tengri train nircam
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

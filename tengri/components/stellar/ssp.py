@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 
 from tengri import digest
+from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
 from tengri.grids import files
 
@@ -94,6 +95,8 @@ def load_ssp_data(path: str | Path | None = None) -> SSPData:
     DataError
         If the file is missing, damaged or unusable; it names the file, the dataset and the fix.
     """
+    if not isinstance(path, str | Path | None):
+        raise DataError(f"load_ssp_data takes the path of an HDF5 file, not {path!r}.")
     found = files.resolve(files.DEFAULT_SSP if path is None else path)
     if files.is_embedded(found) or digest.is_sealed(found):
         digest.verify(found)
@@ -165,6 +168,7 @@ def _validated(contents: dict[str, Array], attrs: dict[str, Any], path: Path) ->
     for name in ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "ssp_age_edges_gyr"):
         _check_sorted(contents, name, path)
     _check_values(contents, path)
+    _check_units(contents, path)
     lg_age = contents["ssp_lg_age_gyr"].astype(np.float64)
     edges = contents.get("ssp_age_edges_gyr")
     return SSPData(
@@ -238,6 +242,41 @@ def _check_values(contents: dict[str, Array], path: Path) -> None:
     edges = contents.get("ssp_age_edges_gyr")
     if edges is not None and edges[0] != 0:
         raise DataError(f"{path}: dataset ssp_age_edges_gyr must start at 0.")
+
+
+# What the numbers of any real grid lie within, in the units of the schema; others are named.
+OPTICAL_AA = 3000.0, 1e4
+OLDEST_LG_AGE = 1.5  # 30 Gyr; in log10(age/yr) even the youngest stars are beyond it
+HIGHEST_LGMET = -0.5  # a third of all mass in metals; relative to solar, grids reach beyond it
+BOLOMETRIC = 1e-4, 1e6  # Lsun/Msun of the brightest population
+
+
+def _check_units(contents: dict[str, Array], path: Path) -> None:
+    """Raise for axes and fluxes that are plausible in other units only."""
+    wave, flux = (contents[name].astype(np.float64) for name in ("ssp_wave", "ssp_flux"))
+    if not (wave[0] < OPTICAL_AA[1] and wave[-1] > OPTICAL_AA[0]):
+        raise DataError(
+            f"{path}: dataset ssp_wave runs from {wave[0]:g} to {wave[-1]:g}, without anything "
+            f"optical ({OPTICAL_AA[0]:g}–{OPTICAL_AA[1]:g} Å). It must be in Å: µm × 10⁴, nm × 10."
+        )
+    if contents["ssp_lg_age_gyr"][-1] > OLDEST_LG_AGE:
+        raise DataError(
+            f"{path}: dataset ssp_lg_age_gyr reaches {contents['ssp_lg_age_gyr'][-1]:g}. It must "
+            "be log10 of the age in Gyr: subtract 9 from log10(age/yr), take log10 of plain ages."
+        )
+    if contents["ssp_lgmet"][-1] > HIGHEST_LGMET:
+        raise DataError(
+            f"{path}: dataset ssp_lgmet reaches {contents['ssp_lgmet'][-1]:g}. It must be log10 of "
+            "the absolute metal fraction Z: add log10 of the grid's solar Z to values relative "
+            "to solar."
+        )
+    brightest = float((np.abs(np.diff(C_AA_PER_S / wave)) * flux[..., 1:]).sum(axis=-1).max())
+    if not BOLOMETRIC[0] < brightest < BOLOMETRIC[1]:
+        raise DataError(
+            f"{path}: dataset ssp_flux makes the brightest population {brightest:.3g} Lsun per "
+            f"Msun; {BOLOMETRIC[0]:g}–{BOLOMETRIC[1]:g} is plausible. It must be L_ν in Lsun/Hz "
+            "per Msun formed, not erg/s, and not per Å."
+        )
 
 
 def _to_our_sun(flux: Array, attrs: dict[str, Any], path: Path) -> Array:

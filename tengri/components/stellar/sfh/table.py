@@ -45,23 +45,33 @@ def table_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tu
 def check_table(t_gyr: np.ndarray, sfr: np.ndarray) -> None:
     """Raise unless the table is one: equal lengths, ascending times, SFR >= 0 and not all 0.
 
+    Parameters
+    ----------
+    t_gyr, sfr : ndarray, shape (n_time,) or (n_galaxy, n_time)
+        Tables of many galaxies are checked row by row.
+
     Raises
     ------
     ParameterError
-        Saying which of the conditions fails.
+        Saying which of the conditions fails, and in which row.
     """
     t_gyr, sfr = np.asarray(t_gyr, float), np.asarray(sfr, float)
-    if t_gyr.ndim != 1 or t_gyr.shape != sfr.shape or t_gyr.size < 2:
+    if t_gyr.shape[-1:] != sfr.shape[-1:] or t_gyr.ndim == 0 or t_gyr.shape[-1] < 2:
         raise ParameterError(
             f"An SFH table needs two one-dimensional arrays of one length >= 2; "
             f"sfh_table_t_gyr has shape {t_gyr.shape}, sfh_table_sfr {sfr.shape}."
         )
-    if not (np.isfinite(t_gyr).all() and np.isfinite(sfr).all()):
-        raise ParameterError("An SFH table must be finite everywhere.")
-    if t_gyr[0] < 0 or (np.diff(t_gyr) <= 0).any():
-        raise ParameterError("sfh_table_t_gyr must ascend from >= 0: lookback time in Gyr.")
-    if (sfr < 0).any() or not (sfr > 0).any():
-        raise ParameterError("sfh_table_sfr must be >= 0 and somewhere > 0.")
+    times_ascend = (t_gyr[..., 0] >= 0) & (np.diff(t_gyr) > 0).all(axis=-1)
+    rates_positive = (sfr >= 0).all(axis=-1) & (sfr > 0).any(axis=-1)
+    for good, message in (
+        (np.isfinite(t_gyr).all(axis=-1), "sfh_table_t_gyr must be finite everywhere"),
+        (np.isfinite(sfr).all(axis=-1), "sfh_table_sfr must be finite everywhere"),
+        (times_ascend, "sfh_table_t_gyr must ascend from >= 0: it is lookback time in Gyr"),
+        (rates_positive, "sfh_table_sfr must be >= 0 and somewhere > 0"),
+    ):
+        if not np.all(good):
+            row = f" (row {int(np.argmin(good))})" if good.ndim else ""
+            raise ParameterError(f"{message}{row}.")
 
 
 TABLE = SFHFamily(

@@ -102,15 +102,15 @@ def by_brightness(problem: Problem, result: Evaluation) -> Figure:
     share, error = result.exact / top, np.abs(result.emulated - result.exact) / top
     n = len(problem.bands)
     for i, band in enumerate(problem.bands):
-        ax.loglog(np.maximum(share[:, i], 1e-9), np.maximum(error[:, i], 1e-10), ",",
-                  color=_colour(i, n), label=band)  # fmt: skip
+        x, y = np.maximum(share[:, i], 1e-9), np.maximum(error[:, i], 1e-10)
+        ax.loglog(x, y, ".", ms=0.6, color=_colour(i, n), label=band, rasterized=True)
     x = np.array([1e-9, 1.0])
     ax.loglog(x, 0.01 * x, "k-", lw=0.7, label="1 %")
     ax.axvline(1e-4, color="k", ls=":", lw=0.7)
     ax.set(
         xlabel="exact flux / flux of the brightest band", ylabel="|Δf| / f of the brightest band"
     )
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, markerscale=12)
     return figure
 
 

@@ -98,7 +98,7 @@ class Progress:
         if self._quiet or (self._live is None and now - self._last < self.seconds):
             return
         self._last = now
-        left = (self.total - step) / rate if rate > 0 else math.nan
+        left = (self.total - step) / rate if rate > 0.0 else math.nan
         line = (
             f"step {step}/{self.total}  loss {loss:.3g}  {self.accuracy or '|Δm| …'}  "
             f"{rate:.1f} it/s  ETA {duration(left)}"

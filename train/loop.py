@@ -210,13 +210,15 @@ class Loop:
         """Run the plan's blocks; return the state and whether ``until`` was reached."""
         run = self.config.run
         last_validation = last_save = time.monotonic()
-        done, since = int(state.step), time.monotonic()
+        done, since = -1, 0.0  # set after the first block, which compiles
         for block in self.plan.blocks(int(state.step)):
             pool = self.pools.get(block.pool, self.scaling)
             state, trace = self.dispatch(state, pool, devices.split_rows(block.rows))
             if not bool(trace.finite.all()):
                 self._nan(state, block, pool)
             now, step = time.monotonic(), block.start + len(block.rows)
+            if done < 0:
+                done, since = step, now
             rate = (step - done) / max(now - since, 1e-9)
             loss = float(trace.loss[-1])
             stop, validate, save = devices.agree(

@@ -246,8 +246,10 @@ model_z = SEDModel(spec_z, ssp, observation=inst_jwst.observation())
 
 z_grid = jnp.linspace(0.5, 8.0, 64)
 base_z = spec_z.sample(jax.random.PRNGKey(0))
-batch_z = {k: jnp.broadcast_to(jnp.asarray(v), (z_grid.size, *jnp.asarray(v).shape))
-           for k, v in base_z.items()}
+batch_z = {
+    k: jnp.broadcast_to(jnp.asarray(v), (z_grid.size, *jnp.asarray(v).shape))
+    for k, v in base_z.items()
+}
 batch_z["redshift"] = z_grid
 flux_z = model_z.predict_photometry_batch(batch_z)  # (64, 8 NIRCam bands)
 
@@ -313,8 +315,9 @@ sigma_dex = 0.5
 tau_values_myr = [10.0, 50.0, 250.0, 1000.0]
 n_realizations = 6
 
-fig, axes = plt.subplots(1, len(tau_values_myr), figsize=(4 * len(tau_values_myr), 3.2),
-                         sharey=True)
+fig, axes = plt.subplots(
+    1, len(tau_values_myr), figsize=(4 * len(tau_values_myr), 3.2), sharey=True
+)
 for ax, tau_myr in zip(axes, tau_values_myr):
     key = jax.random.PRNGKey(int(tau_myr))
     for r in range(n_realizations):
@@ -327,8 +330,13 @@ for ax, tau_myr in zip(axes, tau_values_myr):
             d_log_age=d_log,
         )
         modulator = jnp.exp(gp_x - k0_half)  # mass-conserving lognormal
-        ax.plot(age_gyr_field, np.asarray(modulator), lw=1.0, alpha=0.85,
-                color=viridis(0.1 + 0.7 * r / max(n_realizations - 1, 1)))
+        ax.plot(
+            age_gyr_field,
+            np.asarray(modulator),
+            lw=1.0,
+            alpha=0.85,
+            color=viridis(0.1 + 0.7 * r / max(n_realizations - 1, 1)),
+        )
     ax.set_xscale("log")
     ax.set_xlim(1e-3, 14)
     ax.axhline(1.0, color="0.6", lw=0.7, ls="--", zorder=0)
@@ -347,8 +355,9 @@ met_grid_1d = jnp.linspace(-1.5, 0.0, n)
 base_t = spec_grid.sample(jax.random.PRNGKey(0))
 
 # vmap path: build (n,)-batch dict, one compiled call.
-batch_t = {k: jnp.broadcast_to(jnp.asarray(v), (n, *jnp.asarray(v).shape))
-           for k, v in base_t.items()}
+batch_t = {
+    k: jnp.broadcast_to(jnp.asarray(v), (n, *jnp.asarray(v).shape)) for k, v in base_t.items()
+}
 batch_t["met_logzsol"] = met_grid_1d
 # Warm up (first call compiles).
 _ = model_grid.predict_photometry_batch(batch_t).block_until_ready()

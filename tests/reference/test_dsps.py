@@ -1,7 +1,8 @@
 """The exact model against DSPS (Hearin et al. 2023, MNRAS 521, 1741; version 0.4.8).
 
 Photometry: the same weights over metallicity and age, their own dust curve, cosmology and band
-integral, curves sampled every 10⁻⁵ in ln λ so that their trapezoid sampling plays no part.
+integral, curves sampled every 10⁻⁵ in ln λ so that their trapezoid sampling plays no part. Seven
+galaxies at z = 0.08–4 in 17 bands agree to 8e-5 mag.
 
 Metallicity weights are not the same, on purpose. DSPS gives each node the share of a triweight
 kernel (about a Gaussian of 0.1 dex) that falls into its bin; ours are hat functions convolved
@@ -34,6 +35,7 @@ from tengri.components.stellar.metallicity import weights
 from tengri.cosmology import default_cosmology
 
 MAG = 2.5 / np.log(10.0)
+TOLERANCE = 2e-4  # mag; 7e-5 of it is the rounded AB zero point of DSPS
 # rest wavelengths stay within the 0.12–2.2 µm for which Calzetti et al. (2000) publish their curve
 CASES = {
     "near": (Instrument.SDSS() + Instrument.TWOMASS() + Instrument.from_names(["galex_nuv"]),
@@ -59,7 +61,7 @@ def test_magnitudes_from_the_same_weights(case):
     for i in range(len(redshifts)):
         p = {name: float(value[i]) for name, value in batch.items()}
         sed = dsps_sed(model, p, population.log10_mass[i], population.weights[i])
-        np.testing.assert_allclose(ours[i], dsps_magnitudes(model, p, sed), atol=0.003 * MAG)
+        np.testing.assert_allclose(ours[i], dsps_magnitudes(model, p, sed), atol=TOLERANCE)
 
 
 def dsps_sed(model: SEDModel, p: dict, log10_mass: float, share: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.analysis.compare import break_even, break_even_text, compare
 from tengri.analysis.plotting import SWEEP_CMAPS, setup_style, sweep_parameter, sweep_setting
+from tengri.analysis.population import Population
 from tengri.analysis.sweeps import colour, grid_photometry, redshift_track, sweep_photometry
 from tengri.errors import ConfigError, ParameterError, UnknownNameError
 
@@ -160,3 +161,15 @@ def test_break_even():
     assert break_even(100.0, 51.0, 1.0) == pytest.approx(2e6)
     assert break_even(100.0, 1.0, 2.0) == np.inf
     assert "beyond 2e+06 galaxies" in break_even_text(100.0, 51.0, 1.0)
+
+
+def test_population_does_not_depend_on_its_chunks(model):
+    whole = Population(model, 50, seed=3, chunk=50).photometry()
+    pieces = Population(model, 50, seed=3, chunk=16).photometry()
+    np.testing.assert_allclose(pieces, whole, rtol=1e-10)
+    chunks = list(Population(model, 50, seed=3, chunk=16).chunks())
+    assert [c.start for c in chunks] == [0, 16, 32, 48] and len(chunks[-1].flux) == 2
+    one = {k: v[1] for k, v in chunks[2].params.items()}
+    np.testing.assert_allclose(model.predict_photometry(one), whole[33], rtol=1e-9)
+    with pytest.raises(ParameterError, match="must be positive"):
+        Population(model, 0)

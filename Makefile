@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: install lint types test test-all train docs clean
+.PHONY: install lint types test test-all train clean
 
 install: $(BIN)/.installed
 
@@ -26,6 +26,9 @@ test: lint types
 
 test-all: test
 	$(BIN)/python -m pytest -m slow
+
+train: install
+	$(BIN)/tengri train sdss
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,8 +23,8 @@ LEVELS = (68, 95, 99)
 CHECK_ROWS = 16
 #: Largest batch whose gradient is timed: beyond it the cost per galaxy stays the same.
 MOST_GRADIENTS = 10_000
-#: A call that takes longer than this [s] is timed once, warm-up included.
-LONG = 5.0
+#: Larger batches are timed once: smaller ones have compiled all that they need.
+ALWAYS_WARM = 100_000
 
 
 @dataclass(frozen=True)
@@ -237,16 +237,15 @@ def _compared(
     make: Callable[[Any, Any], Callable[[], Any]],
     params: dict[str, Any],
 ) -> dict[str, Any]:
-    slow, fast = (_time(make(model, params)) / n for model in (exact, emulated))
+    slow, fast = (_time(make(model, params), n) / n for model in (exact, emulated))
     return {"galaxies": n, "what": what, "exact": slow, "emulated": fast, "ratio": slow / fast}
 
 
-def _time(call: Callable[[], Any], budget: float = 0.5) -> float:
+def _time(call: Callable[[], Any], n: int, budget: float = 0.5) -> float:
     """Return the median seconds of warm calls, a few of them or ``budget`` seconds' worth."""
-    times = [_once(call)]
-    if times[0] > LONG:
-        return times[0]
-    times.clear()
+    if n <= ALWAYS_WARM:
+        _once(call)
+    times: list[float] = []
     while not times or (sum(times) < budget and len(times) < 50):
         times.append(_once(call))
     return float(np.median(times))

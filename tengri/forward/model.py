@@ -333,7 +333,7 @@ class SEDModel(BandModel):
             missing = [f"{f.name} ({f.wave[0]:.5g}–{f.wave[-1]:.5g} Å)"
                        for f, ok in zip(filters, covered) if not ok]  # fmt: skip
             raise ConfigError(
-                f"Outside the reach of the spectrum for z = {z_lo:g}–{z_hi:g}: "
+                f"Outside the reach of the spectrum for z = {_range(np.unique([z_lo, z_hi]))}: "
                 f"{', '.join(missing)}. The SSP grid covers {self.galaxy.wave[0]:.4g}–"
                 f"{self.galaxy.wave[-1]:.4g} Å at rest: drop the band, narrow the redshifts or "
                 "use a grid that reaches further."

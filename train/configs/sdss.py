@@ -1,6 +1,10 @@
 """SDSS ugriz, redshift 0.01–1, skewed-normal histories, two-component dust: all free.
 
-tengri train sdss
+    tengri train sdss
+
+Five minutes of training, generation included, and about one of evaluation on two cores. Then
+|Δm| is 1.8 / 2.8 / 7.7 / 15 / 35 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws, worst
+for very short bursts (sfh_tsnorm_width_frac below 0.06).
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -2,7 +2,8 @@
 
     tengri train tiny
 
-About half a minute, most of it compiling; errors of some tens of mmag.
+About half a minute on two cores, most of it compiling; then |Δm| is 2.7 / 7.9 / 11 mmag at
+50 / 95 / 99 % of its small box.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

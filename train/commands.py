@@ -182,4 +182,11 @@ def _dataset_verify(folder: Path | None) -> int:
 
 
 def _command() -> str:
-    return "tengri " + " ".join(sys.argv[1:])
+    """Return the command line for the record, without where its output went."""
+    words, kept = iter(sys.argv[1:]), []
+    for word in words:
+        if word in ("--out", "-o"):
+            next(words, None)
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return " ".join(["tengri", *kept])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -271,9 +272,14 @@ def _grad(model: Any, p: dict[str, Any]) -> Callable[[], Any]:
     return lambda: gradient(values)
 
 
+@cache
+def _gradient(model: BandModel) -> Any:
+    return jax.jit(jax.vmap(jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))))
+
+
 def _grad_batch(model: BandModel, batch: dict[str, Any]) -> Callable[[], Any]:
     """Return the gradients of a batch, in chunks that keep the intermediates in the cache."""
-    gradient = jax.jit(jax.vmap(jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))))
+    gradient = _gradient(model)
     n = len(next(iter(batch.values())))
     size = min(n, 1000 if model.chunk_size > 4096 else 100)
     chunks = [{k: jnp.asarray(v[i : i + size]) for k, v in batch.items()}

@@ -175,7 +175,7 @@ def table(differences: Array, curves: Sequence[str]) -> dict[str, object]:
     return {
         "median_mmag": round(float(np.median(values)), 4),
         "p99_mmag": round(float(np.percentile(values, 99)), 3),
-        "worst_mmag": round(float(values.max()), 2),
+        "worst_mmag": round(float(np.max(values)), 2),
         "worst_at": f"{curves[band]} at z = {REDSHIFTS[z]:g}",
         "n_compared": int(values.size),
     }

@@ -270,7 +270,8 @@ def _check_units(contents: dict[str, Array], path: Path) -> None:
             "the absolute metal fraction Z: add log10 of the grid's solar Z to values relative "
             "to solar."
         )
-    brightest = float((np.abs(np.diff(C_AA_PER_S / wave)) * flux[..., 1:]).sum(axis=-1).max())
+    per_population = (np.abs(np.diff(C_AA_PER_S / wave)) * flux[..., 1:]).sum(axis=-1)
+    brightest = float(np.max(per_population))
     if not BOLOMETRIC[0] < brightest < BOLOMETRIC[1]:
         raise DataError(
             f"{path}: dataset ssp_flux makes the brightest population {brightest:.3g} Lsun per "

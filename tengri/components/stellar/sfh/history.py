@@ -225,7 +225,8 @@ def _summed(parts: list[Part]) -> tuple[Array, Array]:
     ln_masses = jnp.stack([part.ln_mass for part in parts])
     ln_mass = logsumexp(ln_masses)
     share = jnp.exp(ln_masses - ln_mass)
-    return ln_mass, sum(s * part.fractions for s, part in zip(share, parts))
+    fractions = jnp.stack([part.fractions for part in parts])
+    return ln_mass, jnp.sum(share[:, None] * fractions, axis=0)
 
 
 def _checked_types(types: str | Iterable[str] | None, given: Collection[str]) -> tuple[str, ...]:

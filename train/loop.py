@@ -390,10 +390,10 @@ def describe_row(maker: RowMaker, rows: Rows, position: int) -> str:
 
 
 def _seconds(call: Callable[[], Any]) -> float:
-    """Return the wall time of the better of two warm calls."""
+    """Return the wall time of the best of four warm calls: others may use the machine too."""
     jax.block_until_ready(call())
     times = []
-    for _ in range(2):
+    for _ in range(4):
         begin = time.monotonic()
         jax.block_until_ready(call())
         times.append(time.monotonic() - begin)

@@ -1,6 +1,9 @@
 """JWST NIRCam, eight wide bands, redshift 0.01–8: all parameters free.
 
-tengri train nircam
+    tengri train nircam
+
+Twenty minutes of training on two cores. A short run of 1942 steps gave |Δm| of 7.1 / 11 / 32 /
+65 / 149 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -14,6 +14,7 @@ from emulator.artefact import Artefact
 from emulator.domain import Domain
 from emulator.narrower import band_indices, check_spec, joined
 from emulator.twins import Twins
+from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError, ParameterError, unknown
 from tengri.forward.derived import sfh_curve, sfh_quantities
 from tengri.forward.dilution import log10_dilution
@@ -27,7 +28,6 @@ from tengri.parameters.resolve import default_float
 
 CPU_CHUNK, ACCELERATOR_CHUNK = 1024, 65536
 #: Bands fainter than this share of the galaxy's brightest carry no error bar in magnitudes.
-BRIGHT = 1e-4
 
 
 class Path(NamedTuple):

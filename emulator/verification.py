@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from emulator.artefact import CHECK_UNITS, Artefact, read
-from emulator.surrogate import BRIGHT, EmulatedSEDModel, check_ssp
+from emulator.surrogate import EmulatedSEDModel, check_ssp
+from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError
 
 #: Re-evaluated fluxes above 1e-4 of the brightest band agree to this, in any default float.

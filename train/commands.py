@@ -1,4 +1,4 @@
-"""``tengri train``, ``resume``, ``replay`` and ``dataset``."""
+"""``tengri train``, ``resume``, ``replay``, ``dataset`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def add_parser(commands: Any) -> None:
     _resume_parser(commands)
     _replay_parser(commands)
     _dataset_parser(commands)
+    _compare_parser(commands)
 
 
 def _train_parser(commands: Any) -> None:
@@ -65,6 +66,30 @@ def _dataset_parser(commands: Any) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR")
     _config_options(parser)
     parser.set_defaults(func=_dataset)
+
+
+def _compare_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "compare", help="put a surrogate beside its exact model, or beside another surrogate",
+        description="Write figures, a page and numbers: sweeps, a grid, a redshift track or prior "
+        "draws through both models. Example: tengri compare sdss --sweep dust_tau_diff",
+    )  # fmt: skip
+    parser.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
+    parser.add_argument("other", nargs="?", metavar="OTHER", help="a second surrogate")
+    parser.add_argument("--sweep", action="append", metavar="PARAMETER", help="may be repeated")
+    parser.add_argument("--grid", metavar="A,B", help="two parameters")
+    parser.add_argument("--track", metavar="redshift", help="one galaxy moved through redshift")
+    parser.add_argument("--colour", metavar="BLUE-RED", help="colour of the grid's maps")
+    parser.add_argument("--n", type=int, default=5000, help="prior draws (default 5000)")
+    parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
+    parser.add_argument("-o", "--out", metavar="DIR", help="output folder, default compare-NAME")
+    parser.set_defaults(func=_compare)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from train import comparison
+
+    return comparison.run(args)
 
 
 def _config_options(parser: argparse.ArgumentParser) -> None:

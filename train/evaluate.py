@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from emulator.scaling import OutputScaling
+from tengri.analysis import accuracy
 from tengri.forward.shell import BandModel
-from train import accuracy
 from train.problem import Problem
 from train.rows import EVALUATION
 from train.truth import Truth, held_out, predicted

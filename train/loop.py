@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from emulator.scaling import OutputScaling
+from tengri.analysis import accuracy
 from tengri.errors import TengriError
-from train import accuracy, devices
+from train import devices
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config, parse_until
 from train.guards import Signals, Stopped

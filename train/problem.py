@@ -23,8 +23,6 @@ from tengri.priors import Distribution
 from train.config import Config, Model
 from train.step import Pool
 
-BRIGHT = 1e-4  # fainter bands than this share of the brightest are judged in flux
-
 
 @dataclass(frozen=True)
 class Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import math
@@ -14,8 +13,9 @@ import numpy as np
 from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
+from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import accuracy, evaluate, figures, files
+from train import evaluate, figures, files, page
 from train.evaluate import Evaluation
 from train.logs import duration, read_metrics
 from train.problem import Problem
@@ -47,8 +47,8 @@ def write(
                "covariance_mag2": result.covariance.tolist()}  # fmt: skip
     files.write_text(folder.report / "report.json", json.dumps(_finite(numbers), indent=1) + "\n")
     files.write_text(folder.report / "card.md", artefact.card)
-    page = _page(problem, folder.path.name, artefact, result, speed, images, captions)
-    files.write_text(folder.report / "report.html", page)
+    text = _page(problem, folder.path.name, artefact, result, speed, images, captions)
+    files.write_text(folder.report / "report.html", text)
 
 
 def _figures(
@@ -161,34 +161,28 @@ def _page(
 ) -> str:
     tables = result.tables
     parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        f"<title>{html.escape(name)}: surrogate report</title><style>{_STYLE}</style></head><body>",
-        f"<h1>Surrogate {html.escape(name)}</h1>",
         f"<p class='{tables['verdict']}'>{html.escape(accuracy.VERDICTS[tables['verdict']])}</p>",
-        "<h2>Accuracy</h2>",
+        page.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
-        _pre(accuracy.table_text(tables)),
-        _pre(_flux_text(tables)),
+        page.pre(accuracy.table_text(tables)),
+        page.pre(_flux_text(tables)),
         f"<p>Bands above twice the pooled error: {', '.join(tables['excess_bands']) or 'none'}. "
         f"Worst region: {html.escape(evaluate.worst_region_text(tables['worst_region']))}.</p>",
     ]
     if speed:
-        parts += ["<h2>Speed</h2>", _pre(evaluate.throughput_text(speed))]
+        parts += [page.heading("Speed"), page.pre(evaluate.throughput_text(speed))]
     for key, data in images.items():
-        encoded = base64.b64encode(data).decode()
-        parts.append(f"<figure><img alt='{key}' src='data:image/png;base64,{encoded}'>"
-                     f"<figcaption>{html.escape(captions[key])}</figcaption></figure>")  # fmt: skip
+        parts.append(page.image(key, data, captions[key]))
     training = dict(artefact.training)
     training.pop("config")
     parts += [
-        "<h2>Prior and settings</h2>",
-        _pre(problem.spec.summary()),
-        "<h2>Reproducibility</h2>",
-        _pre(json.dumps(training, indent=1)),
-        _pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
-        "</body></html>\n",
+        page.heading("Prior and settings"),
+        page.pre(problem.spec.summary()),
+        page.heading("Reproducibility"),
+        page.pre(json.dumps(training, indent=1)),
+        page.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
-    return "\n".join(parts)
+    return page.page(f"Surrogate {name}", parts)
 
 
 def _flux_text(tables: dict[str, Any]) -> str:
@@ -198,10 +192,6 @@ def _flux_text(tables: dict[str, Any]) -> str:
     return f"relative flux |Δf/f|  {shown}\nerror bars: {bars}"
 
 
-def _pre(text: str) -> str:
-    return f"<pre>{html.escape(text)}</pre>"
-
-
 def _finite(value: Any) -> Any:
     """Replace what JSON cannot hold by null."""
     if isinstance(value, dict):
@@ -209,12 +199,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em}"
-    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto;font-size:12px}"
-    "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
-    ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
-    ".good{background:#dfd;padding:.6em}"
-)

@@ -16,8 +16,9 @@ from emulator.artefact import Artefact, ssp_info, write
 from emulator.history import cosmology_to_dict
 from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
+from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import accuracy, devices, evaluate, report
+from train import devices, evaluate, report
 from train.config import Config, parse_until
 from train.evaluate import Evaluation
 from train.guards import Lock, Signals

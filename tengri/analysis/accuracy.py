@@ -45,7 +45,7 @@ def summary(exact: np.ndarray, emulated: np.ndarray, bands: Sequence[str]) -> di
     is_bright = bright(exact)
     if not np.isfinite(dm[is_bright]).all():
         raise ArithmeticError("the surrogate gave a flux that is not finite and positive.")
-    relative = np.abs(emulated / exact - 1.0)[is_bright]
+    relative = np.abs(emulated[is_bright] / exact[is_bright] - 1.0)
     return {
         "rows": len(exact),
         "pooled": _table(dm[is_bright]),

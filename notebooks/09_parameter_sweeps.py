@@ -135,8 +135,9 @@ for inst_factory in (Instrument.SDSS, Instrument.JWST_NIRCam, Instrument.WISE):
 # %% [markdown]
 # ## Two parameters
 #
-# A 16 × 16 grid of metallicity and dust is one batch. Both redden g − r: the lines of equal colour
-# run diagonally, which is why broad bands alone confuse them.
+# A 16 × 16 grid of metallicity and dust is one batch. For this young galaxy dust sets g − r, and
+# metallicity adds a little only towards solar; older galaxies redden with both, which is why broad
+# bands alone confuse the two.
 
 # %%
 spec_grid = Parameters(

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 import emulator
+from tengri.analysis import accuracy
+from tengri.analysis.accuracy import summary, verdict
 from tengri.errors import DataError, TengriError
 from tests.train.conftest import CONFIG, changed, new_run, with_config
-from train import accuracy, evaluate, run
-from train.accuracy import summary, verdict
+from train import evaluate, run
 from train.guards import Signals
 from train.loop import Loop
 from train.problem import Problem

@@ -1,0 +1,56 @@
+"""The program as a whole: starts fast, and is not misled by what lies in the working folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def run(*words: str, cwd) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "tengri", *words], cwd=cwd, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_a_users_own_train_py_and_data_do_not_hide_ours(tmp_path):
+    for name in ("train.py", "emulator.py"):
+        (tmp_path / name).write_text("raise SystemExit('the wrong module was imported')\n")
+    (tmp_path / "data").mkdir()
+    done = run("dataset", "verify", cwd=tmp_path)
+    assert done.returncode == 1 and "needs the folder of the data set" in done.stderr
+    done = run("info", "no_such_surrogate", cwd=tmp_path)
+    assert done.returncode == 1 and "wrong module" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_there_at_once(tmp_path):
+    started = time.perf_counter()
+    done = run("--help", cwd=tmp_path)
+    assert time.perf_counter() - started < 3.0  # a loaded machine; about 0.15 s on an idle one
+    for command in ("train", "resume", "dataset", "data", "info", "verify", "compare"):
+        assert command in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian", "sdss"], "Did you mean train"),
+        (["train", "sdsss", "--dry-run"], "Did you mean sdss"),
+        (["train", "tiny", "--set", "network.widht=3", "--dry-run"], "Did you mean width"),
+        (["info", "sdsss"], "Did you mean sdss"),
+        (["compare", "sdss", "--sweep", "dust_tau_dif"], "Did you mean dust_tau_diff"),
+        (["compare", "sdss", "--grid", "met_logzsol"], "two parameters"),
+        (["compare", "sdss", "--grid", "met_logzsol,dust_tau_bc", "--colour", "sdss_g-sdss_w"],
+         "Did you mean sdss_"),
+        (["data", "fetch"], "usage"),
+    ],
+)  # fmt: skip
+def test_a_users_mistake_gets_one_line(tmp_path, words, message):
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

@@ -107,7 +107,10 @@ def escaping(p: Params, wave: np.ndarray) -> Array:
 
 
 def photon_rate(wave: np.ndarray, lnu: np.ndarray) -> np.ndarray:
-    """Return the ionising photons per second of ``lnu`` (..., n_wave) [Lsun/Hz]."""
+    """Return the ionising photons per second of ``lnu`` (..., n_wave) [Lsun/Hz].
+
+    ∫ L_ν dλ/λ / h by trapezoids, the rule by which the photons of the tables were counted.
+    """
     last = int(np.searchsorted(wave, COUNTED_AA))
     t = (COUNTED_AA - wave[last - 1]) / (wave[last] - wave[last - 1])
     end = (1.0 - t) * lnu[..., last - 1] + t * lnu[..., last]

@@ -106,7 +106,7 @@ def derived_quantities(
         (AB absolute magnitude, 1450–1550 Å).
     """
     light, population = galaxy.light(flux, p)
-    young, old = galaxy.stars(flux, population.weights)
+    young, old = galaxy.stars(flux, population.weights, p)
     birth_cloud, diffuse = galaxy.attenuation(p)
     absorbed = galaxy.luminosity(young + old - diffuse * (birth_cloud * young + old))
     stellar_scale = population.log10_mass + galaxy.log10_flux_unit

@@ -2,11 +2,13 @@ r"""The rest-frame light of one galaxy.
 
 .. math::
 
-    L_\nu = e^{-\tau_{diff} k} \left[ e^{-\tau_{bc} k_{bc}} \sum_{t<10\,Myr} m_{Zt} S_{Zt}
+    L_\nu = e^{-\tau_{diff} k} \left[ e^{-\tau_{bc} k_{bc}}
+            \left( \sum_{t<10\,Myr} m_{Zt} S_{Zt} + L_{gas} \right)
             + \sum_{t>10\,Myr} m_{Zt} S_{Zt} \right] + L_{dust} + L_{AGN}
 
-``m`` is the mass formed in a metallicity node and age bin, ``S`` the SSP spectrum. Written for
-one galaxy; under ``vmap`` the two sums become matrix products over the batch.
+``m`` is the mass formed in a metallicity node and age bin, ``S`` the SSP spectrum, ``L_gas`` the
+nebular emission around young stars where that is a component. Written for one galaxy; under
+``vmap`` the sums become matrix products over the batch.
 
 Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
 split in two), n_wave rest wavelengths.
@@ -27,10 +29,11 @@ from jax import Array
 from tengri.components.composition import Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
+from tengri.components.stellar.nebular import Gas, escaping
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology
-from tengri.forward.grid import with_infrared_nodes
+from tengri.forward.grid import on_nodes, with_infrared_nodes
 
 Params = Mapping[str, Array]
 
@@ -66,10 +69,14 @@ class AgeBins:
 
 
 class SSPFlux(NamedTuple):
-    """SSP spectra in units of ``Galaxy.flux_unit``: young (n_met·n_young, n_wave) and old."""
+    """Spectra in units of ``10**Galaxy.log10_flux_unit``.
+
+    Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_node, n_wave), if any.
+    """
 
     young: Array
     old: Array
+    gas: Array | None = None
 
 
 class Population(NamedTuple):
@@ -85,7 +92,8 @@ class Population(NamedTuple):
 class Light(NamedTuple):
     """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1.
 
-    ``parts`` are its terms on the same scale: ``stars`` (attenuated), ``dust``, ``agn``.
+    ``parts`` are its terms on the same scale: ``stars`` (attenuated, with the gas around them),
+    ``dust``, ``agn``.
     """
 
     log10_scale: Array
@@ -158,6 +166,13 @@ class Galaxy(Stars):
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
         if composition.dust_emission is not None or composition.agn is not None:
             wave, flux = with_infrared_nodes(wave, flux)
+        self.gas: Gas | None = None
+        if composition.nebular is not None:
+            self.gas = Gas(composition.nebular.table(), ssp, self.bins.node[: self.bins.n_young])
+            nodes = self.gas.table.with_nodes(wave)
+            wave, flux = nodes, on_nodes(wave, flux, nodes)
+            # on the whole grid before it is cut, for lines may straddle the ends of the window
+            self._gas_flux = self.gas.spectra(wave)[:, window]
         self.wave, self._flux = wave[window], flux[:, :, window]
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
@@ -172,12 +187,24 @@ class Galaxy(Stars):
         return SSPFlux(
             jnp.asarray(young.reshape(-1, n_wave), float),
             jnp.asarray(old.reshape(-1, n_wave), float),
+            self._scaled_gas(),
         )
 
-    def stars(self, flux: SSPFlux, w: Array) -> tuple[Array, Array]:
-        """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,)."""
+    def _scaled_gas(self) -> Array | None:
+        if self.gas is None:
+            return None
+        return jnp.asarray(self._gas_flux / 10.0**self.log10_flux_unit, float)
+
+    def stars(self, flux: SSPFlux, w: Array, p: Params) -> tuple[Array, Array]:
+        """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,).
+
+        With young stars comes that of the gas around them.
+        """
         n = self.bins.n_young
-        return w[:, :n].reshape(-1) @ flux.young, w[:, n:].reshape(-1) @ flux.old
+        young, old = w[:, :n].reshape(-1) @ flux.young, w[:, n:].reshape(-1) @ flux.old
+        if self.gas is None or flux.gas is None:
+            return young, old
+        return escaping(p, self.wave) * young + self.gas.weights(p, w[:, :n]) @ flux.gas, old
 
     def attenuation(self, p: Params) -> tuple[Array, Array]:
         """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""
@@ -191,7 +218,7 @@ class Galaxy(Stars):
     def light(self, flux: SSPFlux, p: Params) -> tuple[Light, Population]:
         """Return the rest-frame light of the whole galaxy, and its stars."""
         population = self.population(p)
-        young, old = self.stars(flux, population.weights)
+        young, old = self.stars(flux, population.weights, p)
         birth_cloud, diffuse = self.attenuation(p)
         parts = {"stars": diffuse * (birth_cloud * young + old)}
         if self.composition.dust_emission is not None:

@@ -6,18 +6,21 @@ parameter has an effect; gradients equal finite differences; the second call com
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tengri import FREE, Instrument, Parameters, SEDModel
+from tengri import FREE, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.agn import AGN_MODELS
 from tengri.components.composition import compose
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
 from tengri.components.igm import IGM_MODELS
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
+from tengri.components.stellar.nebular import NEBULAR_MODELS
 from tengri.components.stellar.sfh import SFH_FAMILIES
 
 TABLE = {"sfh_table_t_gyr": np.linspace(0.0, 12.0, 9), "sfh_table_sfr": np.linspace(1.0, 3.0, 9)}
@@ -37,9 +40,12 @@ for _name in EMISSION_MODELS:
     CASES[f"dust emission {_name}"] = DEFAULT_SFH | {"dust_emission": _name}
 for _name in AGN_MODELS:
     CASES[f"agn {_name}"] = DEFAULT_SFH | {"agn_model": _name}
+for _name in NEBULAR_MODELS:
+    CASES[f"nebular {_name}"] = DEFAULT_SFH | {"nebular": _name}
 CASES["kitchen sink"] = {
     "mean_sfh_type": ["dpl", "const", "burst", "field"], "n_grid": 32, "met_mode": "ramp",
     "dust_law_bc": "power_law", "dust_law_diff": "noll09", "agn_model": "standard",
+    "nebular": "cloudy",
     **({"dust_emission": "dl07"} if "dl07" in EMISSION_MODELS else {}),
 }  # fmt: skip
 
@@ -80,22 +86,31 @@ def points(model: SEDModel, n: int) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="session")
 def small_ssp(ssp):
     """The embedded grid at every fourth wavelength: the contract is about formulas."""
-    from dataclasses import replace
+    return thinned(ssp)
 
+
+@pytest.fixture(scope="session")
+def small_stars():
+    """The stars without gas, for models that have it as a component."""
+    return thinned(load_ssp_data("ssp_bc03_miles_kroupa_noneb.h5"))
+
+
+def thinned(ssp):
     return replace(ssp, ssp_wave=ssp.ssp_wave[::4], ssp_flux=ssp.ssp_flux[:, :, ::4])
 
 
 # One of each kind in the quick suite, everything in the long one.
 QUICK = {"sfh tsnorm", "sfh dpl", "sfh continuity", "sfh field", "law power_law", "law noll09",
-         "metallicity two_step", "igm inoue", "dust emission dl07", "agn standard"}  # fmt: skip
+         "metallicity two_step", "igm inoue", "dust emission dl07", "agn standard",
+         "nebular cloudy"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "case", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in CASES]
 )
 @pytest.mark.filterwarnings("ignore:.*beyond 3 µm")
-def test_component_contract(case, small_ssp):
-    model = build(CASES[case], small_ssp)
+def test_component_contract(case, small_ssp, small_stars):
+    model = build(CASES[case], small_stars if "nebular" in CASES[case] else small_ssp)
     batch = points(model, 12)
     names = [n for n in model.spec.free_params if np.ndim(batch[n]) == 1]
 

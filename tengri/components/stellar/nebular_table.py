@@ -1,0 +1,109 @@
+"""Nebular light per ionising photon: the Cloudy grids that come with the package.
+
+Ionised gas answers to the photons below the Lyman limit and hardly to what emits them: light per
+photon varies slowly with the age of the stars, and with their metallicity, which is the gas's.
+The file (`tengri.grids.build.build_nebular`) has it on nodes of logU, metallicity and age; lines
+are apart from the continuum and are drawn as triangles, as on the compact stellar grids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from tengri import digest
+from tengri.errors import DataError
+from tengri.grids import compact, files
+
+LYMAN_LIMIT_AA = 911.75
+#: Ionising photons per second that the light of the tables answers to.
+UNIT_PHOTONS = 1e47
+_DATASETS = ("logu", "lgmet", "lg_age_gyr", "wave", "continuum", "line_wave", "lines")
+
+
+@dataclass(frozen=True, eq=False)
+class NebularTable:
+    """Nebular light per ``UNIT_PHOTONS`` ionising photons per second.
+
+    Attributes
+    ----------
+    logu : ndarray, shape (n_logu,)
+        log10 of the ionisation parameter.
+    lgmet : ndarray, shape (n_met,)
+        log10 of the absolute metal fraction of stars and gas.
+    lg_age_gyr : ndarray, shape (n_age,)
+        log10 of the age of the stars [Gyr].
+    wave, line_wave : ndarray, shapes (n_wave,) and (n_line,)
+        Wavelengths in vacuum at rest [Å], of the continuum and of the lines.
+    continuum : ndarray, shape (n_logu, n_met, n_age, n_wave)
+        L_ν [Lsun/Hz].
+    lines : ndarray, shape (n_logu, n_met, n_age, n_line)
+        Luminosities [Lsun].
+    """
+
+    logu: np.ndarray
+    lgmet: np.ndarray
+    lg_age_gyr: np.ndarray
+    wave: np.ndarray
+    continuum: np.ndarray
+    line_wave: np.ndarray
+    lines: np.ndarray
+
+    def with_nodes(self, wave: np.ndarray) -> np.ndarray:
+        """Return ``wave`` [Å] and, within its ends, the nodes of continuum and lines."""
+        triangles = [compact.profile(line)[0] for line in self._redward()]
+        nodes = np.concatenate([self.wave, *triangles])
+        return np.union1d(wave, nodes[(nodes > wave[0]) & (nodes < wave[-1])])
+
+    def spectra(self, wave: np.ndarray, ages: np.ndarray) -> np.ndarray:
+        """Return L_ν [Lsun/Hz] at ``wave`` for the age nodes ``ages``.
+
+        Linear in wavelength between the table's nodes, zero beyond its ends.
+
+        Parameters
+        ----------
+        wave : ndarray, shape (n,)
+            Wavelengths from `with_nodes` [Å].
+        ages : ndarray of int, shape (n_some,)
+            Indices into ``lg_age_gyr``.
+
+        Returns
+        -------
+        ndarray, shape (n_logu, n_met, n_some, n)
+        """
+        i = np.clip(np.searchsorted(self.wave, wave, side="right") - 1, 0, len(self.wave) - 2)
+        t = (wave - self.wave[i]) / (self.wave[i + 1] - self.wave[i])
+        low, high = self.continuum[:, :, ages][..., i], self.continuum[:, :, ages][..., i + 1]
+        inside = (wave >= self.wave[0]) & (wave <= self.wave[-1])
+        glow = np.where(inside, (1.0 - t) * low + t * high, 0.0)
+        bright = self.lines[:, :, ages][..., self.line_wave > LYMAN_LIMIT_AA]
+        return compact.add_lines(wave, glow, self._redward(), bright)
+
+    def _redward(self) -> np.ndarray:
+        """Return the lines that the gas does not absorb itself."""
+        return self.line_wave[self.line_wave > LYMAN_LIMIT_AA]
+
+
+def cloudy_table() -> NebularTable:
+    """Return the table of the embedded file, read and verified once.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged.
+    """
+    return _read(files.resolve(files.NEBULAR))
+
+
+@cache
+def _read(path: Path) -> NebularTable:
+    digest.verify(path)
+    with h5py.File(path, "r") as file:
+        missing = set(_DATASETS) - set(file)
+        if missing:
+            raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
+        return NebularTable(**{name: np.asarray(file[name], np.float64) for name in _DATASETS})

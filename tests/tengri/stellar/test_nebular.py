@@ -1,0 +1,198 @@
+"""Nebular emission on the stellar grid, against the embedded nebular grid and atomic physics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from tengri import Instrument, Parameters, SEDModel, load_ssp_data
+from tengri.constants import C_AA_PER_S
+from tengri.errors import ConfigError, ParameterError
+
+PLANCK = 6.62607015e-27
+H_BETA, H_ALPHA, OIII = 4862.7, 6564.6, 5008.2
+CLEAR = {"dust_tau_bc": 0.0, "dust_tau_diff": 0.0, "redshift": 0.1}
+YOUNG = {"sfh_const_log_total_mass": 8.0, "sfh_const_start_gyr": 0.006, "met_logzsol": 0.0}
+
+
+@pytest.fixture(scope="module")
+def stars():
+    return load_ssp_data("ssp_bc03_miles_kroupa_noneb.h5")
+
+
+@pytest.fixture(scope="module")
+def free(stars):
+    spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy", neb_logU=(-4, 0), neb_fesc=(0, 1))
+    return SEDModel(spec, stars)
+
+
+@pytest.fixture(scope="module")
+def bare(stars):
+    return SEDModel(Parameters(**YOUNG, **CLEAR), stars)
+
+
+def sed(model, **p):
+    result = model.predict_rest_sed(p)
+    return np.asarray(result.wavelength), np.asarray(result.sed)
+
+
+def nebular(free, bare, **p):
+    """Return wavelengths and the model's light minus that of its stars [erg/s/Hz]."""
+    wave, lnu = sed(free, **p)
+    return wave, lnu - np.interp(wave, *sed(bare))
+
+
+def line(wave, lnu, centre, half=8.0):
+    """Return the luminosity [erg/s] above the straight continuum beside a line."""
+    fine = np.linspace(centre - half, centre + half, 8001)
+    llam = np.interp(fine, wave, lnu) * C_AA_PER_S / fine**2
+    floor = np.interp(fine, [fine[0], fine[-1]], [llam[0], llam[-1]])
+    return np.trapezoid(llam - floor, fine)
+
+
+def photons(wave, lnu):
+    below = wave < 911.75
+    return np.trapezoid(lnu[below] / wave[below], wave[below]) / PLANCK
+
+
+HISTORIES = {
+    "smooth": {"sfh_tsnorm_log_total_mass": 10.0, "sfh_tsnorm_peak_lbt_gyr": 0.5,
+               "sfh_tsnorm_width_gyr": 0.5},
+    "constant": {"sfh_const_log_total_mass": 9.0, "sfh_const_start_gyr": 0.3},
+    "birth clouds": {"sfh_const_log_total_mass": 9.0, "sfh_const_start_gyr": 0.008},
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*beyond rest 3 µm", "ignore:.*beyond 3 µm")
+@pytest.mark.parametrize("history", HISTORIES)
+def test_the_nebular_grid_is_the_special_case(history, stars):
+    """Bands agree to 1e-4 but for a few where nodes of the two grids differ at a band's edge."""
+    sdss, lsst, webb = Instrument.SDSS(), Instrument.LSST(), Instrument.JWST_NIRCam()
+    names = [f.name for i in (sdss, lsst, webb) for f in i.observation().photometry.filters]
+    observation = Instrument.from_names(names).observation()
+    z = np.array([0.05, 0.2, 0.6, 1.0, 1.7, 2.5, 3.5, 5.0, 6.5, 8.0])
+    settings = HISTORIES[history] | {"redshift": (0.05, 8.0), "met_logzsol": (-2.0, 0.2),
+                                     "dust_tau_bc": 0.5, "dust_tau_diff": 0.3}  # fmt: skip
+    component = SEDModel(Parameters(**settings, nebular="cloudy"), stars, observation)
+    baked = SEDModel(Parameters(**settings), load_ssp_data(), observation)
+    for met in (-1.6, 0.1):
+        p = {"redshift": z, "met_logzsol": np.full(len(z), met)}
+        ours, theirs = (np.asarray(m.predict_photometry_batch(p)) for m in (component, baked))
+        bright = theirs > 1e-3 * theirs.max(axis=1, keepdims=True)
+        error = np.abs(ours[bright] / theirs[bright] - 1.0)
+        assert np.quantile(error, 0.97) < 1e-4
+        assert error.max() < 2.5e-4
+
+
+def test_hydrogen_recombines_as_in_case_b(free, bare):
+    """Hα/Hβ = 2.86, L(Hβ) = 4.8e-13 erg per photon at 10⁴ K (Osterbrock & Ferland 2006)."""
+    wave, gas = nebular(free, bare, neb_logU=-3.0, neb_fesc=0.0)
+    h_beta = line(wave, gas, H_BETA)
+    # N II is 15 Å to either side; ±7 Å hold one triangle of Hα
+    assert line(wave, gas, H_ALPHA, 7.0) / h_beta == pytest.approx(2.86, rel=0.05)
+    assert h_beta / photons(*sed(bare)) == pytest.approx(4.8e-13, rel=0.06)
+
+
+def test_oxygen_answers_to_the_ionisation_parameter(free, bare):
+    ratio = [
+        line(wave, gas, OIII, 7.0) / line(wave, gas, H_BETA)
+        for wave, gas in (nebular(free, bare, neb_logU=u, neb_fesc=0.0)
+                          for u in (-4.0, -3.5, -3.2, -3.0, -2.5, -2.0))
+    ]  # fmt: skip
+    assert np.all(np.diff(ratio) > 0.0)
+    assert ratio[-1] > 10.0 * ratio[0]
+
+
+def test_between_nodes_the_light_is_linear_in_log_u(free):
+    (_, low), (_, middle), (_, high) = (
+        sed(free, neb_logU=u, neb_fesc=0.1) for u in (-2.5, -2.3, -2.0)
+    )
+    np.testing.assert_allclose(middle, 0.6 * low + 0.4 * high, rtol=1e-9)
+
+
+def test_what_escapes_is_starlight(free, bare):
+    wave, lnu = sed(free, neb_logU=-2.2, neb_fesc=1.0)
+    np.testing.assert_allclose(lnu, np.interp(wave, *sed(bare)), rtol=1e-6)
+    closed = photons(*sed(free, neb_logU=-2.2, neb_fesc=0.0))
+    half = photons(*sed(free, neb_logU=-2.2, neb_fesc=0.5))
+    all_photons = photons(*sed(bare))
+    assert closed < 1e-3 * all_photons
+    assert half == pytest.approx(0.5 * all_photons, rel=2e-3)
+    gas, less = (nebular(free, bare, neb_logU=-2.2, neb_fesc=f) for f in (0.0, 0.4))
+    red = gas[0] > 1000.0
+    np.testing.assert_allclose(less[1][red], 0.6 * gas[1][red], rtol=1e-6, atol=1e-7 * lnu.max())
+
+
+def test_gas_hides_behind_both_dust_screens(stars):
+    """At λ = 5500 Å, where k = 1, all light of birth clouds loses τ_bc + τ_diff."""
+    clear, dusty = (
+        sed(SEDModel(Parameters(**YOUNG, nebular="cloudy", redshift=0.1, **dust), stars))
+        for dust in ({"dust_tau_bc": 0.0, "dust_tau_diff": 0.0},
+                     {"dust_tau_bc": 0.8, "dust_tau_diff": 0.4})
+    )  # fmt: skip
+    at = [np.interp(5500.0, *s) for s in (clear, dusty)]
+    assert at[1] / at[0] == pytest.approx(np.exp(-1.2), rel=1e-4)
+
+
+def test_old_stars_light_no_gas(stars):
+    old = YOUNG | {"sfh_const_start_gyr": 9.0, "sfh_const_end_gyr": 0.5}
+    wave, lnu = sed(SEDModel(Parameters(**old, **CLEAR, nebular="cloudy"), stars))
+    expected = np.interp(wave, *sed(SEDModel(Parameters(**old, **CLEAR), stars)))
+    np.testing.assert_allclose(lnu, expected, rtol=1e-7)  # stored fluxes are float32
+
+
+def test_gradients_are_finite_in_single_precision(stars, float32):
+    spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy", neb_logU=(-4, 0), neb_fesc=(0, 1))
+    model = SEDModel(spec, stars, Instrument.from_names(["sdss_u", "sdss_r"]).observation())
+
+    def flux(u, f):
+        return model.predict_photometry({"neb_logU": u, "neb_fesc": f}) * 1e25
+
+    u, f = (a.ravel().astype(np.float32)
+            for a in np.meshgrid(np.linspace(-4, 0, 17), [0.0, 0.3, 1.0]))  # fmt: skip
+    value, slopes = jax.vmap(flux)(u, f), jax.vmap(jax.jacfwd(flux, argnums=(0, 1)))(u, f)
+    assert value.dtype == np.float32 and np.isfinite(value).all()
+    assert all(np.isfinite(s).all() for s in slopes)
+    assert np.all(slopes[1] < 0.0)
+
+
+def test_grids_with_other_nodes_are_served(stars, free):
+    """Half of the wavelengths, metallicities and ages: lines keep their flux per photon."""
+    ages = np.arange(0, len(stars.ssp_lg_age_gyr), 2)
+    coarse = replace(
+        stars,
+        ssp_lgmet=stars.ssp_lgmet[1:] + 0.05,
+        ssp_lg_age_gyr=stars.ssp_lg_age_gyr[ages],
+        ssp_wave=stars.ssp_wave[::2],
+        ssp_flux=stars.ssp_flux[1:, ages, ::2],
+        ssp_mass_remaining=None,
+        age_edges_gyr=np.append(stars.age_edges_gyr[ages], 20.0),
+    )
+    gas, bare = (SEDModel(Parameters(**YOUNG, **CLEAR, **nebular_), coarse)
+                 for nebular_ in ({"nebular": "cloudy"}, {}))  # fmt: skip
+    wave, lnu = nebular(gas, bare)
+    per_photon = line(wave, lnu, H_BETA) / photons(*sed(bare))
+    assert per_photon == pytest.approx(4.8e-13, rel=0.06)
+
+
+def test_light_is_not_counted_twice(stars):
+    spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy")
+    with pytest.raises(ConfigError, match=r"load_ssp_data\(.ssp_bc03_miles_kroupa_noneb"):
+        SEDModel(spec, load_ssp_data())
+    named = replace(stars, name="ssp_mist_c3k_a_chabrier_wNE_logGasU-3.0_logGasZ0.0")
+    with pytest.raises(ConfigError, match="count twice"):
+        SEDModel(spec, named)
+    red = stars.ssp_wave > 1000.0
+    cut = replace(stars, ssp_wave=stars.ssp_wave[red], ssp_flux=stars.ssp_flux[:, :, red])
+    with pytest.raises(ConfigError, match="ionising light"):
+        SEDModel(spec, cut)
+
+
+def test_values_beyond_the_table_are_refused(free):
+    with pytest.raises(ParameterError, match="neb_logU"):
+        free.predict_rest_sed({"neb_logU": -4.5, "neb_fesc": 0.0})
+    with pytest.raises(ParameterError, match="neb_fesc"):
+        free.predict_rest_sed({"neb_logU": -3.0, "neb_fesc": 1.1})

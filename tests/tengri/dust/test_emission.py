@@ -149,7 +149,7 @@ def imbalances(galaxy, law, monkeypatch):
         return galaxy.light(flux, {k: jnp.asarray(v, float) for k, v in p.items()})
 
     screened, population = light(screen)
-    stars = sum(galaxy.stars(flux, population.weights))
+    stars = sum(galaxy.stars(flux, population.weights, {}))
     absorbed = float(galaxy.luminosity(stars - screened.lnu))
     assert absorbed > 0.2 * float(galaxy.luminosity(stars))
     balanced = {

@@ -25,7 +25,7 @@ test: lint types
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 test-all: test
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
 
 train: install
 	$(BIN)/tengri train sdss

@@ -100,9 +100,8 @@ def thinned(ssp):
 
 
 # One of each kind in the quick suite, everything in the long one.
-QUICK = {"sfh tsnorm", "sfh dpl", "sfh continuity", "sfh field", "law power_law", "law noll09",
-         "metallicity two_step", "igm inoue", "dust emission dl07", "agn standard",
-         "nebular cloudy"}  # fmt: skip
+QUICK = {"sfh tsnorm", "sfh dpl", "sfh continuity", "law noll09", "dust emission dl07",
+         "nebular cloudy", "agn standard"}  # fmt: skip
 
 
 @pytest.mark.parametrize(

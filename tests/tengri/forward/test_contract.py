@@ -137,7 +137,8 @@ def test_component_contract(case, small_ssp, small_stars):
 
     few = jax.tree.map(lambda v: np.resize(v[:4], v.shape), (rest, faint))
     numeric = finite_differences(value, np.resize(x[:4], x.shape), *few)[:4]
-    scale = np.abs(exact[:4]).max(axis=(0, 1))
+    # a parameter may have no effect in these few galaxies (a start before the Big Bang)
+    scale = np.maximum(np.abs(exact[:4]).max(axis=(0, 1)), 1e-3 * np.abs(exact).max(axis=(0, 1)))
     error = np.abs(numeric - exact[:4]).max(axis=(0, 1)) / scale
     assert (error < 2e-4).all(), {n: e for n, e in zip(names, error) if e >= 2e-4}
 

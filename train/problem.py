@@ -78,7 +78,11 @@ class Problem:
         def one(constants: Any, row: Any) -> Array:
             return target.unit_bands(model, path, constants, model._unpack(row))
 
-        return jax.jit(jax.vmap(one, (None, 0)))
+        def chunk(constants: Any, rows: Any) -> Array:
+            size = model.block_size  # what fits the cache, as in the model's own batches
+            return jax.lax.map(lambda row: one(constants, row), rows, batch_size=size)
+
+        return jax.jit(chunk)
 
     @cached_property
     def random_rows(self) -> Any:

@@ -2,7 +2,8 @@
 
     tengri train lsst
 
-Twenty minutes of training on two cores.
+Twenty minutes of training on two cores. After six (5465 steps) |Δm| was 4.7 / 7.4 / 22 / 45 /
+104 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

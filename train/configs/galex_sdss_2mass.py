@@ -2,7 +2,8 @@
 
     tengri train galex_sdss_2mass
 
-Twenty minutes of training on two cores.
+Twenty minutes of training on two cores. After seven (9928 steps) |Δm| was 2.5 / 3.8 / 11 / 21 /
+52 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

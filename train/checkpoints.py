@@ -1,8 +1,8 @@
 """Training checkpoints: Orbax for the atomic commit, a SHA-256 manifest for the bytes.
 
 Orbax does not checksum array data, and a NaN metric makes it evict the best checkpoint. So
-every step gets a manifest of digests that is checked before a restore, and neither a
-non-finite state nor a non-finite metric is ever handed over.
+every step is read back and compared to the bit, gets a manifest of digests that is checked
+before a restore, and neither a non-finite state nor a non-finite metric is ever handed over.
 
 Layout: ``state/<step>/…`` (Orbax), ``manifests/<step>.json`` (ours, written last: a step
 without a manifest was not finished).
@@ -54,7 +54,8 @@ class Checkpoints:
     folder : path
         The run folder.
     keep : int
-        Recent steps that stay; the one with the lowest metric stays as well.
+        Recent steps that stay, two or more: a new step pushes an old one out before its own
+        manifest is written. The one with the lowest metric stays as well.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
@@ -77,7 +78,7 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def save(self, step: int, state: Any, metric: float) -> None:
-        """Save synchronously, then write and check the manifest.
+        """Save synchronously, read the step back, then write its manifest.
 
         Parameters
         ----------
@@ -92,7 +93,8 @@ class Checkpoints:
         NonFiniteError
             NaN or infinity in ``state`` or ``metric``: nothing is written.
         DataError
-            A full disk or read-only folder; earlier checkpoints are untouched.
+            A full disk or read-only folder, or files that do not hold ``state``; earlier
+            checkpoints are untouched.
         """
         _check_finite(step, state, metric)
         if step in self._manager.all_steps():
@@ -105,6 +107,8 @@ class Checkpoints:
                 force=True,
             )
             self._manager.wait_until_finished()
+            if not _same(state, self._read(step, state)):
+                raise ValueError("it does not read back as it was")
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{self.states}: checkpoint {step} could not be saved ({_first_line(error)}). "
@@ -131,9 +135,8 @@ class Checkpoints:
         step = self._manager.latest_step()
         if step is None:
             return None
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target(step))
         try:
-            state = self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
+            state = self._read(step, target(step))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(
                 f"{self.states}: checkpoint {step} does not fit this version of the training "
@@ -145,6 +148,11 @@ class Checkpoints:
     def close(self) -> None:
         """Release Orbax's threads."""
         self._manager.close()
+
+    def _read(self, step: int, like: Any) -> Any:
+        """Return the stored state of a step, with the shapes and types of ``like``."""
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
+        return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
 
     def _drop_old_manifests(self) -> None:
         kept = {f"{step}.json" for step in self.steps()}
@@ -210,6 +218,12 @@ def _problem(folder: Path, step: int) -> str:
         return str(error)
     bad = sorted(k for k in {*expected, *actual} if expected.get(k) != actual.get(k))
     return f"damaged or missing: {', '.join(bad[:3])}" if bad else ""
+
+
+def _same(state: Any, other: Any) -> bool:
+    """Return whether two states agree to the bit."""
+    pairs = zip(jax.tree.leaves(state), jax.tree.leaves(other), strict=True)
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
 
 
 def _check_finite(step: int, state: Any, metric: float) -> None:

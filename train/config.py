@@ -185,7 +185,8 @@ class Run:
     validate_seconds, save_seconds, log_seconds : float
         Pace of the live numbers, of checkpoints and of plain progress lines.
     keep : int
-        Recent checkpoints that are kept beside the best one.
+        Recent checkpoints that are kept beside the best one, two or more: one of them is whole
+        while the next is written.
     until : str
         Stop when reached, e.g. ``p99=5mmag``; not reaching it is a failure.
     timing_rows : int
@@ -484,6 +485,8 @@ def _check(config: Config) -> None:
         raise ConfigError("run.steps or run.minutes must say how long to train.")
     if max(config.optimiser.batch, config.optimiser.late_batch) > _largest_pool(config.data):
         raise ConfigError("optimiser.batch and late_batch must fit into data.pool (or data.rows).")
+    if config.run.keep < 2:
+        raise ConfigError("run.keep must be 2 or more: one is whole while the next is written.")
     if config.run.until:
         parse_until(config.run.until)
 

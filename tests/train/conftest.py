@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ def changed(config: Config, section: str, **values: Any) -> Config:
 @pytest.fixture(scope="session")
 def problem() -> Problem:
     """The exact model and network of `CONFIG`; compiled once for all tests."""
+    return _problem()
+
+
+@cache  # one for all folders of tests that import the fixture
+def _problem() -> Problem:
     with jax.enable_x64(False):
         return Problem.build(CONFIG)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tengri.errors import DataError
 from train.checkpoints import Checkpoints, NonFiniteError, verify
 
 
@@ -111,3 +112,19 @@ def test_nothing_good_left_says_so_and_deletes_nothing(saved: Path) -> None:
     assert checkpoints.restore(target) is None
     assert len(checkpoints.messages) == 3
     assert len(list((saved / "damaged").iterdir())) == 3
+
+
+def test_a_step_that_does_not_read_back_is_no_checkpoint(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orbax says that it has saved, and the files hold something else."""
+    checkpoints = Checkpoints(saved, keep=3)
+    monkeypatch.setattr(Checkpoints, "_read", lambda self, step, like: state(step + 1))
+    with pytest.raises(DataError, match=r"checkpoint 4 could not be saved .*does not read back"):
+        checkpoints.save(4, state(4), 0.5)
+    checkpoints.close()
+    monkeypatch.undo()
+    again = Checkpoints(saved, keep=3)
+    found = again.restore(target)
+    assert found is not None and found.step == 3
+    assert "checkpoint 4 is passed over" in again.messages[0]

@@ -94,6 +94,7 @@ def test_overrides() -> None:
         ("network.width", "section.key=value"),
         ("data.source=stored", "data.path"),
         ("optimiser.batch=1000000", "pool"),
+        ("run.keep=1", "2 or more"),
     ],
 )
 def test_mistakes_are_named(override: str, expected: str) -> None:

@@ -1,0 +1,143 @@
+"""What is killed: the program itself and its writers, each saying in what phase it is.
+
+A victim runs in a child that a warm process has forked (`tests.faults.kill`), so that dying
+costs it no imports. It sends ``(phase, "in" | "out", number)`` down a pipe as it goes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tengri.__main__
+import train.commands
+from emulator import artefact
+from train import config as configs
+from train import evaluate, report, run
+from train.checkpoints import Checkpoints
+from train.dataset import Dataset
+from train.pools import Pools
+from train.rows import Rows
+from train.runfolder import RunFolder
+
+#: Phase of a training → (owner, attribute) of the call that is it, in the order of a run.
+PHASES: dict[str, tuple[Any, str]] = {
+    "folder": (RunFolder, "create"),
+    "plan": (RunFolder, "write_plan"),
+    "rows": (Pools, "raw"),
+    "steps": (Pools, "get"),
+    "save": (Checkpoints, "save"),
+    "evaluate": (evaluate, "evaluate"),
+    "artefact": (run, "write"),
+    "report": (report, "write"),
+    "done": (RunFolder, "write_done"),
+    "proof": (run, "_prove"),
+}
+
+
+def program(pipe: Connection, words: list[str], out: str) -> None:
+    """Run the command line ``tengri WORDS``; the exit code is the program's."""
+    for phase, (owner, name) in PHASES.items():
+        _announce(pipe, phase, owner, name, _step if phase == "save" else _zero)
+    _announce(pipe, "restore", Checkpoints, "restore", _restored)
+    _announce(pipe, "shard", Dataset, "make", lambda args, result: args[2])
+    _redirect(out)
+    os._exit(tengri.__main__.main(words))
+
+
+def saver(pipe: Connection, folder: str) -> None:
+    """Save checkpoints until killed; ``out`` says which step is safe."""
+    checkpoints = Checkpoints(Path(folder))
+    for step in range((checkpoints.steps() or [0])[-1] + 1, 10**6):
+        pipe.send(("save", "in", step))
+        checkpoints.save(step, state(step), 1.0 / step)
+        pipe.send(("save", "out", step))
+
+
+def folder_maker(pipe: Connection, folder: str, config: str) -> None:
+    """Make run folders until killed."""
+    settings = configs.load(config)
+    for number in range(10**6):
+        pipe.send(("folder", "in", number))
+        RunFolder.create(Path(folder) / f"run-{number}", settings, "tengri train")
+        pipe.send(("folder", "out", number))
+
+
+def shard_maker(pipe: Connection, folder: str) -> None:
+    """Write the shards of a data set again and again until killed."""
+    dataset = Dataset.open(Path(folder))
+    for number in range(10**6):
+        shard = 1 + number % dataset.n_shards
+        pipe.send(("shard", "in", shard))
+        dataset._write(shard, rows_of(dataset, shard))
+        pipe.send(("shard", "out", shard))
+
+
+def publisher(pipe: Connection, source: str, final: str) -> None:
+    """Publish a surrogate under one name until killed."""
+    published = artefact.read(source)
+    for number in range(10**6):
+        pipe.send(("artefact", "in", number))
+        artefact.write(final, published)
+        pipe.send(("artefact", "out", number))
+
+
+def state(step: int) -> dict[str, Any]:
+    """Return a state that only ``step`` can have."""
+    rng = np.random.default_rng(step)
+    return {
+        "params": {"w": rng.normal(size=(192, 192)).astype(np.float32)},
+        "step": np.asarray(step, np.int32),
+    }
+
+
+def rows_of(dataset: Dataset, shard: int) -> Rows:
+    """Return rows that only this shard of the set can have, large enough to take a while."""
+    start, stop = dataset.bounds(shard)
+    rng = np.random.default_rng(shard)
+    flux = rng.random((stop - start, 5), np.float32)
+    return Rows(start, rng.random((stop - start, 3), np.float32), flux)
+
+
+def _announce(
+    pipe: Connection, phase: str, owner: Any, name: str, number: Callable[[Any, Any], int]
+) -> None:
+    """Make a call say when it begins and when it has returned."""
+    call = getattr(owner, name)
+
+    @functools.wraps(call)
+    def announced(*args: Any, **kwargs: Any) -> Any:
+        pipe.send((phase, "in", number(args, None)))
+        result = call(*args, **kwargs)
+        pipe.send((phase, "out", number(args, result)))
+        return result
+
+    setattr(owner, name, announced)
+
+
+def _zero(args: Any, result: Any) -> int:
+    return 0
+
+
+def _step(args: Any, result: Any) -> int:
+    return args[1]
+
+
+def _restored(args: Any, result: Any) -> int:
+    return result.step if result is not None else 0
+
+
+def _redirect(out: str) -> None:
+    """Send what the victim prints to a file."""
+    handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+
+
+assert train.commands  # its commands are found by entry point; imported here to be warm

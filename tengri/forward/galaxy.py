@@ -134,10 +134,18 @@ class Stars:
 
     def population(self, p: Params) -> Population:
         """Return the mass formed and its distribution over metallicity and age."""
+        log10_mass, fractions = self.formed(p)
+        return Population(log10_mass, self.metals(p) * fractions)
+
+    def formed(self, p: Params) -> tuple[Array, Array]:
+        """Return log10 of the mass formed [Msun] and its distribution over age (n_bin,)."""
         t_univ = self.cosmology.age_gyr(p["redshift"])
-        log10_mass, fractions = self.composition.sfh.formed(p, self.bins.edges, t_univ)
-        met = self.composition.metallicity.bin_weights(p, self.bins.edges, t_univ, self.lgmet)
-        return Population(log10_mass, met * fractions)
+        return self.composition.sfh.formed(p, self.bins.edges, t_univ)
+
+    def metals(self, p: Params) -> Array:
+        """Return the distribution of each bin's mass over metallicity, (n_met, n_bin) or ~ 1."""
+        t_univ = self.cosmology.age_gyr(p["redshift"])
+        return self.composition.metallicity.bin_weights(p, self.bins.edges, t_univ, self.lgmet)
 
 
 class Galaxy(Stars):
@@ -218,14 +226,17 @@ class Galaxy(Stars):
     def light(self, flux: SSPFlux, p: Params) -> tuple[Light, Population]:
         """Return the rest-frame light of the whole galaxy, and its stars."""
         population = self.population(p)
+        return self.light_of(flux, population, p), population
+
+    def light_of(self, flux: SSPFlux, population: Population, p: Params) -> Light:
+        """Return the rest-frame light of given stars, their dust and the nucleus."""
         young, old = self.stars(flux, population.weights, p)
         birth_cloud, diffuse = self.attenuation(p)
         parts = {"stars": diffuse * (birth_cloud * young + old)}
         if self.composition.dust_emission is not None:
             absorbed = self.luminosity(young + old - parts["stars"])
             parts["dust"] = absorbed * self.composition.dust_emission.spectrum(self.wave, p)
-        light = Light(population.log10_mass + self.log10_flux_unit, parts)
-        return self._with_agn(light, p), population
+        return self._with_agn(Light(population.log10_mass + self.log10_flux_unit, parts), p)
 
     def _with_agn(self, light: Light, p: Params) -> Light:
         if self.composition.agn is None:

@@ -20,7 +20,7 @@ from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.derived import derived_quantities, sfh_curve
 from tengri.forward.dilution import log10_dilution
-from tengri.forward.galaxy import Galaxy, SSPFlux
+from tengri.forward.galaxy import Galaxy, Population, SSPFlux
 from tengri.forward.shell import (
     BandModel,
     Bands,
@@ -291,6 +291,23 @@ class SEDModel(BandModel):
         bands = projection.project(light.lnu * band_path.galaxy.igm(p), z)
         bands = jnp.where(self._reached(z, path), bands, jnp.nan)
         return Bands(light.log10_scale + self._log10_dilution(z), bands, population.log10_mass)
+
+    def _kernel(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Array:
+        """Return the band fluxes of 1 Msun of each age, (n_bands, n_bin): a pure function.
+
+        In units of ``10**galaxy.log10_flux_unit`` Lsun/Hz at the source, without an AGN. Light is
+        linear in the age weights, that of the dust it heats too: the kernel is the gradient.
+        """
+        band_path, (flux, projection) = self.band_path(path), constants
+        galaxy, z = band_path.galaxy, p["redshift"]
+        metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
+
+        def bands(ages: Array) -> Array:
+            light = galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p)
+            return projection.project(light.lnu * galaxy.igm(p), z)
+
+        kernel = jax.jacrev(bands)(jnp.full(n_bin, 1.0 / n_bin))
+        return jnp.where(self._reached(z, path)[:, None], kernel, jnp.nan)
 
     def _reached(self, z: Array, path: tuple[float, float]) -> Array:
         """Say which bands the spectrum reaches at ``z``, within the interval of ``path``."""

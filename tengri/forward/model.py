@@ -295,8 +295,9 @@ class SEDModel(BandModel):
     def _kernel(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Array:
         """Return the band fluxes of 1 Msun of each age, (n_bands, n_bin): a pure function.
 
-        In units of ``10**galaxy.log10_flux_unit`` Lsun/Hz at the source, without an AGN. Light is
-        linear in the age weights, that of the dust it heats too: the kernel is the gradient.
+        In units of ``10**self.galaxy.log10_flux_unit`` Lsun/Hz at the source, without an AGN.
+        Light is linear in the age weights, that of the dust it heats too: the kernel is the
+        gradient by them.
         """
         band_path, (flux, projection) = self.band_path(path), constants
         galaxy, z = band_path.galaxy, p["redshift"]
@@ -306,7 +307,8 @@ class SEDModel(BandModel):
             light = galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p)
             return projection.project(light.lnu * galaxy.igm(p), z)
 
-        kernel = jax.jacrev(bands)(jnp.full(n_bin, 1.0 / n_bin))
+        unit = 10.0 ** (galaxy.log10_flux_unit - self.galaxy.log10_flux_unit)
+        kernel = unit * jax.jacrev(bands)(jnp.full(n_bin, 1.0 / n_bin))
         return jnp.where(self._reached(z, path)[:, None], kernel, jnp.nan)
 
     def _reached(self, z: Array, path: tuple[float, float]) -> Array:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.errors import ConfigError, suggestion, unknown
+from tengri.literal import read_value
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 MAX_CONFIG_BYTES = 1 << 20
@@ -297,19 +298,7 @@ def _override(data: dict[str, Any], item: str) -> None:
         place = place.setdefault(section, {})
         if not isinstance(place, dict):
             raise ConfigError(f"--set {item!r}: {section} is not a section.")
-    place[last] = _read_value(text.strip())
-
-
-def _read_value(text: str) -> Any:
-    """Read a TOML or Python literal; anything else is a string."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        pass
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    place[last] = read_value(text.strip())
 
 
 def _build(cls: type, data: Any, where: str) -> Any:

@@ -15,12 +15,11 @@ from jax import Array
 from emulator.networks import Network, build_network, n_weights
 from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, PhotometryTarget
-from tengri import Instrument, Observation, Parameters, Photometry, SEDModel, load_ssp_data
-from tengri.errors import ConfigError, unknown
+from tengri import Parameters, SEDModel, load_ssp_data
+from tengri.described import build_observation, build_spec
+from tengri.errors import unknown
 from tengri.forward.units import LOG10_UNIT
-from tengri.observation import INSTRUMENTS
-from tengri.priors import Distribution
-from train.config import Config, Model
+from train.config import Config
 from train.step import Pool
 
 
@@ -46,7 +45,7 @@ class Problem:
             band outside the spectrum at the redshifts of the prior.
         """
         spec = build_spec(config.model.parameters)
-        observation = build_observation(config.model)
+        observation = build_observation(config.model.instruments, config.model.bands)
         model = SEDModel(spec, load_ssp_data(config.model.ssp or None), observation)
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)
@@ -130,36 +129,6 @@ class Problem:
         """Return unit fluxes (…, n_bands) of raw inputs (…, n_in): a pure function."""
         y = self.network.apply(params, self.in_scaling.forward(x))
         return self.target.flux(scaling.inverse(y))
-
-
-def build_spec(given: Mapping[str, Any]) -> Parameters:
-    """Return the spec of ``model.parameters``: pairs and tables become priors."""
-    if not given:
-        raise ConfigError("model.parameters is empty: name the parameters and their ranges.")
-    return Parameters(**{name: _value(name, value) for name, value in given.items()})
-
-
-def _value(name: str, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return Distribution.from_dict(value)
-    if isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
-        return tuple(value)
-    return value
-
-
-def build_observation(settings: Model) -> Observation:
-    """Join the bands of the instruments and the single ones."""
-    names: list[str] = []
-    for instrument in settings.instruments:
-        names += [n for n in _instrument(instrument).filter_names if n not in names]
-    names += [n for n in settings.bands if n not in names]
-    return Observation(photometry=Photometry.from_names(names))
-
-
-def _instrument(name: str) -> Any:
-    if name not in INSTRUMENTS:
-        raise unknown("instrument", name, INSTRUMENTS)
-    return getattr(Instrument, name)()
 
 
 def _network(config: Config, target: PhotometryTarget) -> Network:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, UnknownNameError
 from train import config as configs
 from train.config import Config, Model, Optimiser
-from train.problem import build_observation, build_spec
 
 
 @pytest.mark.parametrize("name", configs.names())
@@ -17,7 +17,7 @@ def test_shipped_configurations_are_valid(name: str) -> None:
     config = configs.load(name)
     spec = build_spec(config.model.parameters)
     assert "redshift" in spec.free_params
-    assert build_observation(config.model).photometry.n_filters >= 5
+    assert build_observation(config.model.instruments, config.model.bands).photometry.n_filters >= 5
     assert configs.from_dict(configs.to_dict(config)) == config
 
 
@@ -134,9 +134,9 @@ def test_empty_box_and_unknown_parameter_and_band() -> None:
     with pytest.raises(UnknownNameError, match="redshift"):
         build_spec({"redshfit": (0.1, 0.5)})
     with pytest.raises(UnknownNameError, match="sdss_g"):
-        build_observation(Model(bands=("sdss_gg",)))
+        build_observation((), ("sdss_gg",))
     with pytest.raises(UnknownNameError, match="SDSS"):
-        build_observation(Model(instruments=("SDS",)))
+        build_observation(("SDS",), ())
 
 
 def test_config_is_frozen() -> None:

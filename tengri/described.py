@@ -1,0 +1,44 @@
+"""Models described by plain values, as configurations and command lines give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tengri.errors import ConfigError, unknown
+from tengri.observation import INSTRUMENTS, Observation, Photometry
+from tengri.parameters import Parameters
+from tengri.priors import Distribution
+
+
+def build_spec(given: Mapping[str, Any]) -> Parameters:
+    """Return the spec of plain values.
+
+    Parameters
+    ----------
+    given : mapping
+        A number fixes, a pair is ``Uniform``, a string is a setting or the parameter to follow,
+        a table ``{kind = "LogUniform", lo = 1, hi = 9}`` any prior.
+    """
+    if not given:
+        raise ConfigError("model.parameters is empty: name the parameters and their ranges.")
+    return Parameters(**{name: _value(value) for name, value in given.items()})
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return Distribution.from_dict(value)
+    if isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
+        return tuple(value)
+    return value
+
+
+def build_observation(instruments: Iterable[str], bands: Iterable[str]) -> Observation:
+    """Return the bands of the instruments and the single ones (names or files), each once."""
+    names: list[str] = []
+    for instrument in instruments:
+        if instrument not in INSTRUMENTS:
+            raise unknown("instrument", instrument, INSTRUMENTS)
+        names += [n for n in INSTRUMENTS[instrument].filter_names if n not in names]
+    names += [n for n in bands if n not in names]
+    return Observation(photometry=Photometry.from_names(names))

@@ -32,17 +32,17 @@ import numpy as np
 
 from emulator import hdf5, history
 from emulator.consistency import check
+from emulator.description import FORMAT_VERSION, KIND
 from emulator.networks import Network, Weights, build_network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import PhotometryTarget, target_from_dict
 from tengri import __version__
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, DataError, TengriError
+from tengri.jsonable import jsonable
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
-KIND = "tengri-surrogate"
-FORMAT_VERSION = 1
 CHECK_UNITS = "maggies"
 HEADER = hdf5.Header(KIND, FORMAT_VERSION, f"tengri {__version__}")
 
@@ -167,7 +167,7 @@ def write(path: str | Path, artefact: Artefact) -> str:
 def document(artefact: Artefact) -> dict[str, Any]:
     """Return the JSON part."""
     filters = artefact.photometry.filters
-    return _json(
+    return jsonable(
         {
             "format": KIND,
             "format_version": FORMAT_VERSION,
@@ -232,19 +232,6 @@ def arrays(artefact: Artefact) -> hdf5.Arrays:
 def _float64(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _float64(v) if isinstance(v, Mapping) else np.asarray(v, np.float64)
             for k, v in tree.items()}  # fmt: skip
-
-
-def _json(value: Any) -> Any:
-    """Return ``value`` in JSON's own types; a number that is not finite becomes null."""
-    if isinstance(value, Mapping):
-        return {str(k): _json(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
-        return [_json(v) for v in value]
-    if isinstance(value, (list, tuple)):
-        return []
-    if isinstance(value, (np.generic, np.ndarray)):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # --- reading --------------------------------------------------------------------------------

@@ -1,46 +1,104 @@
-"""``tengri info`` and ``tengri verify``: look at a surrogate, and make sure of it."""
+"""``tengri info``, ``verify``, ``card`` and ``export``: one surrogate, looked at and taken out."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
+
+from tengri.program.output import add_json, add_quiet, emit
+
+SURROGATE = "a file, a run folder or a name (tengri list surrogates)"
 
 
 def add_parser(commands: Any) -> None:
     """Add the commands of this package to the program ``tengri``."""
-    info = commands.add_parser(
+    _info_parser(commands)
+    _card_parser(commands)
+    _verify_parser(commands)
+    _export_parser(commands)
+
+
+def _info_parser(commands: Any) -> None:
+    parser = commands.add_parser(
         "info",
         help="describe a surrogate: ranges, bands, accuracy, provenance",
-        description="Describe a surrogate: trained ranges, bands, accuracy, SSP grid, hash.",
+        description="Describe a surrogate: trained box, bands, accuracy, SSP grid, hash.",
+        epilog="example: tengri info sdss",
     )
-    info.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
-    info.add_argument("--card", action="store_true", help="print its model card instead")
-    info.set_defaults(func=_info)
-    verify = commands.add_parser(
+    parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
+    parser.add_argument("--card", action="store_true", help="print its model card instead")
+    add_json(parser)
+    parser.set_defaults(func=_info)
+
+
+def _card_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "card",
+        help="print the model card of a surrogate (Markdown)",
+        description="Print the model card of a surrogate: what it is, how exact, where it fails.",
+        epilog="example: tengri card sdss > sdss.md",
+    )
+    parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
+    parser.set_defaults(func=_info, card=True, json=False)
+
+
+def _verify_parser(commands: Any) -> None:
+    parser = commands.add_parser(
         "verify",
         help="check a surrogate against its seal and its check pairs",
         description="Re-hash a surrogate, re-evaluate its check pairs, and with --exact compare "
         "them with the exact model on the SSP grid of the training.",
+        epilog="example: tengri verify sdss --exact",
     )
-    verify.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
-    verify.add_argument("--exact", action="store_true", help="evaluate the exact model too")
-    verify.set_defaults(func=_verify)
+    parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
+    parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")
+    add_json(parser)
+    add_quiet(parser)
+    parser.set_defaults(func=_verify)
+
+
+def _export_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="write a surrogate as NumPy weights and a short file that evaluates them",
+        description="Write NAME.npz (weights, scalings, JSON description) and NAME.py, which "
+        "needs NumPy alone and reproduces the surrogate's fluxes; the pair is run against the "
+        "surrogate's check pairs before the command succeeds.",
+        epilog="example: tengri export sdss --numpy -o exported",
+    )
+    parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
+    parser.add_argument("--numpy", action="store_true", required=True, help="the only format")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("."),
+                        help="output folder (default: this one)")  # fmt: skip
+    parser.add_argument("--name", help="name of the two files (default: the surrogate's)")
+    add_quiet(parser)
+    parser.set_defaults(func=_export)
 
 
 def _info(args: argparse.Namespace) -> int:
-    from emulator.loading import load
+    from emulator import description
 
-    surrogate = load(args.surrogate)
-    artefact = surrogate.artefact
-    print(artefact.card if args.card else f"{surrogate.summary()}\nsha256 {artefact.sha256}")
+    found = description.describe(args.surrogate)
+    emit(args.json, found["card"] if args.card else description.text(found), found)
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from emulator import published, verification
     from emulator.loading import load
 
     file = published.resolve(args.surrogate)
     exact = load(file).exact_model() if args.exact else None
-    print(verification.verify(file, exact))
+    report = verification.verify(file, exact)
+    emit(args.json, str(report), asdict(report))
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from emulator import export
+
+    print(export.to_numpy(args.surrogate, args.out, args.name))
     return 0

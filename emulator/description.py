@@ -1,0 +1,83 @@
+"""What a surrogate says of itself: read from its document alone, without JAX, in a moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from emulator import hdf5, published
+from tengri.analysis import accuracy
+from tengri.program.output import table
+
+KIND = "tengri-surrogate"
+FORMAT_VERSION = 1
+
+
+def describe(path_or_name: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the document of a surrogate, with its seal, error bars [mag] and number of weights.
+
+    Raises
+    ------
+    DataError
+        No such surrogate, or a damaged file, or one of a newer format.
+    """
+    path = published.resolve(path_or_name)
+    sealed, document, arrays = hdf5.read(path, KIND, newest=FORMAT_VERSION)
+    weights = [a for name, a in arrays.items() if name.startswith("weights/")]
+    bars = {name.split("/")[1]: a for name, a in arrays.items() if name.startswith("error_bars/")}
+    return {"path": str(path), "sha256": sealed, **document, "error_bars": bars,
+            "n_weights": sum(a.size for a in weights)}  # fmt: skip
+
+
+def text(d: Mapping[str, Any]) -> str:
+    """Return a description in words: bands, trained box, accuracy, provenance."""
+    return "\n".join([*_head(d), "", *_box(d), "", *_errors(d), "", *_provenance(d)])
+
+
+def _head(d: Mapping[str, Any]) -> list[str]:
+    network, ssp = d["network"], d["ssp"]
+    return [
+        f"surrogate '{d['target']['name']}' of the exact model, {d['created']}",
+        f"bands      {', '.join(band['name'] for band in d['bands'])}",
+        f"network    {network['name']} {network['width']} × {network['depth']}, "
+        f"{d['n_weights']} weights",
+        f"SSP grid   {ssp['name']}, sha256 {ssp['sha256']}",
+        f"cosmology  {', '.join(f'{k} {_short(v)}' for k, v in d['cosmology'].items())}",
+    ]
+
+
+def _short(value: Any) -> str:
+    return f"({len(value)} values)" if isinstance(value, list) else str(value)
+
+
+def _box(d: Mapping[str, Any]) -> list[str]:
+    rows = [
+        {"parameter": p["name"], "unit": p["unit"], "description": p["description"],
+         "trained box": f"follows {p['follows']}" if p["follows"] else p["prior"]}
+        for p in d["parameters"]
+    ]  # fmt: skip
+    columns = ("parameter", "trained box", "unit", "description")
+    return [table([{name: row[name] for name in columns} for row in rows])]
+
+
+def _errors(d: Mapping[str, Any]) -> list[str]:
+    lines = [accuracy.table_text(d["accuracy"])] if "faint" in d["accuracy"] else []
+    for level, bars in d["error_bars"].items():
+        shown = " ".join(f"{1e3 * bar:.1f}" for bar in np.asarray(bars))
+        lines.append(f"error bars at {level} % [mmag]: {shown}")
+    return lines
+
+
+def _provenance(d: Mapping[str, Any]) -> list[str]:
+    training = d["training"]
+    lines = [f"trained with  {training.get('command', 'unknown')}"]
+    if "seconds" in training:
+        lines.append(f"in            {training['seconds']:.0f} s on {training['hardware']}")
+    return [
+        *lines,
+        f"cite with     tengri cite {d['path']}",
+        f"sha256        {d['sha256']}",
+    ]

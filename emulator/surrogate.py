@@ -115,6 +115,17 @@ class EmulatedSEDModel(BandModel):
         """Return parameters under the names of the training."""
         return self.twins.apply(p, self._age_gyr(p["redshift"])) if self.twins else p
 
+    @property
+    def ssp_name(self) -> str:
+        """Name of the SSP grid that it was trained on."""
+        return self.artefact.ssp["name"]
+
+    @property
+    def software(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What it is computed with, and the paper of its activation, keys of the references."""
+        learnt = self.artefact.network.activation == "speculator"
+        return ("jax", "flax", "Alsing2020") if learnt else ("jax", "flax")
+
     # --- other views of the same surrogate ------------------------------------------------
 
     def with_spec(self, spec: Parameters) -> EmulatedSEDModel:

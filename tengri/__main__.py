@@ -8,10 +8,14 @@ Each package contributes its commands through an entry point of the group
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from tengri import __version__
 from tengri.errors import TengriError, suggestion
@@ -20,18 +24,46 @@ from tengri.errors import TengriError, suggestion
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (0 done, 1 failed, 2 wrong usage, 130 stopped)."""
     _own_packages_first()
-    parser = _parser()
-    args = parser.parse_args(argv)
+    args = _parse(argv)
     try:
-        return int(args.func(args) or 0)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.showwarning = _one_line
+            if getattr(args, "quiet", False):
+                stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            return int(args.func(args) or 0)
     except TengriError as error:
-        print(f"tengri {args.command}: {error}", file=sys.stderr)
-        return 1
+        return _failed(args, error)
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a disk that is full, a folder that cannot be written
+        return _failed(args, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
     except KeyboardInterrupt:
-        print(f"tengri {args.command}: stopped", file=sys.stderr)
+        _failed(args, "stopped")
         return 130
+
+
+def _failed(args: argparse.Namespace, reason: object) -> int:
+    print(f"tengri {args.command}: {reason}", file=sys.stderr)
+    return 1
+
+
+def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning as one line: where in the code it was raised helps no user."""
+    print(f"tengri: warning: {message}", file=sys.stderr)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line; an unknown option is answered with near ones."""
+    parser, commands = _parser()
+    args, strange = parser.parse_known_args(argv)
+    if strange:
+        command = commands.choices[args.command]
+        option = next((word for word in strange if word.startswith("-")), "")
+        known = [name for name in command._option_string_actions if name.startswith("--")]
+        hint = suggestion(option.split("=")[0], known) if option else ""
+        command.error(f"unrecognised: {' '.join(strange)}.{hint}")
+    return args
 
 
 def _own_packages_first() -> None:
@@ -50,10 +82,12 @@ class _Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
             hint = suggestion(str(value), action.choices)
-            raise argparse.ArgumentError(action, f"unknown {action.metavar} {value!r}.{hint}")
+            kind = action.metavar or action.dest
+            raise argparse.ArgumentError(action, f"unknown {kind} {value!r}.{hint}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Any]:
+    """Return the parser and its commands."""
     parser = _Parser(
         prog="tengri",
         description="Exact and emulated galaxy photometry: train surrogates, sweep, compare.",
@@ -64,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for entry in sorted(entry_points(group="tengri.commands"), key=lambda e: e.name):
         entry.load()(commands)
-    return parser
+    return parser, commands
 
 
 if __name__ == "__main__":

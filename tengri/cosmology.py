@@ -21,6 +21,9 @@ from jax.typing import ArrayLike
 from tengri.constants import C_KM_S, GYR_S, MPC_CM
 from tengri.errors import ConfigError
 
+#: Where the default's H0 and Om0 come from.
+REFERENCE = "Planck Collaboration 2020, A&A 641, A6"
+
 #: 1/H0 [Gyr] for H0 = 1 km/s/Mpc.
 HUBBLE_TIME_GYR = MPC_CM / 1e5 / GYR_S
 

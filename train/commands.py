@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tengri.program.output import add_quiet
+
 
 def add_parser(commands: Any) -> None:
     """Add the commands of this package to the program ``tengri``."""
@@ -22,7 +24,8 @@ def _train_parser(commands: Any) -> None:
         "train",
         help="train a surrogate of the exact model for named bands and priors",
         description="Train, evaluate and report a surrogate. CONFIG is the name of a shipped "
-        "configuration (tiny, sdss, nircam, lsst, galex_sdss_2mass) or a .toml or .py file.",
+        "configuration (tengri list configs) or a .toml or .py file.",
+        epilog="example: tengri train sdss --until p99=15mmag --out runs/sdss",
     )
     parser.add_argument("config", metavar="CONFIG")
     _config_options(parser)
@@ -30,6 +33,7 @@ def _train_parser(commands: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
     _process_options(parser)
+    add_quiet(parser)
     parser.set_defaults(func=_train)
 
 
@@ -37,9 +41,11 @@ def _resume_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "resume", help="continue a run, or verify a finished one",
         description="Continue a run from its newest good checkpoint; verify a finished one.",
+        epilog="example: tengri resume runs/sdss",
     )  # fmt: skip
     parser.add_argument("run", metavar="RUN", type=Path)
     _process_options(parser)
+    add_quiet(parser)
     parser.set_defaults(func=_resume)
 
 
@@ -47,6 +53,7 @@ def _replay_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "replay", help="compute one training row in the exact model",
         description="Print the parameters and exact fluxes of one training row of a run.",
+        epilog="example: tengri replay runs/sdss --row 12345",
     )  # fmt: skip
     parser.add_argument("run", metavar="RUN", type=Path)
     parser.add_argument("--row", type=int, required=True, metavar="N", help="global row index")
@@ -59,12 +66,14 @@ def _dataset_parser(commands: Any) -> None:
         description="Make shards of a training set, under any launcher and in any order: "
         "`tengri dataset CONFIG --shard 3/16 -o DIR`. `tengri dataset verify DIR` names missing "
         "and bad shards.",
+        epilog="example: tengri dataset sdss --shard 3/16 -o rows",
     )  # fmt: skip
     parser.add_argument("config", metavar="CONFIG|verify")
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="with verify")
     parser.add_argument("--shard", metavar="i/n", help="make one of n shards; default: all")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR")
     _config_options(parser)
+    add_quiet(parser)
     parser.set_defaults(func=_dataset)
 
 
@@ -72,7 +81,8 @@ def _compare_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "compare", help="put a surrogate beside its exact model, or beside another surrogate",
         description="Write figures, a page and numbers: sweeps, a grid, a redshift track or prior "
-        "draws through both models. Example: tengri compare sdss --sweep dust_tau_diff",
+        "draws through both models.",
+        epilog="example: tengri compare sdss --sweep dust_tau_diff",
     )  # fmt: skip
     parser.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
     parser.add_argument("other", nargs="?", metavar="OTHER", help="a second surrogate")
@@ -83,6 +93,7 @@ def _compare_parser(commands: Any) -> None:
     parser.add_argument("--n", type=int, default=5000, help="prior draws (default 5000)")
     parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
     parser.add_argument("-o", "--out", metavar="DIR", help="output folder, default compare-NAME")
+    add_quiet(parser)
     parser.set_defaults(func=_compare)
 
 

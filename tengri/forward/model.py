@@ -135,6 +135,11 @@ class SEDModel(BandModel):
             self._check_reach(*self._prior_z)
             self._warn_infrared(*self._prior_z)
 
+    @property
+    def ssp_name(self) -> str:
+        """Name of the SSP grid."""
+        return self.ssp.name
+
     # --- spectra --------------------------------------------------------------------------
 
     def predict_rest_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:

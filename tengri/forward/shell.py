@@ -64,6 +64,8 @@ class BandModel(ABC):
     chunk_size = 1024
     #: galaxies evaluated at once inside it
     block_size = 128
+    #: what it is computed with, keys of ``tengri/references.bib``
+    software: tuple[str, ...] = ("jax",)
 
     def __init__(self, spec: Parameters, observation: Observation | None, units: str) -> None:
         self.spec = spec

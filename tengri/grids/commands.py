@@ -11,7 +11,12 @@ from tengri.grids import files
 
 def add_parser(subparsers: Any) -> None:
     """Register ``data`` and its subcommands; each sets ``func(options) -> int``."""
-    data = subparsers.add_parser("data", help="build, download and list data files")
+    data = subparsers.add_parser(
+        "data",
+        help="build, download and list data files",
+        description="Build grids from public files, download files, list what is found.",
+        epilog="example: tengri data list",
+    )
     actions = data.add_subparsers(dest="action", required=True)
     _add_build(actions)
     _add_fetch(actions)

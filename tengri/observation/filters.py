@@ -169,6 +169,13 @@ def filter_names() -> tuple[str, ...]:
     return tuple(sorted({*_short_names(), *_sedpy_files(), *_EUCLID}))
 
 
+def collection(name: str) -> str:
+    """Return the package that a curve of this name comes from; empty for a user's own."""
+    if name in _EUCLID:
+        return "speclite"
+    return "sedpy" if name in _short_names() or name in _sedpy_files() else ""
+
+
 @cache
 def _named(name: str) -> FilterCurve:
     if name in _EUCLID:

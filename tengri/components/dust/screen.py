@@ -19,6 +19,8 @@ from jax import Array
 from tengri.priors import Uniform
 from tengri.registry import Param
 
+REFERENCE = "Charlot & Fall 2000, ApJ 539, 718"
+
 T_BIRTH_GYR = 0.01
 
 SCREEN_PARAMS = (

@@ -1,0 +1,141 @@
+"""The model that a command line describes: exact, or a surrogate by name.
+
+Surrogates come from whichever package offers ``exact``'s counterpart in the entry-point group
+``tengri.models``: a function ``load(name, spec=…, observation=…, units=…)``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tengri.errors import ConfigError, unknown
+from tengri.literal import read_value
+
+if TYPE_CHECKING:
+    from tengri.forward.shell import BandModel
+
+EXACT = "exact"
+GROUP = "tengri.models"
+CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `build` reads."""
+    group = parser.add_argument_group("the model")
+    for name, settings in {
+        "--model": {"default": EXACT, "metavar": "exact|ARTEFACT",
+                    "help": "exact (default), or a surrogate: file, run folder, name"},
+        "--instrument": {"action": "append", "default": [], "metavar": "NAME",
+                         "help": "its bands; may be repeated (tengri list instruments)"},
+        "--bands": {"default": "", "metavar": "A,B",
+                    "help": "single bands: names, or two-column files"},
+        "--set": {"action": "append", "default": [], "dest": "values", "metavar": "NAME=VALUE",
+                  "help": "fix a parameter or choose a setting; may be repeated"},
+        "--config": {"type": Path, "metavar": "FILE.toml",
+                     "help": "take [model] of a training configuration"},
+        "--ssp": {"metavar": "FILE", "help": "SSP grid of the exact model"},
+    }.items():  # fmt: skip
+        group.add_argument(name, **settings)  # type: ignore[arg-type]
+
+
+def build(
+    args: argparse.Namespace, changes: Mapping[str, Any] | None = None, **options: Any
+) -> BandModel:
+    """Return the model of a command line.
+
+    Parameters
+    ----------
+    args : Namespace
+        With the options of `add_options`.
+    changes : mapping, optional
+        Parameters that the command itself declares in the exact model, e.g. a swept range.
+    **options
+        ``units``, and for a surrogate ``out_of_domain``.
+
+    Raises
+    ------
+    TengriError
+        Unknown names, no bands, or options that the chosen model cannot have.
+    """
+    described = _described(args)
+    if args.model == EXACT:
+        return _exact(described, changes or {}, options)
+    return _surrogate(args, described, options)
+
+
+def _described(args: argparse.Namespace) -> dict[str, Any]:
+    """Return instruments, bands, ssp and parameters of the file, then of the options."""
+    described = _read_config(args.config) if args.config else {}
+    bands = [name for name in args.bands.split(",") if name]
+    if args.instrument or bands:
+        described |= {"instruments": args.instrument, "bands": bands}
+    if args.ssp:
+        described["ssp"] = args.ssp
+    described["parameters"] = {**described.get("parameters", {}), **dict(map(_pair, args.values))}
+    return described
+
+
+def _pair(item: str) -> tuple[str, Any]:
+    name, equals, text = item.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"--set {item!r}: write it as NAME=VALUE, e.g. dust_law=calzetti.")
+    return name.strip(), read_value(text.strip())
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--config {path}: cannot be read as TOML ({error}).") from None
+    section = data.get("model")
+    if not isinstance(section, dict):
+        raise ConfigError(f"--config {path}: has no section [model].")
+    for key in section:
+        if key not in CONFIG_KEYS:
+            raise unknown("key of [model]", key, CONFIG_KEYS)
+    return dict(section)
+
+
+def _exact(described: Mapping[str, Any], changes: Mapping[str, Any], options: Any) -> BandModel:
+    from tengri import SEDModel, load_ssp_data
+    from tengri.described import build_observation, build_spec
+
+    if not (described.get("instruments") or described.get("bands")):
+        raise ConfigError(
+            "The exact model needs bands: --instrument SDSS, or --bands sdss_g,2mass_j "
+            "(`tengri list instruments`, `tengri list filters`)."
+        )
+    parameters = {**described["parameters"], **changes} or {"redshift": 0.1}
+    observation = build_observation(described.get("instruments", ()), described.get("bands", ()))
+    ssp = load_ssp_data(described.get("ssp") or None)
+    return SEDModel(build_spec(parameters), ssp, observation, units=options["units"])
+
+
+def _surrogate(args: argparse.Namespace, described: Mapping[str, Any], options: Any) -> BandModel:
+    from tengri.described import build_observation
+
+    if args.ssp or args.config:
+        raise ConfigError(
+            "--ssp and --config describe the exact model; a surrogate carries its grid, bands "
+            "and priors (`tengri info`)."
+        )
+    load = _loader()
+    model = load(args.model, **options)
+    if described["parameters"]:
+        model = model.with_spec(model.spec.with_params(**described["parameters"]))
+    if "bands" in described:
+        observation = build_observation(described["instruments"], described["bands"])
+        model = model.with_observation(observation)
+    return model
+
+
+def _loader() -> Any:
+    found = list(entry_points(group=GROUP))
+    if not found:
+        raise ConfigError(f"No package here loads surrogates; --model {EXACT} works.")
+    return found[0].load()

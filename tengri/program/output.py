@@ -1,0 +1,44 @@
+"""What commands print: text for people, JSON for programs, nothing where asked."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``; `tengri.__main__` silences standard output."""
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="print errors only; the exit code tells"
+    )
+
+
+def emit(as_json: bool, text: str, data: Any) -> None:
+    """Print the text, or the data as JSON."""
+    from tengri.jsonable import jsonable  # loads NumPy, which no --help needs
+
+    print(json.dumps(jsonable(data), indent=1, ensure_ascii=False) if as_json else text)
+
+
+def table(rows: Rows) -> str:
+    """Return rows as aligned columns under their names; the last column is as wide as it likes."""
+    names = list(rows[0])
+    cells = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(names) - 1)]
+    lines = ["  ".join([*(c.ljust(w) for c, w in zip(row, widths)), row[-1]]) for row in cells]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_cell, value))
+    return f"{value:g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,78 @@
+"""``tengri sweep``: band magnitudes as one parameter changes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tengri.program import models
+from tengri.program.output import add_json, add_quiet, emit
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``sweep`` to the program."""
+    parser = commands.add_parser(
+        "sweep",
+        help="plot band magnitudes against one parameter",
+        description="Sweep one parameter from LO to HI through the exact model or a surrogate and "
+        "plot the magnitude in every band. Free parameters rest at their prior median.",
+        epilog="example: tengri sweep dust_tau_diff 0 3 --instrument SDSS -o sweep.png",
+    )
+    parser.add_argument("parameter", metavar="PARAMETER")
+    parser.add_argument("lo", metavar="LO", type=float)
+    parser.add_argument("hi", metavar="HI", type=float)
+    parser.add_argument("-n", type=int, default=81, help="number of values (default 81)")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE",
+                        help="figure, .png .pdf or .svg (default sweep_PARAMETER.png)")  # fmt: skip
+    models.add_options(parser)
+    add_json(parser)
+    add_quiet(parser)
+    parser.set_defaults(func=_sweep)
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from tengri.analysis.sweeps import sweep_photometry
+    from tengri.errors import ConfigError
+
+    if args.n < 2 or not args.lo < args.hi:
+        raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
+    model = models.build(args, {args.parameter: (args.lo, args.hi)}, units="mag_ab")
+    sweep = sweep_photometry(
+        model, args.parameter, np.linspace(args.lo, args.hi, args.n), rest(model, args.parameter)
+    )
+    out = args.out or Path(f"sweep_{args.parameter}.png")
+    _save(sweep, out)
+    numbers = {"axes": sweep.axes, "bands": sweep.bands, "units": sweep.units,
+               "magnitudes": sweep.magnitudes(), "figure": str(out)}  # fmt: skip
+    emit(args.json, f"figure  {out}", numbers)
+    return 0
+
+
+def rest(model: Any, swept: str) -> dict[str, Any]:
+    """Return the prior medians of the free parameters but the swept one."""
+    import jax.numpy as jnp
+
+    medians = model.spec.from_unit(jnp.full(model.spec.n_latent, 0.5))
+    return {name: medians[name] for name in model.spec.free_params if name != swept}
+
+
+def _save(sweep: Any, out: Path) -> None:
+    import matplotlib
+
+    from tengri.errors import ConfigError, DataError
+
+    matplotlib.use("Agg")
+    from tengri.analysis.plotting import setup_style
+
+    setup_style()
+    figure, _ = sweep.plot()
+    known = figure.canvas.get_supported_filetypes()
+    if out.suffix.removeprefix(".") not in known:
+        raise ConfigError(f"-o {out}: a figure ends in .png, .pdf or .svg.")
+    try:
+        figure.savefig(out, bbox_inches="tight")
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written ({error.strerror or error}).") from error

@@ -20,7 +20,8 @@ def swept(capsys, *words: str):
 def test_exact(capsys, tmp_path):
     out = tmp_path / "sweep.png"
     numbers = swept(capsys, "dust_tau_diff", "0", "1", "-n", "3", "--bands", "sdss_g,sdss_r",
-                    "--set", "met_logzsol=-0.5", "--set", "dust_law=smc", "-o", str(out))  # fmt: skip
+                    "--set", "met_logzsol=-0.5", "--set", "dust_law=smc",
+                    "-o", str(out))  # fmt: skip
     assert out.read_bytes()[:4] == b"\x89PNG"
     spec = Parameters(dust_tau_diff=(0.0, 1.0), met_logzsol=-0.5, dust_law="smc")
     bands = Instrument.from_names(["sdss_g", "sdss_r"]).observation()

@@ -24,9 +24,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers as policies
 
+from tengri import durable as files
 from tengri.digest import file_sha256
 from tengri.errors import DataError, TengriError
-from train import devices, files
+from train import devices
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
 

@@ -170,8 +170,9 @@ def _guarded(call: Any) -> int:
 def _dataset(args: argparse.Namespace) -> int:
     if args.config == "verify":
         return _dataset_verify(args.folder or args.out)
+    from tengri.shards import parse_shard
     from train import config as configs
-    from train.dataset import Dataset, parse_shard
+    from train.dataset import Dataset
     from train.problem import Problem
     from train.rows import RowMaker
 

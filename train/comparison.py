@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from emulator.loading import load
 from emulator.surrogate import EmulatedSEDModel
 from tengri import SEDModel, load_ssp_data
+from tengri import durable as files
 from tengri.analysis import accuracy
 from tengri.analysis.compare import (
     Comparison,
@@ -25,7 +26,7 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.errors import ConfigError, ParameterError, unknown
-from train import files, page
+from train import page
 from train.figures import png
 
 POINTS = 81

@@ -5,15 +5,12 @@ rows and shards. ``shard-00003.h5`` holds rows ``bounds(3)`` under their global 
 
     inputs (n, n_in) float32    flux (n, n_bands) float32    attributes start, fingerprint
 
-Each file is written under a temporary name, sealed with its SHA-256, read back, synced and
-renamed: a shard is complete or absent.
+`tengri.shards` says how they are written: a shard is complete or absent.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,13 +22,13 @@ import jax
 import numpy as np
 
 from tengri import __version__, digest
-from tengri.errors import ConfigError, DataError
-from train import files
+from tengri import durable as files
+from tengri.errors import DataError
+from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from train.problem import Problem
 from train.rows import RowMaker, Rows
 
 FORMAT = 1
-MANIFEST = "manifest.json"
 
 
 def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
@@ -50,28 +47,6 @@ def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
         "shards": shards,
     }
     return json.loads(json.dumps(description))  # as it reads back: lists, no tuples
-
-
-def fingerprint(description: dict[str, Any]) -> str:
-    """Return the SHA-256 of a description."""
-    text = json.dumps(description, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def shard_name(number: int) -> str:
-    """Return the file name of shard ``number`` (from 1)."""
-    return f"shard-{number:05d}.h5"
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Return (number, shards) of ``3/16``."""
-    try:
-        number, shards = (int(part) for part in text.split("/"))
-    except ValueError:
-        raise ConfigError(f"--shard {text!r}: write it as 3/16.") from None
-    if not 1 <= number <= shards:
-        raise ConfigError(f"--shard {text!r}: the number goes from 1 to {shards}.")
-    return number, shards
 
 
 @dataclass(frozen=True)
@@ -164,7 +139,7 @@ class Dataset:
 
     def bounds(self, number: int) -> tuple[int, int]:
         """Return the global rows [first, last) of a shard."""
-        return tuple((self.n_rows * k) // self.n_shards for k in (number - 1, number))  # type: ignore[return-value]
+        return shard_bounds(self.n_rows, self.n_shards, number)
 
     def path(self, number: int) -> Path:
         """Return the file of a shard."""
@@ -182,26 +157,14 @@ class Dataset:
         return rows
 
     def _write(self, number: int, rows: Rows) -> None:
-        path = self.path(number)
-        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-        try:
-            with h5py.File(temporary, "w", userblock_size=digest.USERBLOCK) as file:
-                file.attrs["start"] = rows.start
-                file.attrs["fingerprint"] = fingerprint(self.description)
-                for name, values in (("inputs", rows.inputs), ("flux", rows.flux)):
-                    data = np.asarray(values, np.float32)
-                    file.create_dataset(name, data=data, fletcher32=True, chunks=True)
-            digest.seal(temporary)
-            self._read(temporary, number)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            files.sync_folder(self.folder)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"{path}: cannot be written ({error}).") from error
+        def fill(file: h5py.File) -> None:
+            file.attrs["start"] = rows.start
+            file.attrs["fingerprint"] = fingerprint(self.description)
+            for name, values in (("inputs", rows.inputs), ("flux", rows.flux)):
+                data = np.asarray(values, np.float32)
+                file.create_dataset(name, data=data, fletcher32=True, chunks=True)
+
+        write_shard(self.path(number), fill, lambda path: self._read(path, number))
 
     # --- reading ------------------------------------------------------------------------------
 

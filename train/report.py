@@ -13,9 +13,10 @@ import numpy as np
 from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
+from tengri import durable as files
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import evaluate, figures, files, page
+from train import evaluate, figures, page
 from train.evaluate import Evaluation
 from train.logs import duration, read_metrics
 from train.problem import Problem

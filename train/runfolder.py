@@ -27,9 +27,9 @@ import numpy as np
 
 from emulator.scaling import OutputScaling
 from tengri import __version__
+from tengri import durable as files
 from tengri.errors import DataError
 from train import config as configs
-from train import files
 from train.config import Config
 from train.plan import Costs, Plan
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from emulator import artefact
+from tengri import durable as files
 from tests.faults import kill, victims
 from tests.faults.tiny import CONFIG
-from train import files
 from train.checkpoints import Checkpoints, verify
 from train.dataset import MANIFEST, Dataset
 from train.runfolder import RunFolder

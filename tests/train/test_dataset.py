@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tengri.errors import ConfigError, DataError
+from tengri.shards import parse_shard
 from tests.train.conftest import CONFIG, changed, trained, with_config
-from train.dataset import Dataset, parse_shard
+from train.dataset import Dataset
 from train.problem import Problem
 from train.rows import RowMaker
 

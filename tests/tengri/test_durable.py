@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tengri import durable as files
 from tengri.errors import DataError
-from train import files
 
 CONTENT = {"a": [1, 2.5, "x"], "b": {"c": None, "d": True}}
 

@@ -7,6 +7,11 @@ from jax import Array
 from jax.scipy.special import log_ndtr
 
 
+def asinh(x: Array) -> Array:
+    """Return ln(x + √(1 + x²)) to a few ulp of 1: as much as an exponent needs, for little."""
+    return jnp.sign(x) * jnp.log(jnp.abs(x) + jnp.sqrt(1 + x**2))
+
+
 def expm1_ratio(z: Array) -> Array:
     """Return (e^z - 1) / z, 1 at z = 0."""
     small = jnp.abs(z) < 1e-3

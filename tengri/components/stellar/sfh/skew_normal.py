@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.scipy.special import erfc
 
 from tengri.components.stellar.sfh.family import Kernel, Mass, SFHFamily, time_twins
-from tengri.components.stellar.sfh.quadrature import bin_masses
+from tengri.components.stellar.sfh.numerics import asinh
+from tengri.components.stellar.sfh.quadrature import rule
 from tengri.priors import Uniform
 from tengri.registry import Param
 
 # ½ erfc(9) is 2e-37: what lies beyond adds nothing, and float32 ends at 1e-38
 FAR = 9.0
-
-
-def _skewed(t: Array, q: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Y = X exp(skew · asinh X), X = (t - t_peak) / width, and dY/dX."""
-    x = (t - q["peak_lbt_gyr"]) / q["width_gyr"]
-    stretch = jnp.exp(q["skew"] * jnp.arcsinh(x))
-    return x * stretch, stretch * (1 + q["skew"] * x / jnp.sqrt(1 + x**2))
 
 
 def log_norm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -31,8 +26,9 @@ def log_norm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 
 
 def log_snorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
-    """exp(-Y²/2)."""
-    return -0.5 * _skewed(t, q)[0] ** 2
+    """exp(-Y²/2), Y = X exp(skew · asinh X)."""
+    x = (t - q["peak_lbt_gyr"]) / q["width_gyr"]
+    return -0.5 * (x * jnp.exp(q["skew"] * asinh(x))) ** 2
 
 
 def log_tsnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -41,27 +37,29 @@ def log_tsnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
     The factor is ½ at the peak: ``log_peak_sfr`` is the height of the skewed Gaussian itself,
     SFR(t_peak) is half of it. For ``skew > 0`` the tail lies on the young side of the peak.
     """
-    reach = np.sqrt(2.0) * q["width_gyr"] * q["trunc"]
-    z = jnp.minimum((t - q["peak_lbt_gyr"]) / reach, FAR)
-    return log_snorm(t, q, t_univ) + jnp.log(0.5 * erfc(z))
+    return log_snorm(t, q, t_univ) + jnp.log(_truncation(t, q))
 
 
-def _slope(t: Array, q: Mapping[str, Array]) -> Array:
-    """d ln SFR/dt of the skewed Gaussian; the truncation is gentler than that."""
-    y, dy_dx = _skewed(t, q)
-    return -y * dy_dx / q["width_gyr"]
+def _truncation(t: Array, q: Mapping[str, Array]) -> Array:
+    z = (t - q["peak_lbt_gyr"]) / (np.sqrt(2.0) * q["width_gyr"] * q["trunc"])
+    return 0.5 * erfc(jnp.minimum(z, FAR))
 
 
-def _masses(log_sfr: Kernel) -> Mass:
+def _whole(t: Array, q: Mapping[str, Array]) -> Array:
+    return jnp.ones_like(t)
+
+
+def _masses(log_core: Kernel, factor: Callable[[Array, Mapping[str, Array]], Array]) -> Mass:
+    """Return the mass of exp(log_core) · factor, which is at most 1."""
+
     def mass(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
-        flat = {"skew": jnp.zeros_like(t_univ), **q}
-        return bin_masses(
-            lambda t: log_sfr(t, q, t_univ),
-            lambda t: _slope(t, flat),
-            q["peak_lbt_gyr"],
-            edges,
-            t_univ,
-        )
+        peak = jnp.clip(q["peak_lbt_gyr"], 0.0, t_univ)
+        scale = jax.lax.stop_gradient(log_core(peak, q, t_univ))
+
+        def sfr(t: Array) -> Array:
+            return jnp.exp(log_core(t, q, t_univ) - scale) * factor(t, q)
+
+        return scale, rule(edges).masses(sfr, t_univ)
 
     return mass
 
@@ -76,18 +74,25 @@ def _params(prefix: str, *names: str) -> tuple[Param, ...]:
     return tuple(Param(prefix + name, *known[name]) for name in names)
 
 
-def _family(name: str, log_sfr: Kernel, reference: str, *names: str) -> SFHFamily:
+def _family(name: str, log_sfr: Kernel, mass: Mass, reference: str, *names: str) -> SFHFamily:
     prefix = f"sfh_{name}_"
     params = _params(prefix, "peak_lbt_gyr", "width_gyr", *names)
     twins = time_twins(params, peak_lbt=(0.4, 0.05, 0.95), width=(0.1, 0.05, 0.5))
-    return SFHFamily(name, prefix, params, log_sfr, reference, mass=_masses(log_sfr), twins=twins)
+    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
 
 
-NORM = _family("norm", log_norm, "Gaussian in lookback time")
-SNORM = _family("snorm", log_snorm, "Robotham+2020, MNRAS 495, 905 (massfunc_snorm)", "skew")
+NORM = _family("norm", log_norm, _masses(log_norm, _whole), "Gaussian in lookback time")
+SNORM = _family(
+    "snorm",
+    log_snorm,
+    _masses(log_snorm, _whole),
+    "Robotham+2020, MNRAS 495, 905 (massfunc_snorm)",
+    "skew",
+)
 TSNORM = _family(
     "tsnorm",
     log_tsnorm,
+    _masses(log_snorm, _truncation),
     "Robotham+2020, MNRAS 495, 905; Bellstedt+2020, MNRAS 498, 5581",
     "skew",
     "trunc",

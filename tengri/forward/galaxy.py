@@ -29,7 +29,7 @@ from jax import Array
 from tengri.components.composition import Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
-from tengri.components.stellar.nebular import Gas, escaping
+from tengri.components.stellar.nebular import Gas
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology
@@ -71,7 +71,8 @@ class AgeBins:
 class SSPFlux(NamedTuple):
     """Spectra in units of ``10**Galaxy.log10_flux_unit``.
 
-    Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_node, n_wave), if any.
+    Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_lit, n_wave), if any: see
+    `tengri.components.stellar.nebular`.
     """
 
     young: Array
@@ -176,11 +177,12 @@ class Galaxy(Stars):
             wave, flux = with_infrared_nodes(wave, flux)
         self.gas: Gas | None = None
         if composition.nebular is not None:
-            self.gas = Gas(composition.nebular.table(), ssp, self.bins.node[: self.bins.n_young])
+            young = self.bins.node[: self.bins.n_young]
+            self.gas = Gas(composition.nebular.table(), ssp, young)
             nodes = self.gas.table.with_nodes(wave)
             wave, flux = nodes, on_nodes(wave, flux, nodes)
             # on the whole grid before it is cut, for lines may straddle the ends of the window
-            self._gas_flux = self.gas.spectra(wave)[:, window]
+            self._gas_flux = self.gas.spectra(wave, flux[:, young])[:, window]
         self.wave, self._flux = wave[window], flux[:, :, window]
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
@@ -212,7 +214,7 @@ class Galaxy(Stars):
         young, old = w[:, :n].reshape(-1) @ flux.young, w[:, n:].reshape(-1) @ flux.old
         if self.gas is None or flux.gas is None:
             return young, old
-        return escaping(p, self.wave) * young + self.gas.weights(p, w[:, :n]) @ flux.gas, old
+        return self.gas.around(p, young, w[:, :n], flux.gas), old
 
     def attenuation(self, p: Params) -> tuple[Array, Array]:
         """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""

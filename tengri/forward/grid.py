@@ -18,6 +18,8 @@ import math
 
 import numpy as np
 
+from tengri.grids import compact
+
 END_AA = 1e8
 #: The largest step in ln λ up to each wavelength [Å]; blueward of the first nothing is added.
 START_AA = 1e4
@@ -66,8 +68,5 @@ def _subdivided(lo: float, hi: float) -> np.ndarray:
 def on_nodes(wave: np.ndarray, flux: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return ``flux`` on ``nodes``: linear in λ, ∝ λ⁻² beyond the last wavelength."""
     wave = np.asarray(wave, dtype=np.float64)
-    i = np.clip(np.searchsorted(wave, nodes, side="right") - 1, 0, len(wave) - 2)
-    t = np.clip((nodes - wave[i]) / (wave[i + 1] - wave[i]), 0.0, 1.0)
-    values = (1.0 - t) * flux[..., i] + t * flux[..., i + 1]
     tail = (wave[-1] / np.maximum(nodes, wave[-1])) ** 2
-    return (values * tail).astype(flux.dtype)
+    return (compact.interpolated(wave, flux, nodes) * tail).astype(flux.dtype)

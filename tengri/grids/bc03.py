@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,11 @@ def vacuum(wave_air: Array) -> Array:
 def _ciddor(wave: Array) -> Array:
     s2 = (1e4 / wave) ** 2  # inverse μm²
     return 1.0 + 0.05792105 / (238.0185 - s2) + 0.00167917 / (57.362 - s2)
+
+
+def log10(values: Array) -> Array:
+    """Return log10, correctly rounded: the last bit of NumPy's depends on the processor."""
+    return np.array([float(Decimal(float(value)).log10()) for value in values])
 
 
 def metallicity_tags(images: dict[str, Array]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tengri.grids import bc03, compact, dl07, nebular
+from tengri.grids import bc03, compact, dl07, ionising, nebular
 from tengri.grids.bc03 import StellarGrid
 from tengri.grids.write import write_sealed
 
@@ -38,15 +38,16 @@ def build_ssp(
     ``full`` keeps every age and wavelength (lines are added to the wavelengths); otherwise the
     grid is thinned to what the accuracy table of ``data/README.md`` needs.
     """
-    stars = bc03.read_stellar(wheel)
-    line_wave, lines = None, None
+    source = stars = bc03.read_stellar(wheel)
+    line_wave, lines = nebular.line_wavelengths(wheel), None
     if with_gas:
-        gas = nebular.read_nebular(wheel, stars, logu)
-        line_wave = gas.line_wave
-        stars, lines = nebular.with_nebular(stars, gas)
+        stars, lines = nebular.with_nebular(stars, nebular.read_nebular(wheel, stars, logu))
     if not full:
         stars, lines = thin(stars, lines)
     wave, flux = resampled(stars, line_wave, lines, full)
+    datasets = ssp_datasets(stars, wave, flux)
+    if not with_gas:
+        datasets |= ionising.datasets(source, stars, wave)
     attrs = provenance(wheel) | {
         "imf": "Kroupa 2001, 0.1-100 Msun",
         "zsun": bc03.Z_SUN,
@@ -63,7 +64,7 @@ def build_ssp(
             "escape_fraction": 0.0,
             "line_sigma_kms": compact.LINE_SIGMA_KMS,
         }
-    return write_sealed(output, ssp_datasets(stars, wave, flux), UNITS, attrs)
+    return write_sealed(output, datasets, UNITS | ionising.UNITS, attrs)
 
 
 def thin(stars: StellarGrid, lines: np.ndarray | None) -> tuple[StellarGrid, np.ndarray | None]:
@@ -76,14 +77,17 @@ def thin(stars: StellarGrid, lines: np.ndarray | None) -> tuple[StellarGrid, np.
 
 
 def resampled(
-    stars: StellarGrid, line_wave: np.ndarray | None, lines: np.ndarray | None, full: bool
+    stars: StellarGrid, line_wave: np.ndarray, lines: np.ndarray | None, full: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return wavelengths and fluxes (n_met, n_age, n_wave), lines drawn in."""
+    """Return wavelengths and fluxes (n_met, n_age, n_wave), lines drawn in if there are any.
+
+    The wavelengths have nodes for the lines either way: gas may be added to the stars later.
+    """
     wave = compact.nodes(stars.wave, line_wave)
     if full:
         wave = np.union1d(stars.wave, wave)
     flux = np.stack([compact.project(stars.wave, rows, wave) for rows in stars.flux])
-    if line_wave is not None and lines is not None:
+    if lines is not None:
         flux = compact.add_lines(wave, flux, line_wave, lines)
     return wave, flux
 
@@ -91,8 +95,8 @@ def resampled(
 def ssp_datasets(stars: StellarGrid, wave: np.ndarray, flux: np.ndarray) -> dict[str, np.ndarray]:
     """Return the datasets of the DSPS schema and our two additions."""
     return {
-        "ssp_lgmet": np.log10(stars.z),
-        "ssp_lg_age_gyr": np.log10(stars.age_gyr),
+        "ssp_lgmet": bc03.log10(stars.z),
+        "ssp_lg_age_gyr": bc03.log10(stars.age_gyr),
         "ssp_wave": wave,
         "ssp_flux": compact.rounded(flux),
         "ssp_mass_remaining": compact.rounded(stars.remaining),
@@ -100,7 +104,6 @@ def ssp_datasets(stars: StellarGrid, wave: np.ndarray, flux: np.ndarray) -> dict
     }
 
 
-NEBULAR_PHOTONS = 1e47
 NEBULAR_UNITS = {
     "lgmet": UNITS["ssp_lgmet"],
     "logu": "log10 of the ionisation parameter",
@@ -116,21 +119,21 @@ def build_nebular(wheel: Path, output: Path) -> str:
     """Write nebular light per ionising photon, for every logU of ``wheel``; return the digest.
 
     Axes (logu, metallicity, age, wavelength or line); the wavelengths are those of the compact
-    stellar grid. Scaled to 1e47 photons per second, so that float32 holds the numbers.
+    stellar grids. Scaled to 1e47 photons per second, so that float32 holds the numbers.
     """
     stars = bc03.read_stellar(wheel)
     logus = nebular.available_logu(wheel)
-    wave = compact.nodes(stars.wave)
+    wave = compact.nodes(stars.wave, nebular.line_wavelengths(wheel))
     continuum, lines = [], []
     for logu in logus:
         gas = nebular.read_nebular(wheel, stars, logu)
-        glow = np.where(stars.wave <= nebular.LYMAN_LIMIT, 0.0, gas.continuum * NEBULAR_PHOTONS)
+        glow = gas.continuum * ionising.UNIT_PHOTONS * (stars.wave > compact.LYMAN_LIMIT)
         continuum.append(np.stack([compact.project(stars.wave, rows, wave) for rows in glow]))
-        lines.append(gas.lines * NEBULAR_PHOTONS)
+        lines.append(gas.lines * ionising.UNIT_PHOTONS)
     datasets = {
-        "lgmet": np.log10(stars.z),
+        "lgmet": bc03.log10(stars.z),
         "logu": np.array(logus),
-        "lg_age_gyr": np.log10(gas.age_gyr),
+        "lg_age_gyr": bc03.log10(gas.age_gyr),
         "wave": wave,
         "line_wave": gas.line_wave,
         "continuum": compact.rounded(np.stack(continuum)),

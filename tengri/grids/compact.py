@@ -115,7 +115,7 @@ def project(wave: Array, flux: Array, compact: Array) -> Array:
 def hat_moments(wave: Array, rows: Array, compact: Array) -> Array:
     """Return ∫ φ_i(λ) f(λ) dλ for the hat functions φ_i of ``compact``, exactly."""
     union = np.union1d(wave, compact)
-    f = _interpolated(wave, rows, union)
+    f = interpolated(wave, rows, union)
     cell = np.clip(np.searchsorted(compact, union[:-1], side="right") - 1, 0, len(compact) - 2)
     step = np.diff(union)
     width = np.diff(compact)[cell]
@@ -132,10 +132,11 @@ def hat_moments(wave: Array, rows: Array, compact: Array) -> Array:
     return moments
 
 
-def _interpolated(wave: Array, rows: Array, at: Array) -> Array:
+def interpolated(wave: Array, flux: Array, at: Array) -> Array:
+    """Return ``flux`` (…, n_wave) at other wavelengths: linear, held beyond the ends."""
     low = np.clip(np.searchsorted(wave, at, side="right") - 1, 0, len(wave) - 2)
-    part = (at - wave[low]) / (wave[low + 1] - wave[low])
-    return rows[:, low] * (1.0 - part) + rows[:, low + 1] * part
+    part = np.clip((at - wave[low]) / (wave[low + 1] - wave[low]), 0.0, 1.0)
+    return flux[..., low] * (1.0 - part) + flux[..., low + 1] * part
 
 
 def _solve(diagonal: Array, beside: Array, right_side: Array, held: Array) -> Array:

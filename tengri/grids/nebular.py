@@ -38,11 +38,10 @@ from tengri.grids.bc03 import (
     images_of,
     vacuum,
 )
+from tengri.grids.compact import LYMAN_LIMIT
+from tengri.grids.ionising import photon_rate
 
 _STEM = FOLDER + "bc03_miles_nebular_{}_grids_extended_logU_nograins_cloudy25.fits"
-LYMAN_LIMIT = 911.75
-PLANCK_ERG_S = 6.62607015e-27
-
 Array = np.ndarray
 
 
@@ -58,15 +57,6 @@ class NebularGrid:
     continuum: Array
     line_wave: Array
     lines: Array
-
-
-def photon_rate(wave: Array, flux: Array) -> Array:
-    """Return the ionising photons per second of L_ν [Lsun/Hz] below the Lyman limit.
-
-    Q = ∫ L_ν/(hν) dν = ∫ L_ν dλ/λ / h.
-    """
-    below = wave <= LYMAN_LIMIT
-    return np.trapezoid(flux[..., below] / wave[below], wave[below]) * LSUN / PLANCK_ERG_S
 
 
 def read_nebular(path: Path, stars: StellarGrid, logu: float) -> NebularGrid:
@@ -100,6 +90,12 @@ def available_logu(path: Path) -> list[float]:
     """Return the ionisation parameters of the wheel at ``path``, lowest first."""
     names = images_of(path, _STEM.format("line"))
     return sorted({float(name.split("_LOGU_")[1]) for name in names})
+
+
+def line_wavelengths(path: Path) -> Array:
+    """Return the wavelengths of the lines of the wheel at ``path`` in vacuum, Å."""
+    first = next(iter(images_of(path, _STEM.format("line")).values()))
+    return vacuum(first[0, 1:].astype(np.float64))
 
 
 def _lit_edges(age_gyr: Array) -> Array:

@@ -2,16 +2,17 @@ r"""Nebular emission of the gas around young stars, driven by their ionising pho
 
 .. math::
 
-    L_\nu^{gas} = (1 - f_{esc}) \sum_{Z, t < 10\,Myr} m_{Zt} Q_{Zt} N_\nu(Z, t, U), \quad
-    Q = \int_{\lambda < 912} \frac{L_\nu}{h \lambda} d\lambda
+    L_\nu = \sum_{Z, t < 10\,Myr} m_{Zt} \left[ f_{esc} S_{Zt}
+            + (1 - f_{esc}) (S'_{Zt} + Q_{Zt} N_\nu(Z, t, U)) \right], \quad
+    Q = \int_{\lambda < 912} \frac{S}{h \lambda} d\lambda
 
-``m`` is the mass formed, ``Q`` the ionising photons per second and solar mass, ``N`` the light
-per photon, linear in logU, log Z and log age between the nodes of the table and held at its ends.
-Below the Lyman limit young stars keep the share ``neb_fesc`` of their light. Gas has the
-metallicity of its stars.
+``m`` is the mass formed, ``S`` the light of the stars and ``S'`` what is left of it behind the
+gas, nothing below the Lyman limit. ``Q`` are the ionising photons per second and solar mass, ``N``
+the light per photon, linear in logU, log Z and log age between the nodes of the table and held at
+its ends; the age is the mean over the photons. Gas has the metallicity of its stars.
 
 Shapes: n_met metallicities and n_young age bins of the SSP grid; n_node = n_logu · n_z · n_t nodes
-of the table, those in age that young stars reach.
+of the table, those in age that young stars reach; n_lit = n_node + n_met · n_young.
 """
 
 from __future__ import annotations
@@ -23,14 +24,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.dust.emission.dl07 import hat_weights
-from tengri.components.stellar.nebular_table import (
-    LYMAN_LIMIT_AA,
-    UNIT_PHOTONS,
-    NebularTable,
-    cloudy_table,
-)
-from tengri.components.stellar.ssp import LSUN_ERG_PER_S, SSPData
+from tengri.components.hats import fixed_hat_weights, hat_weights
+from tengri.components.stellar.ionising import IonisingLight
+from tengri.components.stellar.nebular_table import NebularTable, cloudy_table
+from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
 from tengri.priors import Uniform
@@ -38,9 +35,6 @@ from tengri.registry import Param, Registry
 
 Params = Mapping[str, Array]
 
-PLANCK_ERG_S = 6.62607015e-27
-# The photons of the tables were counted up to the last wavelength of their stars below the limit.
-COUNTED_AA = 911.5
 # Half of all ionising photons of hot stars can lie blueward of 500 Å; the He II limit is safe.
 BLUEST_NEEDED_AA = 228.0
 
@@ -83,46 +77,34 @@ class Gas:
     def __init__(self, table: NebularTable, ssp: SSPData, young: np.ndarray) -> None:
         _check_stellar(ssp)
         self.table = table
-        self._photons = photon_rate(ssp.ssp_wave, ssp.ssp_flux[:, young]) / UNIT_PHOTONS
-        self._to_z = node_weights(ssp.ssp_lgmet, table.lgmet)
-        to_age = node_weights(ssp.ssp_lg_age_gyr[young], table.lg_age_gyr)
-        self._ages = np.flatnonzero(to_age.any(axis=0))
-        self._to_age = to_age[:, self._ages]
+        self._light = ssp.ionising or IonisingLight.measured(
+            ssp.ssp_wave, ssp.ssp_flux, ssp.ssp_lg_age_gyr
+        )
+        self._to_z = fixed_hat_weights(ssp.ssp_lgmet, table.lgmet)
+        to_age = fixed_hat_weights(self._light.lg_age_gyr[:, young], table.lg_age_gyr)
+        self._ages = np.flatnonzero(to_age.any(axis=(0, 1)))
+        # photons of each node in age per solar mass of young stars, (n_met, n_young, n_t)
+        self._photons = self._light.photons[:, young, None] * to_age[..., self._ages]
 
-    def spectra(self, wave: np.ndarray) -> np.ndarray:
-        """Return L_ν [Lsun/Hz] of every node at ``wave``, shape (n_node, n_wave)."""
-        return self.table.spectra(wave, self._ages).reshape(-1, len(wave))
+    def spectra(self, wave: np.ndarray, young: np.ndarray) -> np.ndarray:
+        """Return L_ν [Lsun/Hz] of the gas and of what it leaves of the stars, (n_lit, n_wave).
+
+        ``young`` (n_met, n_young, n_wave) is the light of the young stars at ``wave``.
+        """
+        nodes = self.table.spectra(wave, self._ages), self._light.passed(wave, young)
+        return np.concatenate([light.reshape(-1, len(wave)) for light in nodes])
 
     def weights(self, p: Params, w: Array) -> Array:
-        """Return the share of each node, (n_node,), for the young stars ``w`` (n_met, n_young)."""
-        lit = w * jnp.asarray(self._photons, float)
-        lit = jnp.asarray(self._to_z.T, float) @ lit @ jnp.asarray(self._to_age, float)
+        """Return the share of each spectrum, (n_lit,), for young stars ``w`` (n_met, n_young)."""
+        photons = jnp.einsum("mk,mkt->mt", w, jnp.asarray(self._photons, float))
+        lit = jnp.asarray(self._to_z.T, float) @ photons
         logu = hat_weights(p["neb_logU"], self.table.logu)
-        return (1.0 - p["neb_fesc"]) * (logu[:, None] * lit.reshape(-1)).reshape(-1)
+        return jnp.concatenate([jnp.outer(logu, lit).reshape(-1), w.reshape(-1)])
 
-
-def escaping(p: Params, wave: np.ndarray) -> Array:
-    """Return the share of the light of young stars that passes the gas, shape (n_wave,)."""
-    return jnp.where(wave <= LYMAN_LIMIT_AA, p["neb_fesc"], 1.0)
-
-
-def photon_rate(wave: np.ndarray, lnu: np.ndarray) -> np.ndarray:
-    """Return the ionising photons per second of ``lnu`` (..., n_wave) [Lsun/Hz].
-
-    ∫ L_ν dλ/λ / h by trapezoids, the rule by which the photons of the tables were counted.
-    """
-    last = int(np.searchsorted(wave, COUNTED_AA))
-    t = (COUNTED_AA - wave[last - 1]) / (wave[last] - wave[last - 1])
-    end = (1.0 - t) * lnu[..., last - 1] + t * lnu[..., last]
-    blue = np.append(wave[:last], COUNTED_AA)
-    light = np.concatenate([lnu[..., :last], end[..., None]], axis=-1).astype(np.float64)
-    return np.trapezoid(light / blue, blue) * (LSUN_ERG_PER_S / PLANCK_ERG_S)
-
-
-def node_weights(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-    """Return the weights (n_x, n_node) of linear interpolation at ``x``, held at the ends."""
-    passed = np.clip((x[:, None] - nodes[:-1]) / np.diff(nodes), 0.0, 1.0)
-    return np.pad(passed, ((0, 0), (1, 0)), constant_values=1.0) - np.pad(passed, ((0, 0), (0, 1)))
+    def around(self, p: Params, stars: Array, w: Array, spectra: Array) -> Array:
+        """Return the light of young stars, some of it through the gas around them, (n_wave,)."""
+        escaping = p["neb_fesc"]
+        return escaping * stars + (1.0 - escaping) * (self.weights(p, w) @ spectra)
 
 
 def _check_stellar(ssp: SSPData) -> None:

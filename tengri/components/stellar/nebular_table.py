@@ -19,15 +19,12 @@ from tengri import digest
 from tengri.errors import DataError
 from tengri.grids import compact, files
 
-LYMAN_LIMIT_AA = 911.75
-#: Ionising photons per second that the light of the tables answers to.
-UNIT_PHOTONS = 1e47
 _DATASETS = ("logu", "lgmet", "lg_age_gyr", "wave", "continuum", "line_wave", "lines")
 
 
 @dataclass(frozen=True, eq=False)
 class NebularTable:
-    """Nebular light per ``UNIT_PHOTONS`` ionising photons per second.
+    """Nebular light per 1e47 ionising photons per second (`tengri.grids.ionising`).
 
     Attributes
     ----------
@@ -75,17 +72,14 @@ class NebularTable:
         -------
         ndarray, shape (n_logu, n_met, n_some, n)
         """
-        i = np.clip(np.searchsorted(self.wave, wave, side="right") - 1, 0, len(self.wave) - 2)
-        t = (wave - self.wave[i]) / (self.wave[i + 1] - self.wave[i])
-        low, high = self.continuum[:, :, ages][..., i], self.continuum[:, :, ages][..., i + 1]
         inside = (wave >= self.wave[0]) & (wave <= self.wave[-1])
-        glow = np.where(inside, (1.0 - t) * low + t * high, 0.0)
-        bright = self.lines[:, :, ages][..., self.line_wave > LYMAN_LIMIT_AA]
+        glow = inside * compact.interpolated(self.wave, self.continuum[:, :, ages], wave)
+        bright = self.lines[:, :, ages][..., self.line_wave > compact.LYMAN_LIMIT]
         return compact.add_lines(wave, glow, self._redward(), bright)
 
     def _redward(self) -> np.ndarray:
         """Return the lines that the gas does not absorb itself."""
-        return self.line_wave[self.line_wave > LYMAN_LIMIT_AA]
+        return self.line_wave[self.line_wave > compact.LYMAN_LIMIT]
 
 
 def cloudy_table() -> NebularTable:

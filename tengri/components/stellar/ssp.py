@@ -7,10 +7,12 @@
 ``ssp_flux``        (n_met, n_age, n_wave)     L_ν in Lsun/Hz per Msun formed
 ``mass_remaining``  (n_met, n_age) or None     mass in stars and remnants per mass formed
 ``age_edges_gyr``   (n_age + 1,)               edges of the lookback bin that each age stands for
+``ionising``        see `IonisingLight`        what gas around the stars answers to, or None
 ==================  =========================  =============================================
 
 The schema and the names of the datasets are those of DSPS (Hearin et al. 2023, MNRAS 521, 1741);
-``ssp_mass_remaining`` and ``ssp_age_edges_gyr`` are optional additions.
+``ssp_mass_remaining``, ``ssp_age_edges_gyr`` and those of `tengri.grids.ionising` are optional
+additions.
 """
 
 from __future__ import annotations
@@ -23,9 +25,10 @@ import h5py
 import numpy as np
 
 from tengri import digest
+from tengri.components.stellar.ionising import IonisingLight
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
-from tengri.grids import files
+from tengri.grids import files, ionising
 
 LSUN_ERG_PER_S = 3.828e33
 OLDEST_GYR = 20.0
@@ -53,6 +56,7 @@ class SSPData:
     ssp_flux: Array
     ssp_mass_remaining: Array | None
     age_edges_gyr: Array
+    ionising: IonisingLight | None = None
     name: str = ""
     path: str = ""
     sha256: str = ""
@@ -118,7 +122,8 @@ def log_midpoint_edges(lg_age_gyr: Array) -> Array:
 
 
 _REQUIRED = {"ssp_lgmet": 1, "ssp_lg_age_gyr": 1, "ssp_wave": 1, "ssp_flux": 3}
-_OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1}
+_IONISING = dict(zip(ionising.UNITS, (2, 2, 3)))
+_OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1, **_IONISING}
 
 
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -178,6 +183,7 @@ def _validated(contents: dict[str, Array], attrs: dict[str, Any], path: Path) ->
         ssp_flux=_to_our_sun(contents["ssp_flux"], attrs, path),
         ssp_mass_remaining=contents.get("ssp_mass_remaining"),
         age_edges_gyr=log_midpoint_edges(lg_age) if edges is None else edges.astype(np.float64),
+        ionising=IonisingLight.stored(contents),
         name=path.stem,
         path=str(path),
         sha256=digest.file_sha256(path),
@@ -211,6 +217,8 @@ def _check_shapes(contents: dict[str, Array], path: Path) -> None:
         "ssp_flux": (n_met, n_age, n_wave),
         "ssp_mass_remaining": (n_met, n_age),
         "ssp_age_edges_gyr": (n_age + 1,),
+        "ssp_ionising_photons": (n_met, n_age),
+        "ssp_ionising_lg_age_gyr": (n_met, n_age),
     }
     for name, shape in expected.items():
         if name in contents and contents[name].shape != shape:
@@ -232,7 +240,7 @@ def _check_sorted(contents: dict[str, Array], name: str, path: Path) -> None:
 def _check_values(contents: dict[str, Array], path: Path) -> None:
     if contents["ssp_wave"][0] <= 0:
         raise DataError(f"{path}: dataset ssp_wave must be positive; it is in Å.")
-    for name in ("ssp_flux", "ssp_mass_remaining"):
+    for name in ("ssp_flux", "ssp_mass_remaining", "ssp_ionising_photons", "ssp_flux_behind_gas"):
         if name in contents and (contents[name] < 0).any():
             raise DataError(
                 f"{path}: dataset {name} holds {np.count_nonzero(contents[name] < 0)} negative "

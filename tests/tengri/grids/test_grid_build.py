@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from astropy.io import fits
 from tengri import digest
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import DataError
-from tengri.grids import bc03, build, compact, dl07, nebular
+from tengri.grids import bc03, build, compact, dl07, ionising, nebular
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +192,48 @@ def test_every_dataset_is_checksummed_compressed_and_has_a_unit(wheel_file, tmp_
     assert list(tmp_path.iterdir()) == [path]  # nothing temporary stays
 
 
-def test_the_same_wheel_gives_the_same_bytes(wheel_file, tmp_path):
-    seals = {build.build_ssp(wheel_file, tmp_path / name) for name in ("a.h5", "b.h5")}
-    assert len(seals) == 1
+@pytest.mark.parametrize("with_gas", [True, False])
+def test_the_same_wheel_gives_the_same_bytes(wheel_file, tmp_path, with_gas):
+    paths = [tmp_path / name for name in ("a.h5", "b.h5")]
+    for path in paths:
+        build.build_ssp(wheel_file, path, with_gas=with_gas)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_logarithms_do_not_depend_on_the_processor():
+    """Correctly rounded: within half a unit in the last place, in exact arithmetic."""
+    values = np.random.default_rng(4).lognormal(0.0, 6.0, 200)
+    found = bc03.log10(values)
+    with localcontext(prec=50):
+        for value, log in zip(map(Decimal, values.tolist()), found):
+            assert abs(Decimal(float(log)) - value.log10()) <= Decimal(np.spacing(abs(log))) / 2
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_stars_alone_know_what_gas_answers_to(wheel_file, tmp_path, stars, full):
+    """Photons and light behind gas are those of the nebular grid of the same wheel."""
+    path = tmp_path / "a.h5"
+    build.build_ssp(wheel_file, path, with_gas=False, full=full)
+    found, grid = load_ssp_data(path).ionising, load_ssp_data(path)
+    share = bc03.average_over(stars.edges_gyr, grid.age_edges_gyr)
+    photons = ionising.photon_rate(stars.wave, stars.flux)
+    np.testing.assert_allclose(found.photons * 1e47, photons @ share.T, rtol=1e-6)
+    # the mean over the photons lies within the bin (a source's age may be at its edge)
+    low, high = grid.age_edges_gyr[1:-2], grid.age_edges_gyr[2:-1]
+    mean = 10 ** found.lg_age_gyr[:, 1:-1]
+    assert ((mean > low * (1 - 1e-6)) & (mean < high * (1 + 1e-6))).all()
+
+    build.build_ssp(wheel_file, path, with_gas=True, full=full)
+    nebular_grid = load_ssp_data(path)
+    np.testing.assert_array_equal(nebular_grid.ssp_wave, grid.ssp_wave)
+    n_young, n_blue = found.behind_gas.shape[1:]
+    assert grid.age_edges_gyr[n_young] == 0.01
+    np.testing.assert_array_equal(found.wave, grid.ssp_wave[:n_blue])
+    below = found.wave < compact.LYMAN_LIMIT - 10.0
+    np.testing.assert_array_equal(found.behind_gas[..., below], 0.0)
+    # the synthetic gas does not shine below 1000 Å: what is left there are the stars
+    left = nebular_grid.ssp_flux[:, :n_young, :n_blue]
+    np.testing.assert_allclose(found.behind_gas, left, rtol=1e-4, atol=1e-6 * left.max())
 
 
 def test_nebular_file_holds_light_per_photon_at_every_logu(wheel_file, tmp_path, stars, gas):

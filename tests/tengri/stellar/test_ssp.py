@@ -60,6 +60,7 @@ def test_embedded_grids(name):
     )
     assert inside.all()
     assert ssp.nebular is (name != files.STELLAR_SSP)
+    assert (ssp.ionising is None) is ssp.nebular
     assert os.path.getsize(ssp.path) < 10 * 2**20
     for key in ("source", "source_sha256", "imf", "zsun", "citation"):
         assert ssp.attrs[key]

@@ -26,6 +26,7 @@ from jax import Array
 
 from tengri import digest
 from tengri.components.dust.emission.model import DustEmission
+from tengri.components.hats import hat_weights
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
 from tengri.grids import files
@@ -110,13 +111,6 @@ def luminosity_weights(p: Params) -> Array:
     strong = gamma * jnp.sum(node * jnp.asarray(ratio, float))  # relative to U_min
     kind = jnp.stack([1.0 - gamma, strong]) / (1.0 - gamma + strong)
     return kind[:, None, None] * node
-
-
-def hat_weights(x: Array, nodes: np.ndarray) -> Array:
-    """Return the weights of linear interpolation at ``x`` between ``nodes``, held at the ends."""
-    lower = jnp.asarray(nodes[:-1], float)
-    passed = jnp.clip((x - lower) / jnp.asarray(np.diff(nodes), float), 0.0, 1.0)
-    return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
 
 
 @lru_cache(maxsize=8)

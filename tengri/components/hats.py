@@ -1,0 +1,22 @@
+"""Weights of linear interpolation between the nodes of a table, held at its ends.
+
+Hat functions of the nodes at ``x``: they are not negative and sum to 1.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+
+def hat_weights(x: Array, nodes: np.ndarray) -> Array:
+    """Return the weights (n_node,) at a parameter ``x``, scalar."""
+    lower = jnp.asarray(nodes[:-1], float)
+    passed = jnp.clip((x - lower) / jnp.asarray(np.diff(nodes), float), 0.0, 1.0)
+    return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
+
+
+def fixed_hat_weights(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return the weights (..., n_node) at constants ``x`` (...)."""
+    return np.stack([np.interp(x, nodes, hat) for hat in np.eye(len(nodes))], axis=-1)

@@ -16,11 +16,11 @@ from emulator.narrower import band_indices, check_spec, joined
 from emulator.twins import Twins
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError, ParameterError, unknown
-from tengri.forward.derived import sfh_curve, sfh_quantities
+from tengri.forward.derived import sfh_quantities
 from tengri.forward.dilution import log10_dilution
 from tengri.forward.galaxy import Stars
 from tengri.forward.model import SEDModel
-from tengri.forward.shell import BandModel, Bands, is_traced, no_stars_message
+from tengri.forward.shell import BandModel, Bands, check_stars, is_traced
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
@@ -163,14 +163,6 @@ class EmulatedSEDModel(BandModel):
 
     # --- star formation: exact ------------------------------------------------------------
 
-    def predict_sfh(
-        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
-    ) -> dict[str, Array]:
-        """Return the exact star-formation history: see `tengri.forward.derived.sfh_curve`."""
-        p = self.spec.resolve({} if params is None else params)
-        fn = self._jitted(("sfh", n_linear), lambda q: sfh_curve(self.stars, q, n_linear))
-        return fn(self._pack(p))
-
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
         """Return what follows from the history alone, exactly: masses, rates, ages.
 
@@ -181,8 +173,8 @@ class EmulatedSEDModel(BandModel):
         remaining = self.artefact.ssp["mass_remaining"]
         fn = self._jitted("derived", lambda q: sfh_quantities(self.stars, q, remaining))
         derived = fn(self._pack(p))
-        if not is_traced(p) and not derived["stellar_mass"] >= 1.0:
-            raise ParameterError(no_stars_message(p, float(jnp.log10(derived["stellar_mass"]))))
+        if not is_traced(p):
+            check_stars(p, jnp.log10(derived["stellar_mass"]))
         return derived
 
     def _jitted(self, key: Hashable, fn: Callable[[dict[str, Array]], Any]) -> Any:

@@ -25,18 +25,22 @@ UV_SLOPE_RANGE = (1268.0, 2580.0)
 M_UV_RANGE = (1450.0, 1550.0)
 
 
-def sfh_curve(galaxy: Stars, p: Params, n: int) -> dict[str, Array]:
+def sfh_curve(galaxy: Stars, p: Params, n: int) -> tuple[dict[str, Array], Array]:
     """Return the star-formation history on a linear grid of lookback times.
 
     Returns
     -------
     dict
         ``t_gyr`` (n,): lookback time from the epoch of observation to the Big Bang [Gyr];
-        ``sfr`` (n,): star-formation rate [Msun/yr].
+        ``sfr`` (n,): star-formation rate [Msun/yr], NaN where no star forms by then.
+    Array
+        log10 of the mass formed [Msun].
     """
-    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
+    t_univ, sfh = galaxy.cosmology.age_gyr(p["redshift"]), galaxy.composition.sfh
     t = t_univ * jnp.linspace(0.0, 1.0, n)
-    return {"t_gyr": t, "sfr": galaxy.composition.sfh.sfr(p, t, t_univ, galaxy.bins.edges)}
+    log10_mass, _ = sfh.formed(p, galaxy.bins.edges, t_univ)
+    sfr = sfh.sfr(p, t, t_univ, galaxy.bins.edges)
+    return {"t_gyr": t, "sfr": jnp.where(log10_mass >= 0.0, sfr, jnp.nan)}, log10_mass
 
 
 def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> dict[str, Array]:

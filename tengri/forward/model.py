@@ -18,15 +18,15 @@ from tengri.components.stellar.ssp import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError, ParameterError
-from tengri.forward.derived import derived_quantities, sfh_curve
+from tengri.forward.derived import derived_quantities
 from tengri.forward.dilution import log10_dilution
 from tengri.forward.galaxy import Galaxy, Population, SSPFlux
 from tengri.forward.shell import (
     BandModel,
     Bands,
     Vector,
+    check_stars,
     is_traced,
-    no_stars_message,
     warn_no_stars,
 )
 from tengri.forward.units import CGS
@@ -127,7 +127,7 @@ class SEDModel(BandModel):
         super().__init__(spec, observation, units)
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)
-        self.galaxy = Galaxy(spec.composition, ssp, self.cosmology)
+        self.stars = self.galaxy = Galaxy(spec.composition, ssp, self.cosmology)
         self._paths: dict[Hashable, BandPath] = {}
         self._arrays: dict[Hashable, Any] = {}
         self._prior_z = _redshift_range(spec)
@@ -213,7 +213,7 @@ class SEDModel(BandModel):
         if batch:
             warn_no_stars(np.asarray(log10_mass))
         else:
-            self._check_mass(p, log10_mass)
+            check_stars(p, log10_mass)
         return sed
 
     def _sed(self, frame: str, flux: Any, p: Mapping[str, Array]) -> tuple[Any, Array]:
@@ -228,21 +228,7 @@ class SEDModel(BandModel):
             sed = light.lnu * self.galaxy.igm(p) * 10.0**scale
         return sed, population.log10_mass
 
-    # --- histories and derived quantities -------------------------------------------------
-
-    def predict_sfh(
-        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
-    ) -> dict[str, Array]:
-        """Return the star-formation history: see `tengri.forward.derived.sfh_curve`."""
-        if isinstance(n_linear, bool) or not isinstance(n_linear, int) or n_linear < 2:
-            raise ParameterError(f"n_linear is a number of times, 2 or more; got {n_linear!r}.")
-        p = self.spec.resolve({} if params is None else params)
-        key = ("sfh", n_linear)
-        if key not in self._compiled:
-            self._compiled[key] = jax.jit(
-                lambda v: sfh_curve(self.galaxy, self._unpack(v), n_linear)
-            )
-        return self._compiled[key](self._pack(p))
+    # --- derived quantities ---------------------------------------------------------------
 
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
         """Return derived quantities: see `tengri.forward.derived.derived_quantities`."""
@@ -257,7 +243,7 @@ class SEDModel(BandModel):
             return self._compiled["derived"](flux, self._pack(p))
         self._check(p, fluxes=False, bands=False)
         derived = self._compiled["derived"](flux, self._pack(p))
-        self._check_mass(p, jnp.log10(derived["stellar_mass"]))
+        check_stars(p, jnp.log10(derived["stellar_mass"]))
         return derived
 
     # --- what the shell asks for ----------------------------------------------------------
@@ -344,10 +330,6 @@ class SEDModel(BandModel):
         if bands and self._observation is not None:
             self._check_reach(float(z.min()), float(z.max()))
         self._warn_metallicity(p)
-
-    def _check_mass(self, p: Mapping[str, Any], log10_mass: Array) -> None:
-        if not log10_mass >= 0.0:
-            raise ParameterError(no_stars_message(p, float(log10_mass)))
 
     def _check_reach(self, z_lo: float, z_hi: float) -> None:
         """Raise if a band leaves the spectrum somewhere between two redshifts."""

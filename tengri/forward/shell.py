@@ -18,6 +18,8 @@ import numpy as np
 from jax import Array
 
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.derived import sfh_curve
+from tengri.forward.galaxy import Stars
 from tengri.forward.units import check_units, to_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
@@ -60,6 +62,8 @@ class BandModel(ABC):
         ``uJy``, ``nJy`` or ``mag_ab``.
     """
 
+    #: when and with which metals the stars formed; exact in every model
+    stars: Stars
     #: galaxies per compiled call in a batch; larger batches are cut into such chunks
     chunk_size = 1024
     #: galaxies evaluated at once inside it
@@ -160,6 +164,42 @@ class BandModel(ABC):
         """Return AB magnitudes of n galaxies, (n, n_bands); see `predict_photometry_batch`."""
         return self._batch(params, "mag_ab")
 
+    def predict_sfh(
+        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
+    ) -> dict[str, Array]:
+        """Return the star-formation history of one galaxy.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            As in `predict_photometry`.
+        n_linear : int
+            Number of times.
+
+        Returns
+        -------
+        dict
+            ``t_gyr`` (n_linear,), lookback times from the epoch of observation to the Big Bang
+            [Gyr], and ``sfr`` (n_linear,) [Msun/yr].
+
+        Raises
+        ------
+        ParameterError
+            Parameters as in `predict_photometry`; no stars by t(z); less than two times.
+        """
+        if isinstance(n_linear, bool) or not isinstance(n_linear, int) or n_linear < 2:
+            raise ParameterError(f"n_linear is a number of times, 2 or more; got {n_linear!r}.")
+        p = self.spec.resolve({} if params is None else params)
+        key = ("sfh", n_linear)
+        if key not in self._compiled:
+            self._compiled[key] = jax.jit(
+                lambda v: sfh_curve(self.stars, self._unpack(v), n_linear)
+            )
+        curve, log10_mass = self._compiled[key](self._pack(p))
+        if not is_traced(p):
+            check_stars(p, log10_mass)
+        return curve
+
     # --- one galaxy -----------------------------------------------------------------------
 
     def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
@@ -170,9 +210,7 @@ class BandModel(ABC):
             return fn(self._constants(path), self._pack(p))[0]
         self._check(p)
         flux, log10_mass = fn(self._constants(path), self._pack(p))
-        mass = float(log10_mass)
-        if not mass >= 0.0:
-            raise ParameterError(no_stars_message(p, mass))
+        check_stars(p, log10_mass)
         return flux
 
     def _flux(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
@@ -253,10 +291,13 @@ def is_traced(p: Mapping[str, Any]) -> bool:
     return any(isinstance(v, jax.core.Tracer) for v in p.values())
 
 
-def no_stars_message(p: Mapping[str, Any], log10_mass: float) -> str:
-    """Return the error for a history that formed less than one solar mass."""
-    formed = f"10^{log10_mass:.3g} Msun" if log10_mass > -20.0 else "nothing"
-    return (
+def check_stars(p: Mapping[str, Any], log10_mass: Array) -> None:
+    """Raise for a history that formed less than one solar mass."""
+    mass = float(log10_mass)
+    if mass >= 0.0:
+        return
+    formed = f"10^{mass:.3g} Msun" if mass > -20.0 else "nothing"
+    raise ParameterError(
         f"No stars by z = {float(p['redshift']):.4g}: the history forms {formed} "
         "before the epoch of observation. Bring the peak into the age of the Universe at that "
         "redshift (times as fractions, sfh_…_frac, always fit), or set sfh_…_log_total_mass."

@@ -162,6 +162,9 @@ def test_history_and_derived_are_those_of_the_exact_model(exact, surrogate):
     a = surrogate.predict_sfh(ONE, n_linear=50)
     b = jax.jit(lambda p: exact.predict_sfh(p, n_linear=50))(ONE)
     assert np.allclose(a["sfr"], b["sfr"], rtol=1e-10) and np.allclose(a["t_gyr"], b["t_gyr"])
+    for model in (surrogate, exact):
+        with pytest.raises(ParameterError, match="2 or more"):
+            model.predict_sfh(ONE, n_linear=1)
 
 
 def test_history_needs_no_network_and_no_guard(surrogate):
@@ -184,12 +187,14 @@ def test_galaxies_without_stars(starless):
     gyr = {k: v for k, v in ONE.items() if not k.endswith("_frac")} | {
         "sfh_tsnorm_peak_lbt_gyr": 12.0, "sfh_tsnorm_width_gyr": 0.2, "redshift": 1.0,
     }  # fmt: skip
-    messages = []
+    messages = set()
     for model in (exact, fast):
-        with pytest.raises(ParameterError, match="No stars by z = 1") as error:
-            model.predict_photometry(gyr)
-        messages.append(str(error.value))
-    assert messages[0] == messages[1]
+        for predict in (model.predict_photometry, model.predict_sfh):
+            with pytest.raises(ParameterError, match="No stars by z = 1") as error:
+                predict(gyr)
+            messages.add(str(error.value))
+        assert np.isnan(jax.jit(model.predict_sfh)(gyr)["sfr"]).all()
+    assert len(messages) == 1
     two = {**gyr, "sfh_tsnorm_peak_lbt_gyr": np.array([2.0, 12.0])}
     with pytest.warns(UserWarning, match="1 of 2 galaxies formed no stars"):
         flux = np.asarray(fast.predict_photometry_batch(two))

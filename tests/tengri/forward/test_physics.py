@@ -130,7 +130,8 @@ def test_histories_without_stars_are_refused_by_every_prediction(coarse_ssp):
     spec = Parameters(**{**SEED, "sfh_tsnorm_peak_lbt_gyr": 12.0, "sfh_tsnorm_width_gyr": 0.2,
                          "redshift": (0.1, 8.0)})  # fmt: skip
     model = SEDModel(spec, coarse_ssp)
-    for predict in (model.predict_rest_sed, model.predict_obs_sed, model.predict_derived):
+    for predict in (model.predict_rest_sed, model.predict_obs_sed, model.predict_derived,
+                    model.predict_sfh):  # fmt: skip
         with pytest.raises(ParameterError, match="No stars by z = 7"):
             predict({"redshift": 7.0})
     with pytest.warns(UserWarning, match=r"2 of 3 galaxies formed no stars.*rows 0, 2"):

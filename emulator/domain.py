@@ -121,6 +121,11 @@ class Domain:
         within = [jnp.all((p[b.name] >= b.low) & (p[b.name] <= b.high)) for b in self.boxes]
         return jnp.all(jnp.stack(within))
 
+    def inside_rows(self, p: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return which galaxies of a batch lie in the box, (n,) of bool."""
+        within = [(p[b.name] >= b.low) & (p[b.name] <= b.high) for b in self.boxes]
+        return np.logical_and.reduce([w.reshape(len(w), -1).all(axis=1) for w in within])
+
     def clip(self, p: Mapping[str, Array]) -> dict[str, Array]:
         """Return the nearest parameters in the box."""
         return {**p, **{b.name: jnp.clip(p[b.name], b.lo, b.hi) for b in self.boxes}}

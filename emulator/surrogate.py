@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from emulator.artefact import Artefact
 from emulator.domain import Domain
@@ -120,6 +121,17 @@ class EmulatedSEDModel(BandModel):
         """Name of the SSP grid that it was trained on."""
         return self.artefact.ssp["name"]
 
+    def identity(self) -> dict[str, Any]:
+        """Return what decides every number that this model gives, JSON-serialisable."""
+        return super().identity() | {
+            "artefact_sha256": self.artefact.sha256,
+            "out_of_domain": self.domain.mode,
+        }
+
+    def _in_domain(self, p: Mapping[str, Any]) -> np.ndarray:
+        p = {name: np.asarray(value) for name, value in self._as_trained(p).items()}
+        return super()._in_domain(p) & self.domain.inside_rows(p)
+
     @property
     def software(self) -> tuple[str, ...]:  # type: ignore[override]
         """What it is computed with, and the paper of its activation, keys of the references."""
@@ -223,8 +235,15 @@ class EmulatedSEDModel(BandModel):
             return chosen
         batch = any(np.ndim(v) for n, v in params.items() if n in self.scalar_names)
         magnitude = np.asarray((self._batch if batch else self._single)(params, "mag_ab"))
+        return self._bars(magnitude, chosen)
+
+    def errors_at(self, magnitudes: ArrayLike, level: int | str = 68) -> np.ndarray:
+        """Return `predict_errors` of galaxies whose AB magnitudes (…, n_bands) are known."""
+        return self._bars(np.asarray(magnitudes), self.predict_errors(level=level))
+
+    def _bars(self, magnitude: np.ndarray, bars: np.ndarray) -> np.ndarray:
         limit = magnitude.min(axis=-1, keepdims=True) - 2.5 * np.log10(BRIGHT)
-        return np.where(magnitude <= limit, chosen, np.inf)
+        return np.where(magnitude <= limit, bars, np.inf)
 
     # --- what the shell asks for ----------------------------------------------------------
 

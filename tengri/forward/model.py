@@ -140,6 +140,20 @@ class SEDModel(BandModel):
         """Name of the SSP grid."""
         return self.ssp.name
 
+    def identity(self) -> dict[str, Any]:
+        """Return what decides every number that this model gives, JSON-serialisable."""
+        return super().identity() | {
+            "ssp_sha256": self.ssp.sha256,
+            "cosmology": self.cosmology.describe(),
+        }
+
+    def _in_domain(self, p: Mapping[str, Any]) -> np.ndarray:
+        """Redshift above zero, metallicities on the grid."""
+        lo, hi = self._logzsol_range()
+        names = self.spec.composition.metallicity.logzsol_names
+        on_grid = [(p[name] >= lo) & (p[name] <= hi) for name in names]
+        return np.logical_and.reduce([super()._in_domain(p), *on_grid])
+
     # --- spectra --------------------------------------------------------------------------
 
     def predict_rest_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
@@ -358,7 +372,7 @@ class SEDModel(BandModel):
             )
 
     def _warn_metallicity(self, p: Mapping[str, Any]) -> None:
-        lo, hi = self.galaxy.lgmet[0] - LOG10_ZSUN, self.galaxy.lgmet[-1] - LOG10_ZSUN
+        lo, hi = self._logzsol_range()
         for name in self.spec.composition.metallicity.logzsol_names:
             value = np.asarray(p[name])
             if np.any(value < lo) or np.any(value > hi):
@@ -367,6 +381,10 @@ class SEDModel(BandModel):
                     "clamped to its edge.",
                     stacklevel=4,
                 )
+
+    def _logzsol_range(self) -> tuple[float, float]:
+        """Return log10(Z/Zsun) of the first and the last node of the grid."""
+        return self.galaxy.lgmet[0] - LOG10_ZSUN, self.galaxy.lgmet[-1] - LOG10_ZSUN
 
     # --- words ----------------------------------------------------------------------------
 

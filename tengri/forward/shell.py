@@ -200,6 +200,32 @@ class BandModel(ABC):
             check_stars(p, log10_mass)
         return curve
 
+    # --- what a catalogue asks ------------------------------------------------------------
+
+    def in_domain(self, params: Mapping[str, Any]) -> np.ndarray:
+        """Return which galaxies of a batch this model can answer for, (n,) of bool.
+
+        Values must be inside the hard bounds (``spec.within_bounds``).
+        """
+        return self._in_domain(self.spec.resolve(params, batch=True))
+
+    def _in_domain(self, p: Mapping[str, Any]) -> np.ndarray:
+        return np.asarray(p["redshift"]) > 0.0
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides every number that this model gives, JSON-serialisable."""
+        return {
+            "model": type(self).__name__,
+            "spec": self.spec.fingerprint(),
+            "bands": self.observation.fingerprint,
+            "ssp": self.ssp_name,
+        }
+
+    @property
+    def ssp_name(self) -> str:
+        """Name of the SSP grid."""
+        raise NotImplementedError
+
     # --- one galaxy -----------------------------------------------------------------------
 
     def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:

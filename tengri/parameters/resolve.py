@@ -118,6 +118,16 @@ def resolve_batch(slots: Mapping[str, Slot], params: Mapping[str, Any]) -> dict[
     }
 
 
+def within_bounds(slots: Mapping[str, Slot], params: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return which galaxies (n,) have values inside the hard bounds; NaN is not."""
+    good = []
+    for name, values in params.items():
+        slot = slots[name]
+        inside = (values >= slot.lo) & (values <= slot.hi)
+        good.append(inside.reshape(len(values), -1).all(axis=1))
+    return np.logical_and.reduce(good)
+
+
 def _stretched(array: Any, shape: tuple[int, ...]) -> Any:
     return (jnp if isinstance(array, jax.Array) else np).broadcast_to(array, shape)
 

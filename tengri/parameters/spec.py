@@ -278,6 +278,14 @@ class Parameters:
             if not np.all((value >= lo) & (value <= hi)):
                 raise ParameterError(f"{name} lies outside its prior {prior!r}.")
 
+    def within_bounds(self, params: Mapping[str, Any]) -> np.ndarray:
+        """Return which galaxies of a batch `resolve` would accept by their values, (n,) of bool.
+
+        Every value has a leading axis (n,); names must be parameters of this spec.
+        """
+        given = {name: np.asarray(value) for name, value in self._recognised(params).items()}
+        return resolve.within_bounds(self._slots, given)
+
     def _recognised(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of ``params`` that act; raise for names that cannot."""
         if not isinstance(params, Mapping):

@@ -10,7 +10,7 @@ from typing import Any
 
 def add_parser(commands: Any) -> None:
     """Add the commands to the program."""
-    from tengri.program import cite, doctor, listing, sweep
+    from tengri.program import cite, doctor, listing, predict, sweep
 
-    for command in (listing, doctor, sweep, cite):
+    for command in (listing, doctor, sweep, predict, cite):
         command.add_parser(commands)

@@ -76,14 +76,15 @@ def _described(args: argparse.Namespace) -> dict[str, Any]:
         described |= {"instruments": args.instrument, "bands": bands}
     if args.ssp:
         described["ssp"] = args.ssp
-    described["parameters"] = {**described.get("parameters", {}), **dict(map(_pair, args.values))}
+    described["parameters"] = {**described.get("parameters", {}), **dict(map(pair, args.values))}
     return described
 
 
-def _pair(item: str) -> tuple[str, Any]:
+def pair(item: str) -> tuple[str, Any]:
+    """Return (name, value) of ``NAME=VALUE``."""
     name, equals, text = item.partition("=")
     if not equals or not name:
-        raise ConfigError(f"--set {item!r}: write it as NAME=VALUE, e.g. dust_law=calzetti.")
+        raise ConfigError(f"{item!r}: write it as NAME=VALUE, e.g. dust_law=calzetti.")
     return name.strip(), read_value(text.strip())
 
 
@@ -101,7 +102,10 @@ def _read_config(path: Path) -> dict[str, Any]:
     return dict(section)
 
 
-def _exact(described: Mapping[str, Any], changes: Mapping[str, Any], options: Any) -> BandModel:
+def _exact(
+    described: Mapping[str, Any], changes: Mapping[str, Any], options: dict[str, Any]
+) -> BandModel:
+    """Build the exact model; it has no trained box, so that only ``units`` concern it."""
     from tengri import SEDModel, load_ssp_data
     from tengri.described import build_observation, build_spec
 
@@ -111,9 +115,10 @@ def _exact(described: Mapping[str, Any], changes: Mapping[str, Any], options: An
             "(`tengri list instruments`, `tengri list filters`)."
         )
     parameters = {**described["parameters"], **changes} or {"redshift": 0.1}
+    options = {name: value for name, value in options.items() if name == "units"}
     observation = build_observation(described.get("instruments", ()), described.get("bands", ()))
     ssp = load_ssp_data(described.get("ssp") or None)
-    return SEDModel(build_spec(parameters), ssp, observation, units=options["units"])
+    return SEDModel(build_spec(parameters), ssp, observation, **options)
 
 
 def _surrogate(args: argparse.Namespace, described: Mapping[str, Any], options: Any) -> BandModel:

@@ -1,0 +1,264 @@
+"""One catalogue through one model: shard by shard, resumable, then joined into one file.
+
+``OUT.parts/`` holds a sealed manifest (what decides every row) and sealed shards
+(`tengri.shards`). A shard that is there, whole, of this manifest and made from the rows that the
+catalogue holds now, is not made again. Only ``CHUNK`` rows are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tengri import __version__, digest, durable
+from tengri.catalogue import hdf5
+from tengri.catalogue.predict import FLAG, predict_rows
+from tengri.catalogue.table import Columns, Schema, Table, check_columns, format_of
+from tengri.errors import ConfigError, DataError
+from tengri.forward.shell import BandModel
+from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+
+#: Rows held in memory at once; part of the contract, for the digest of a shard's inputs.
+CHUNK = 65536
+#: Rows of a shard, where nobody says how many shards there are.
+SHARD_ROWS = 1 << 18
+
+Report = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How rows are predicted.
+
+    Attributes
+    ----------
+    out_of_domain, level
+        See `tengri.catalogue.predict.predict_table`.
+    kept : tuple of str
+        Columns of the catalogue that are copied to the output.
+    """
+
+    out_of_domain: str = "nan"
+    level: int | None = 68
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done: the open catalogue, parameter → column, the model, where it goes."""
+
+    table: Table
+    columns: Mapping[str, str]
+    model: BandModel
+    out: Path
+    n_shards: int
+    options: Options = Options()
+
+    def __post_init__(self) -> None:
+        check_columns(self.options.kept, self.table)
+        format_of(self.out)  # a wrong ending, or a missing package, is known before hours of work
+        if self.table.n_rows < 1:
+            raise DataError("The catalogue has no rows.")
+        made = {FLAG, *self.model.filter_names}
+        taken = [name for name in self.options.kept if name.removesuffix("_err") in made]
+        if taken:
+            raise ConfigError(f"--keep {taken[0]}: the output has a column of that name.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the shards lie until they are joined."""
+        return self.out.with_name(self.out.name + ".parts")
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What decides the values of every row, without time, place or worker."""
+        return {
+            "rows": self.table.n_rows,
+            "shards": self.n_shards,
+            "columns": dict(self.columns),
+            "units": self.model.units,
+            "dtype": self._sample[self.model.filter_names[0]].dtype.name,
+            "out_of_domain": self.options.out_of_domain,
+            "level": self.options.level,
+            "kept": list(self.options.kept),
+            **self.model.identity(),
+        }
+
+    @cached_property
+    def _sample(self) -> Columns:
+        """The first rows: types of the columns, and the first compilation."""
+        return self.predict(0, min(2, self.table.n_rows))[1]
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Names, types and units of the output's columns."""
+        dtypes = {name: np.dtype((v.dtype, v.shape[1:])) for name, v in self._sample.items()}
+        photometry = [n for n in dtypes if n != FLAG and n not in self.options.kept]
+        units = dict.fromkeys(photometry, self.model.units)
+        units |= {name: self.table.unit(name) for name in self.options.kept}
+        facts = {"written_by": f"tengri {__version__}",
+                 **{name: str(value) for name, value in self.model.identity().items()}}  # fmt: skip
+        return Schema(dtypes, units, facts, self.table.n_rows)
+
+    # --- one shard ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the folder and its manifest, or check those that are there.
+
+        Raises
+        ------
+        DataError
+            The folder belongs to another catalogue, model or set of options.
+        """
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
+        manifest = self.folder / MANIFEST
+        if not manifest.exists():
+            durable.write_json(manifest, self.description)
+        found = durable.read_json(manifest)
+        different = [k for k, v in self.description.items() if found.get(k) != v]
+        if different:
+            raise DataError(
+                f"{self.folder} holds shards of another job: {', '.join(different)} differ. Remove "
+                "it, write to another OUT, or give the options it was begun with."
+            )
+
+    def make(self, number: int, report: Report = lambda rows: None) -> bool:
+        """Make one shard; return False where a good one is there already."""
+        start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
+        if not self.problem_with(number):
+            report(stop - start)
+            return False
+        schema = Schema(self.schema.dtypes, self.schema.units, {}, stop - start)
+
+        def fill(file: h5py.File) -> None:
+            hdf5.create_columns(file, schema)
+            inputs, at = hashlib.sha256(), 0
+            for first in range(start, stop, CHUNK):
+                read, made = self.predict(first, min(first + CHUNK, stop))
+                _update(inputs, read)
+                at = hdf5.put(file, made, at)
+                report(len(made[FLAG]))
+            file.attrs["start"] = start
+            file.attrs["inputs"] = inputs.hexdigest()
+            file.attrs["fingerprint"] = fingerprint(self.description)
+
+        write_shard(self.path(number), fill, lambda path: self._check(path, number))
+        return True
+
+    def path(self, number: int) -> Path:
+        """Return the file of a shard."""
+        return self.folder / shard_name(number)
+
+    def predict(self, start: int, stop: int) -> tuple[Columns, Columns]:
+        """Return (what was read, what goes out) of some rows."""
+        wanted = {*self.columns.values(), *self.options.kept}
+        read = self.table.read(sorted(wanted), start, stop)
+        params = {name: read[column] for name, column in self.columns.items()}
+        kept = {name: _plain(name, read[name]) for name in self.options.kept}
+        made = predict_rows(self.model, params, self.options.out_of_domain, self.options.level)
+        return read, {**kept, **made}
+
+    def problem_with(self, number: int) -> str:
+        """Return what is wrong with a shard (also: made from other rows), or nothing."""
+        try:
+            stored = self._check(self.path(number), number)
+        except (DataError, OSError, KeyError) as error:
+            return str(error)
+        start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
+        inputs = hashlib.sha256()
+        wanted = sorted({*self.columns.values(), *self.options.kept})
+        for first in range(start, stop, CHUNK):
+            _update(inputs, self.table.read(wanted, first, min(first + CHUNK, stop)))
+        return "" if inputs.hexdigest() == stored else "the catalogue's rows have changed"
+
+    def _check(self, path: Path, number: int) -> str:
+        """Check seal, place and job of a shard; return the digest of its inputs."""
+        if not path.exists():
+            raise DataError(f"{path} is missing.")
+        digest.verify(path)
+        with h5py.File(path, "r") as file:
+            start, _ = shard_bounds(self.table.n_rows, self.n_shards, number)
+            wanted = fingerprint(self.description)
+            if file.attrs["fingerprint"] != wanted or int(file.attrs["start"]) != start:
+                raise DataError(f"{path} belongs to another job.")
+            return str(file.attrs["inputs"])
+
+    # --- all of them ----------------------------------------------------------------------
+
+    def join(self) -> dict[str, int]:
+        """Write OUT from all shards, remove them, and return how many rows carry which flag.
+
+        Raises
+        ------
+        DataError
+            Shards that are missing or bad (named), or an OUT that cannot be written.
+        """
+        bad = {n: p for n in range(1, self.n_shards + 1) if (p := self.problem_with(n))}
+        if bad:
+            raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
+        counts: dict[int, int] = {}
+        temporary = self.out.with_name(f".{self.out.stem}.tmp-{os.getpid()}{self.out.suffix}")
+        try:
+            format_of(self.out).write_table(temporary, self.schema, self._stored(counts))
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, self.out)
+            durable.sync_folder(self.out.absolute().parent)
+        except OSError as error:
+            raise DataError(f"{self.out}: cannot be written ({error}).") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        shutil.rmtree(self.folder)
+        return _named(counts)
+
+    def _stored(self, counts: dict[int, int]) -> Iterator[Columns]:
+        for number in range(1, self.n_shards + 1):
+            with h5py.File(self.path(number), "r") as file:
+                for first in range(0, len(file[FLAG]), CHUNK):
+                    rows = {n: file[n][first : first + CHUNK] for n in self.schema.dtypes}
+                    for value, n in zip(*np.unique(rows[FLAG], return_counts=True)):
+                        counts[int(value)] = counts.get(int(value), 0) + int(n)
+                    yield rows
+
+
+def _update(sha: Any, columns: Columns) -> None:
+    for name in sorted(columns):
+        sha.update(np.ascontiguousarray(columns[name]).tobytes())
+
+
+def _plain(name: str, values: np.ndarray) -> np.ndarray:
+    """Return a column that is only copied; text must be of fixed length."""
+    if values.dtype.kind == "U":
+        return values.astype("S")
+    if values.dtype.kind not in "biufS":
+        raise ConfigError(f"--keep {name}: only numbers and text of fixed length can be copied.")
+    return values
+
+
+def _named(counts: Mapping[int, int]) -> dict[str, int]:
+    """Return the counts by meaning."""
+    from tengri.catalogue.predict import DARK, MISSING, OUTSIDE
+
+    def having(bit: int) -> int:
+        return sum(n for value, n in counts.items() if value & bit)
+
+    return {"rows": sum(counts.values()), "outside": having(OUTSIDE), "missing": having(MISSING),
+            "without light": having(DARK)}  # fmt: skip
+
+
+def existing_shards(out: Path) -> int | None:
+    """Return the number of shards of a job that was begun for OUT, if there is one."""
+    manifest = out.with_name(out.name + ".parts") / MANIFEST
+    return int(durable.read_json(manifest)["shards"]) if manifest.exists() else None

@@ -1,0 +1,159 @@
+"""Rows of a catalogue to photometry: fluxes, error bars and a flag, as columns.
+
+The flag column ``out_of_domain`` is 0 for a good row, else a sum of
+
+====  =================================================================================
+1     a parameter lies outside its bounds, the surrogate's trained box, or the SSP grid
+2     a value is missing or not finite
+4     no light: no stars formed by t(z)
+====  =================================================================================
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tengri.analysis.sweeps import BandTable
+from tengri.catalogue.columns import as_float, check_complete, parameter_columns
+from tengri.errors import ConfigError, ParameterError, unknown
+from tengri.forward.shell import BandModel
+from tengri.parameters.resolve import default_float
+
+FLAG = "out_of_domain"
+OUTSIDE, MISSING, DARK = 1, 2, 4
+MODES = ("nan", "clip", "raise")
+Columns = dict[str, np.ndarray]
+
+
+def predict_table(
+    model: BandModel,
+    table: Any,
+    columns: Mapping[str, str] | None = None,
+    out_of_domain: str = "nan",
+    level: int | None = 68,
+) -> Columns:
+    """Return the photometry of a table of galaxies.
+
+    Parameters
+    ----------
+    model : BandModel
+        Exact or emulated; its ``units`` are those of the fluxes.
+    table : mapping or DataFrame
+        Columns (n,) by name; those that are no parameters are left alone.
+    columns : mapping, optional
+        Parameter → column name, where they differ.
+    out_of_domain : {"nan", "clip", "raise"}
+        What a flagged row gets: NaN, the answer at the nearest parameters that the model knows
+        (a surrogate must be loaded with ``out_of_domain="clip"``), or an error.
+    level : int or None
+        Coverage of the error bars in per cent; None leaves them out, as does the exact model.
+
+    Returns
+    -------
+    dict
+        Per band ``NAME``, and ``NAME_err`` where the model has error bars, in the model's units;
+        and the flag ``out_of_domain``. Each (n,).
+
+    Raises
+    ------
+    UnknownNameError, ParameterError
+        A column that is missing, misspelt, without effect or no number; flagged rows if so asked.
+    """
+    names = list(table.keys())
+    matched = parameter_columns(names, columns or {}, ())
+    check_complete(model.spec, matched, names)
+    return predict_rows(model, {p: table[c] for p, c in matched.items()}, out_of_domain, level)
+
+
+def predict_rows(
+    model: BandModel, params: Mapping[str, Any], mode: str = "nan", level: int | None = 68
+) -> Columns:
+    """Return the photometry of parameters (n, …) by name; see `predict_table`."""
+    if mode not in MODES:
+        raise unknown("out_of_domain mode", mode, MODES)
+    values = {name: as_float(name, np.asarray(v)) for name, v in params.items()}
+    flag = _unusable(model, values)
+    if (usable := flag == 0).any():
+        flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
+    asked = usable if mode == "clip" else flag == 0
+    flux = np.full((len(flag), len(model.filter_names)), np.nan, default_float())
+    if asked.any():
+        answer = _photometry(model, _filled(values, asked))
+        flux[asked] = answer[asked]
+        flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
+    if mode == "raise" and flag.any():
+        raise ParameterError(_complaint(flag))
+    return {**dict(zip(model.filter_names, flux.T)), **_errors(model, flux, level), FLAG: flag}
+
+
+def _unusable(model: BandModel, values: Columns) -> np.ndarray:
+    """Return the flags of the rows that no model can be asked about, 0 for the others."""
+    finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
+    inside = model.spec.within_bounds(values)
+    if "redshift" in values:
+        inside &= values["redshift"] > 0.0  # the bound itself has no distance
+    flag = np.where(inside, 0, OUTSIDE)
+    return np.where(np.logical_and.reduce(finite), flag, MISSING).astype(np.uint8)
+
+
+def _filled(values: Columns, good: np.ndarray) -> Columns:
+    """Return the parameters with the first good row in place of those that are not."""
+    first = int(np.argmax(good))
+    return {name: np.where(_like(good, v), v, v[first]) for name, v in values.items()}
+
+
+def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return mask.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _photometry(model: BandModel, values: Columns) -> np.ndarray:
+    """Return the fluxes (n, n_bands), evaluated in whole chunks.
+
+    A row's last digits depend on the size of the compiled batch: with one size they do not depend
+    on how a catalogue is cut, and nothing is compiled twice.
+    """
+    n = len(next(iter(values.values())))
+    rows = np.minimum(np.arange(max(n, model.chunk_size)), n - 1)
+    padded = {name: v[rows] for name, v in values.items()} if n < len(rows) else values
+    with warnings.catch_warnings():
+        # both are in the flags, row by row
+        warnings.filterwarnings("ignore", ".*galaxies formed no stars")
+        warnings.filterwarnings("ignore", ".*outside the SSP grid")
+        return np.asarray(model.predict_photometry_batch(padded))[:n]
+
+
+def _complaint(flag: np.ndarray) -> str:
+    rows = np.flatnonzero(flag)
+    shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
+    return (
+        f"{len(rows)} of {len(flag)} rows cannot be predicted: {shown}. Let them be NaN or clipped "
+        f"(--out-of-domain), and look at the column {FLAG}."
+    )
+
+
+def _errors(model: BandModel, flux: np.ndarray, level: int | None) -> Columns:
+    """Return the error bars in the units of the fluxes, ``NAME_err``; none for exact models."""
+    errors_at = getattr(model, "errors_at", None)
+    if errors_at is None or level is None:
+        return {}
+    bars = errors_at(_magnitudes(model, flux), level)
+    if model.units != "mag_ab":
+        bars = flux * np.expm1(0.4 * np.log(10.0) * bars)
+    return {f"{name}_err": column for name, column in zip(model.filter_names, bars.T)}
+
+
+def _magnitudes(model: BandModel, flux: np.ndarray) -> np.ndarray:
+    return BandTable({}, flux, model.filter_names, model.units, {}).magnitudes()
+
+
+def check_level(model: Any, level: int | None) -> None:
+    """Raise for a level of error bars that the model does not carry."""
+    if level is not None and hasattr(model, "errors_at"):
+        try:
+            model.predict_errors(level=level)
+        except ConfigError as error:
+            raise ConfigError(f"--errors {level}: {error}") from None

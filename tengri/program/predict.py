@@ -1,0 +1,202 @@
+"""``tengri predict``: a catalogue of parameters in, a catalogue of photometry out."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from tengri.program import models
+from tengri.program.output import add_json, add_quiet, emit
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``predict`` to the program."""
+    parser = commands.add_parser(
+        "predict",
+        help="predict the photometry of a catalogue",
+        description="Read parameters from the columns of an HDF5, FITS or Parquet catalogue "
+        "and write band fluxes, error bars and a flag, in the same order. A command that was "
+        "interrupted goes on where it was; --shard i/n makes one part, for job arrays.",
+        epilog="example: tengri predict cat.h5 -o phot.h5 --model sdss --units nJy --keep id",
+    )
+    parser.add_argument("catalogue", metavar="CATALOGUE", type=Path)
+    parser.add_argument("-o", "--out", type=Path, metavar="OUT", required=True,
+                        help=".h5, .fits or .parquet")  # fmt: skip
+    models.add_options(parser)
+    _column_options(parser.add_argument_group("columns"))
+    _work_options(parser.add_argument_group("work"))
+    add_json(parser)
+    add_quiet(parser)
+    parser.set_defaults(func=_predict)
+
+
+def _column_options(group: Any) -> None:
+    for names, settings in (
+        (["--units"], {"default": "nJy", "help": "of the fluxes, or mag_ab (default nJy)"}),
+        (["--table"], {"metavar": "NAME", "help": "HDF5 group or dataset, FITS extension"}),
+        (["--column"], {"action": "append", "default": [], "metavar": "PARAMETER=COLUMN",
+                        "help": "where names differ; may be repeated"}),
+        (["--ignore"], {"default": "", "metavar": "A,B", "help": "columns that are no parameters"}),
+        (["--keep"], {"default": "", "metavar": "A,B", "help": "columns to copy to the output"}),
+        (["--ignore-units"], {"action": "store_true", "help": "do not compare stated units"}),
+        (["--errors"], {"default": "68", "metavar": "LEVEL|none",
+                        "help": "coverage of a surrogate's error bars in per cent (default 68)"}),
+        (["--out-of-domain"], {"default": "nan", "choices": ("nan", "clip", "raise"),
+                               "metavar": "nan|clip|raise",
+                               "help": "what flagged rows get (default nan)"}),
+    ):  # fmt: skip
+        group.add_argument(*names, **settings)
+
+
+def _work_options(group: Any) -> None:
+    group.add_argument("--shard", metavar="i/n", help="make one of n parts; join them without it")
+    group.add_argument("--dry-run", action="store_true", help="measure, write nothing")
+
+
+def _predict(args: argparse.Namespace) -> int:
+    from tengri.catalogue.table import open_table
+
+    with open_table(args.catalogue, args.table) as table:
+        job = _job(args, table)
+        if args.dry_run:
+            print(_described(args, job))
+            return 0
+        if args.shard:
+            return _one_shard(args, job)
+        return _all(args, job)
+
+
+def _all(args: argparse.Namespace, job: Any) -> int:
+    from tengri.program.progress import Meter
+
+    begin = time.perf_counter()
+    job.prepare()
+    with Meter(job.table.n_rows, str(args.out), args.quiet) as meter:
+        made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
+    counts = job.join()
+    seconds = time.perf_counter() - begin
+    flagged = ", ".join(f"{n} {what}" for what, n in counts.items() if what != "rows")
+    text = f"{args.out}: {counts['rows']} rows in {seconds:.1f} s; flagged: {flagged}"
+    emit(args.json, text, {"out": str(args.out), "seconds": seconds, "shards": job.n_shards,
+                           "shards_made": made, **counts})  # fmt: skip
+    return 0
+
+
+def _one_shard(args: argparse.Namespace, job: Any) -> int:
+    from tengri.program.progress import Meter
+    from tengri.shards import parse_shard, shard_bounds
+
+    number, shards = parse_shard(args.shard)
+    start, stop = shard_bounds(job.table.n_rows, shards, number)
+    job.prepare()
+    with Meter(stop - start, f"shard {args.shard}", args.quiet) as meter:
+        made = job.make(number, meter.advance)
+    state, path = "made" if made else "good already", str(job.path(number))
+    data = {"shard": number, "shards": shards, "path": path, "state": state}
+    emit(args.json, f"{path}: rows {start} to {stop}, {state}", data)
+    return 0
+
+
+# --- what is to be done -----------------------------------------------------------------------
+
+
+def _job(args: argparse.Namespace, table: Any) -> Any:
+    from tengri.catalogue.columns import (
+        check_complete,
+        check_free_of,
+        check_units,
+        parameter_columns,
+    )
+    from tengri.catalogue.job import Job, Options
+    from tengri.catalogue.predict import check_level
+
+    renamed = dict(map(models.pair, args.column))
+    columns = parameter_columns(table.names, renamed, _names(args.ignore))
+    check_free_of(columns, dict(map(models.pair, args.values)))
+    if not args.ignore_units:
+        check_units({name: table.unit(column) for name, column in columns.items()})
+    model = models.build(
+        args, _changes(args, table, columns), units=args.units,
+        out_of_domain="clip" if args.out_of_domain == "clip" else "nan",
+    )  # fmt: skip
+    check_complete(model.spec, columns, table.names)
+    level = None if args.errors == "none" else _level(args.errors)
+    check_level(model, level)
+    options = Options(args.out_of_domain, level, _names(args.keep))
+    return Job(table, columns, model, args.out, _shards(args, table.n_rows), options)
+
+
+def _level(text: str) -> int:
+    from tengri.errors import ConfigError
+
+    if not text.isdigit():
+        raise ConfigError(f"--errors {text!r}: a level in per cent such as 68, or none.")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+def _shards(args: argparse.Namespace, n_rows: int) -> int:
+    from tengri.catalogue.job import SHARD_ROWS, existing_shards
+    from tengri.shards import parse_shard
+
+    if args.shard:
+        return parse_shard(args.shard)[1]
+    return existing_shards(args.out) or -(-n_rows // SHARD_ROWS)
+
+
+def _changes(args: argparse.Namespace, table: Any, columns: dict[str, str]) -> dict[str, Any]:
+    """Return what the catalogue declares in the exact model: its parameters, its redshifts."""
+    if args.model != models.EXACT:
+        return {}
+    from tengri.components.composition import registered_params
+
+    changes: dict[str, Any] = {}
+    for name, column in columns.items():
+        first = table.read([column], 0, 1)[column]
+        changes[name] = registered_params()[name].default if first.ndim == 1 else first[0]
+    if "redshift" in columns:
+        changes["redshift"] = _redshifts(table, columns["redshift"])
+    return changes
+
+
+def _redshifts(table: Any, column: str) -> Any:
+    """Return the range of the usable redshifts: the exact model is cut to it."""
+    import numpy as np
+
+    from tengri.catalogue.columns import as_float
+    from tengri.catalogue.job import CHUNK
+
+    lo, hi = np.inf, -np.inf
+    for start in range(0, table.n_rows, CHUNK):
+        z = as_float(column, table.read([column], start, min(start + CHUNK, table.n_rows))[column])
+        z = z[(z > 0.0) & (z <= 20.0)]
+        lo, hi = min(lo, z.min(initial=np.inf)), max(hi, z.max(initial=-np.inf))
+    if lo > hi:
+        return 0.1  # no usable redshift at all: every row will be flagged
+    return float(lo) if lo == hi else (float(lo), float(hi))
+
+
+def _described(args: argparse.Namespace, job: Any) -> str:
+    """Return what would be done, with a measured speed."""
+    rows = min(job.table.n_rows, 4096)
+    job.predict(0, rows)
+    begin = time.perf_counter()
+    job.predict(0, rows)
+    rate = rows / (time.perf_counter() - begin)
+    size = sum(dtype.itemsize for dtype in job.schema.dtypes.values()) * job.table.n_rows
+    lines = [
+        f"catalogue  {args.catalogue}: {job.table.n_rows} rows",
+        f"model      {job.model!r}",
+        "columns    " + ", ".join(p if p == c else f"{p} from {c}" for p, c in job.columns.items()),
+        f"output     {', '.join(job.schema.dtypes)} [{args.units}]",
+        f"work       {job.n_shards} shards in {job.folder}",
+        f"measured   {rate:.0f} rows/s on {rows} rows; all in {job.table.n_rows / rate:.0f} s",
+        f"disk       {2 * size / 1e6:.0f} MB while joining, {size / 1e6:.0f} MB after",
+        "nothing has been written (dry run)",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,239 @@
+"""``tengri predict``: formats, shards, resumption, and what wrong input answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import lru_cache
+
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astropy.table import Table
+
+from emulator import loading
+from tengri import Instrument, Parameters, SEDModel, digest, load_ssp_data
+from tengri.__main__ import main
+from tengri.catalogue import job as jobs
+
+load = lru_cache(loading.load)
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(monkeypatch):
+    """Every command line of these tests gets the same surrogate, already compiled."""
+    monkeypatch.setattr(loading, "load", load)
+
+
+SDSS = ["--model", "sdss", "--keep", "id"]
+
+
+def stored(path):
+    with h5py.File(path) as file:
+        return {name: file[name][()] for name in file}
+
+
+def predict(capsys, catalogue, out, *words):
+    assert main(["predict", str(catalogue), "-o", str(out), *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def same(a, b):
+    assert set(a) == set(b)
+    for name, values in a.items():
+        np.testing.assert_array_equal(values, b[name])
+
+
+@pytest.fixture
+def whole(capsys, catalogue, tmp_path):
+    """The catalogue in one go."""
+    predict(capsys, catalogue, tmp_path / "whole.h5", *SDSS)
+    return stored(tmp_path / "whole.h5")
+
+
+def test_hdf5(capsys, catalogue, columns, tmp_path, whole):
+    counts = predict(capsys, catalogue, tmp_path / "again.h5", *SDSS)
+    assert (counts["rows"], counts["outside"], counts["missing"]) == (40, 1, 1)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.h5", "cat.h5", "whole.h5"]
+    digest.verify(tmp_path / "again.h5")
+    np.testing.assert_array_equal(whole["id"], columns["id"])
+    assert np.flatnonzero(whole["out_of_domain"]).tolist() == [7, 9]
+    with h5py.File(tmp_path / "again.h5") as file:
+        assert file["sdss_g"].attrs["unit"] == "nJy" and "artefact_sha256" in file.attrs
+
+
+def test_shards_in_any_order_are_the_same_file(capsys, catalogue, tmp_path, whole):
+    out = tmp_path / "parts.h5"
+    for shard in ("3/3", "1/3", "3/3"):
+        answer = predict(capsys, catalogue, out, *SDSS, "--shard", shard)
+    assert answer["state"] == "good already" and not out.exists()
+    assert predict(capsys, catalogue, out, *SDSS)["shards_made"] == 1  # only 2/3 was missing
+    same(stored(out), whole)
+
+
+def test_what_is_damaged_or_changed_is_made_again(capsys, catalogue, tmp_path, whole):
+    out = tmp_path / "parts.h5"
+    for number in (1, 2, 3):
+        predict(capsys, catalogue, out, *SDSS, "--shard", f"{number}/3")
+    damaged = tmp_path / "parts.h5.parts" / "shard-00002.h5"
+    data = bytearray(damaged.read_bytes())
+    data[-5] ^= 16
+    damaged.write_bytes(data)
+    with h5py.File(catalogue, "r+") as file:
+        file["dust_tau_diff"][-1] = 0.123
+    assert predict(capsys, catalogue, out, *SDSS)["shards_made"] == 2
+    new = stored(out)
+    assert new["sdss_u"][-1] != whole["sdss_u"][-1]
+    np.testing.assert_array_equal(new["sdss_u"][:-1], whole["sdss_u"][:-1])
+
+
+def test_parts_of_another_job_are_refused(capsys, catalogue, tmp_path):
+    out = tmp_path / "parts.h5"
+    predict(capsys, catalogue, out, *SDSS, "--shard", "1/2")
+    assert main(["predict", str(catalogue), "-o", str(out), *SDSS, "--units", "mJy"]) == 1
+    assert "shards of another job: units differ" in capsys.readouterr().err
+
+
+def test_small_chunks_give_the_same_rows(capsys, catalogue, tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(jobs, "CHUNK", 7)
+    predict(capsys, catalogue, tmp_path / "small.h5", *SDSS)
+    same(stored(tmp_path / "small.h5"), whole)
+
+
+def test_fits_and_parquet(capsys, columns, catalogue, tmp_path, whole):
+    Table({name: values for name, values in columns.items()}).write(tmp_path / "cat.fits")
+    pq.write_table(pa.table(columns), tmp_path / "cat.parquet", row_group_size=16)
+    for source in ("cat.fits", "cat.parquet"):
+        for suffix in (".h5", ".fits", ".parquet"):
+            predict(capsys, tmp_path / source, tmp_path / f"out{suffix}", *SDSS)
+        same(stored(tmp_path / "out.h5"), whole)
+        read = Table.read(tmp_path / "out.fits")
+        same({name: np.asarray(read[name]) for name in read.colnames}, whole)
+        assert str(read["sdss_g"].unit) == "nJy"
+        frame = pq.read_table(tmp_path / "out.parquet")
+        same({name: frame[name].to_numpy() for name in frame.column_names}, whole)
+
+
+def test_a_compound_dataset_and_a_group(capsys, columns, tmp_path, whole):
+    rows = np.rec.fromarrays(list(columns.values()), names=list(columns))
+    with h5py.File(tmp_path / "odd.h5", "w") as file:
+        file["data"] = rows
+        for name, values in columns.items():
+            file[f"deep/{name}"] = values
+    predict(capsys, tmp_path / "odd.h5", tmp_path / "a.h5", *SDSS)
+    predict(capsys, tmp_path / "odd.h5", tmp_path / "b.h5", *SDSS, "--table", "deep")
+    same(stored(tmp_path / "a.h5"), whole)
+    same(stored(tmp_path / "b.h5"), whole)
+
+
+def test_exact_model_of_the_columns(capsys, tmp_path):
+    path, out = tmp_path / "cat.h5", tmp_path / "out.h5"
+    z, tau = np.array([0.05, 0.4, 0.2]), np.array([0.1, 1.0, 2.0])
+    with h5py.File(path, "w") as file:
+        file["z"], file["dust_tau_diff"] = z, tau
+    answer = predict(capsys, path, out, "--bands", "sdss_g,sdss_r", "--column", "redshift=z",
+                     "--set", "dust_law=smc", "--units", "maggies")  # fmt: skip
+    assert answer["rows"] == 3
+    spec = Parameters(redshift=(0.05, 0.4), dust_tau_diff=(0, 3), dust_law="smc")
+    bands = Instrument.from_names(["sdss_g", "sdss_r"]).observation()
+    model = SEDModel(spec, load_ssp_data(), bands, units="maggies")
+    expected = model.predict_photometry_batch({"redshift": z, "dust_tau_diff": tau})
+    np.testing.assert_allclose(stored(out)["sdss_r"], np.asarray(expected)[:, 1], rtol=1e-9)
+
+
+def test_dry_run_writes_nothing(capsys, catalogue, tmp_path):
+    words = ["predict", str(catalogue), "-o", str(tmp_path / "o.h5"), *SDSS, "--dry-run"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert "rows/s" in out and "40 rows" in out
+    assert [p.name for p in tmp_path.iterdir()] == ["cat.h5"]
+
+
+def test_quiet_says_nothing(capsys, catalogue, tmp_path):
+    out = tmp_path / "o.h5"
+    assert main(["predict", str(catalogue), "-o", str(out), *SDSS, "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "") and out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cta.h5", "-o", "o.h5"], "Did you mean cat.h5"),
+        (["cat.csv", "-o", "o.h5"], "ends in .h5"),
+        (["text.h5", "-o", "o.h5"], "cannot be read as HDF5"),
+        (["cat.h5", "-o", "o.csv"], "ends in .h5"),
+        (["cat.h5", "-o", "o.h5", "--units", "nJyy"], "Did you mean nJy"),
+        (["cat.h5", "-o", "o.h5", "--keep", "idd"], "Did you mean id"),
+        (["cat.h5", "-o", "o.h5", "--shard", "3/2"], "from 1 to 2"),
+        (["cat.h5", "-o", "o.h5", "--errors", "67"], "Known: 68, 95, 99"),
+        (["cat.h5", "-o", "o.h5", "--ignore", "redshift"], "--set redshift=VALUE"),
+        (["cat.h5", "-o", "o.h5", "--set", "redshift=0.1"], "leave one out"),
+        (["cat.h5", "-o", "o.h5", "--column", "redshift"], "NAME=VALUE"),
+        (["cat.h5", "-o", "no/where/o.h5"], "cannot be"),
+        (["myr.h5", "-o", "o.h5"], "stated in 'Myr'"),
+        (["typo.h5", "-o", "o.h5"], "nearly 'redshift'"),
+        (["uneven.h5", "-o", "o.h5"], "columns of one length"),
+    ],
+)
+def test_mistakes(catalogue, words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cat.csv").write_text("redshift\n0.1\n")
+    (tmp_path / "text.h5").write_text("redshift\n0.1\n")
+    for name, column in (("myr", "sfh_dpl_tau_gyr"), ("typo", "redshfit"), ("uneven", "a")):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file[column] = [0.1, 0.2]
+            file[column].attrs["units"] = "Myr"
+            if name == "uneven":
+                file["b"] = [1.0]
+    before = sorted(tmp_path.iterdir())
+    assert main(["predict", *words, "--model", "sdss"]) == 1
+    assert message in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on(capsys, columns, tmp_path):
+    """SIGKILL after the first shard: the next run makes only the others, bit for bit."""
+    path, out = tmp_path / "big.h5", tmp_path / "out.h5"
+    with h5py.File(path, "w") as file:
+        for name, values in columns.items():
+            file[name] = np.resize(values, 400_000)
+    words = [sys.executable, "-m", "tengri", "predict", str(path), "-o", str(out), *SDSS]
+    process = subprocess.Popen(words)
+    first = tmp_path / "out.h5.parts" / "shard-00001.h5"
+    while process.poll() is None and not first.exists():
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert first.exists() and not out.exists()
+    done = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["shards_made"] == 1
+    subprocess.run([*words[:6], str(tmp_path / "whole.h5"), *SDSS], check=True, capture_output=True)
+    same(stored(out), stored(tmp_path / "whole.h5"))
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_catalogue(columns, tmp_path):
+    """Sixteen times the rows, 2 GiB if held at once, within 80 MiB."""
+    program = (
+        "import resource, sys; from tengri.__main__ import main; main(sys.argv[1:]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+
+    def peak(rows: int) -> float:
+        path = tmp_path / f"{rows}.h5"
+        with h5py.File(path, "w") as file:
+            for name, values in columns.items():
+                file[name] = np.resize(values, rows)
+        words = ["predict", str(path), "-o", str(tmp_path / f"{rows}.out.h5"), *SDSS]
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True,
+                              text=True, check=True)  # fmt: skip
+        return float(done.stdout.split()[-1])
+
+    assert peak(1_000_000) - peak(65_536) < 80.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tengri.components.agn import AGN_MODELS, AGNModel
+from tengri.components.agn import AGN_MODELS, AGN_SCREENS, AGNModel
 from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
 from tengri.components.dust.screen import SCREEN_PARAMS
@@ -55,6 +55,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
         Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
+        Setting("agn_screen", "none", lambda: AGN_SCREENS,
+                "dust of the host in front of the nucleus; diffuse: the screen of all stars"),
     )
 }  # fmt: skip
 
@@ -71,6 +73,7 @@ class Composition:
     dust_emission: DustEmission | None
     nebular: NebularModel | None
     agn: AGNModel | None
+    agn_screen: str = "none"
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -123,6 +126,7 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         dust_emission=_optional(EMISSION_MODELS, chosen["dust_emission"]),
         nebular=_optional(NEBULAR_MODELS, chosen["nebular"]),
         agn=_optional(AGN_MODELS, chosen["agn_model"]),
+        agn_screen=_agn_screen(chosen),
         settings={**chosen, "mean_sfh_type": list(sfh.types),
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
     )  # fmt: skip
@@ -143,6 +147,15 @@ def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
                 "or a law without that parameter for one component."
             )
     return birth_cloud, diffuse
+
+
+def _agn_screen(chosen: Mapping[str, Any]) -> str:
+    screen = chosen["agn_screen"] or "none"
+    if screen not in AGN_SCREENS:
+        raise unknown("agn_screen", screen, AGN_SCREENS)
+    if screen != "none" and chosen["agn_model"] in (None, "none"):
+        raise ConfigError(f"agn_screen={screen!r} has no effect without a nucleus: set agn_model.")
+    return screen
 
 
 def _optional(registry: Mapping[str, Any], name: str | None) -> Any:

@@ -109,14 +109,10 @@ def derived_quantities(
         ``dn4000`` (Balogh+1999); ``uv_slope`` β (least squares over 1268–2580 Å); ``m_uv``
         (AB absolute magnitude, 1450–1550 Å).
     """
-    light, population = galaxy.light(flux, p)
-    young, old = galaxy.stars(flux, population.weights, p)
-    birth_cloud, diffuse = galaxy.attenuation(p)
-    absorbed = galaxy.luminosity(young + old - diffuse * (birth_cloud * young + old))
-    stellar_scale = population.log10_mass + galaxy.log10_flux_unit
+    light, _ = galaxy.light(flux, p)
     return sfh_quantities(galaxy, p, remaining) | {
         "l_bol": galaxy.luminosity(light.lnu) * 10.0**light.log10_scale,
-        "l_dust": absorbed * 10.0**stellar_scale,
+        "l_dust": light.absorbed * 10.0**light.log10_scale,
         "dn4000": mean_lnu(galaxy.wave, light.lnu, *DN4000_RED)
         / mean_lnu(galaxy.wave, light.lnu, *DN4000_BLUE),
         "uv_slope": uv_slope(galaxy.wave, light.lnu),

@@ -7,8 +7,9 @@ r"""The rest-frame light of one galaxy.
             + \sum_{t>10\,Myr} m_{Zt} S_{Zt} \right] + L_{dust} + L_{AGN}
 
 ``m`` is the mass formed in a metallicity node and age bin, ``S`` the SSP spectrum, ``L_gas`` the
-nebular emission around young stars where that is a component. Written for one galaxy; under
-``vmap`` the sums become matrix products over the batch.
+nebular emission around young stars where that is a component. ``L_dust`` is what the screens
+absorb, ``L_AGN`` lies behind the diffuse screen only with ``agn_screen="diffuse"``. Written for
+one galaxy; under ``vmap`` the sums become matrix products over the batch.
 
 Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
 split in two), n_wave rest wavelengths.
@@ -94,11 +95,12 @@ class Light(NamedTuple):
     """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1.
 
     ``parts`` are its terms on the same scale: ``stars`` (attenuated, with the gas around them),
-    ``dust``, ``agn``.
+    ``agn``, ``dust``; ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale.
     """
 
     log10_scale: Array
     parts: dict[str, Array]
+    absorbed: Array
 
     @property
     def lnu(self) -> Array:
@@ -234,23 +236,29 @@ class Galaxy(Stars):
         """Return the rest-frame light of given stars, their dust and the nucleus."""
         young, old = self.stars(flux, population.weights, p)
         birth_cloud, diffuse = self.attenuation(p)
-        parts = {"stars": diffuse * (birth_cloud * young + old)}
-        if self.composition.dust_emission is not None:
-            absorbed = self.luminosity(young + old - parts["stars"])
-            parts["dust"] = absorbed * self.composition.dust_emission.spectrum(self.wave, p)
-        return self._with_agn(Light(population.log10_mass + self.log10_flux_unit, parts), p)
+        stars = diffuse * (birth_cloud * young + old)
+        scale = population.log10_mass + self.log10_flux_unit
+        light = Light(scale, {"stars": stars}, self.luminosity(young + old - stars))
+        light = self._with_agn(light, diffuse, p)
+        if self.composition.dust_emission is None:
+            return light
+        dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)
+        return light._replace(parts={**light.parts, "dust": dust})
 
-    def _with_agn(self, light: Light, p: Params) -> Light:
+    def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:
             return light
         # Either part may outshine the other by any factor: scale both to the brighter one.
         agn_scale = p["agn_log_lbol"] + self.log10_flux_unit
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, agn_scale))
-        agn = self.composition.agn.spectrum(self.wave, p) * 10.0**-self.log10_flux_unit
-        host = {
-            name: lnu * 10.0 ** (light.log10_scale - scale) for name, lnu in light.parts.items()
-        }
-        return Light(scale, host | {"agn": agn * 10.0 ** (agn_scale - scale)})
+        host = 10.0 ** (light.log10_scale - scale)
+        agn = self.composition.agn.spectrum(self.wave, p)
+        agn = agn * 10.0**-self.log10_flux_unit * 10.0 ** (agn_scale - scale)
+        parts, absorbed = {"stars": host * light.parts["stars"]}, host * light.absorbed
+        if self.composition.agn_screen == "none":
+            return Light(scale, {**parts, "agn": agn}, absorbed)
+        seen = diffuse * agn
+        return Light(scale, {**parts, "agn": seen}, absorbed + self.luminosity(agn - seen))
 
     def luminosity(self, lnu: Array) -> Array:
         """Integrate L_ν over frequency, trapezoids in ν: [Lsun/Hz] → Lsun."""

@@ -6,4 +6,7 @@ from tengri.registry import Registry
 
 AGN_MODELS: Registry[AGNModel] = Registry("AGN model", STANDARD)
 
-__all__ = ["AGN_MODELS", "AGNModel"]
+#: What of the host's dust lies in front of a nucleus.
+AGN_SCREENS = ("none", "diffuse")
+
+__all__ = ["AGN_MODELS", "AGN_SCREENS", "AGNModel"]

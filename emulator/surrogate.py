@@ -209,6 +209,11 @@ class EmulatedSEDModel(BandModel):
             raise ConfigError("This surrogate carries no residual covariance.")
         return self.artefact.covariance[np.ix_(self._index, self._index)]
 
+    @property
+    def emulation_covariance(self) -> np.ndarray:
+        """Covariance of the surrogate's own errors [mag²], (n_bands, n_bands)."""
+        return self.covariance
+
     def predict_errors(
         self, params: Mapping[str, Any] | None = None, level: int | str = 68
     ) -> np.ndarray:

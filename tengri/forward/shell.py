@@ -19,6 +19,7 @@ from jax import Array
 
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.derived import sfh_curve
+from tengri.forward.flat import FlatFunction
 from tengri.forward.galaxy import Stars
 from tengri.forward.units import check_units, to_units
 from tengri.observation import Observation
@@ -199,6 +200,23 @@ class BandModel(ABC):
         if not is_traced(p):
             check_stars(p, log10_mass)
         return curve
+
+    # --- what a sampler asks --------------------------------------------------------------
+
+    def flat_function(self, coordinates: str = "unbounded") -> FlatFunction:
+        """Return the model as pure functions of one vector: see `tengri.forward.flat`.
+
+        Parameters
+        ----------
+        coordinates : {"unbounded", "unit"}
+            All of R^n, for gradient samplers, or the unit cube, for nested ones.
+        """
+        return FlatFunction(self, coordinates)
+
+    @property
+    def emulation_covariance(self) -> np.ndarray:
+        """Covariance of the model's own errors [mag²], (n_bands, n_bands): none if exact."""
+        return np.zeros((len(self.filter_names),) * 2)
 
     # --- what a catalogue asks ------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from emulator.consistency import check
 from emulator.description import FORMAT_VERSION, KIND
 from emulator.networks import Network, Weights, build_network
 from emulator.scaling import InputScaling, OutputScaling
-from emulator.targets import PhotometryTarget, target_from_dict
+from emulator.targets import Target, target_from_dict
 from tengri import __version__
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, DataError, TengriError
@@ -79,7 +79,8 @@ class Artefact:
     card : str
         Model card, Markdown.
     log10_mass_min : float
-        Least log10 mass formed per unit amplitude over the prior; NaN: not yet known.
+        Least log10 mass formed per unit amplitude over the prior; NaN: not yet known, or the
+        mass is computed anyway.
     created : str
         Time in UTC, ISO format.
     sha256 : str
@@ -88,7 +89,7 @@ class Artefact:
 
     spec: Parameters
     photometry: Photometry
-    target: PhotometryTarget
+    target: Target
     network: Network
     params: Weights
     in_scaling: InputScaling
@@ -116,9 +117,10 @@ class Artefact:
 
     def completed(self) -> Artefact:
         """Return the artefact with ``log10_mass_min`` known."""
-        if not math.isnan(self.log10_mass_min):
+        amplitude = self.target.amplitude
+        if amplitude is None or not math.isnan(self.log10_mass_min):
             return self
-        least = history.least_log10_mass(self.spec, self.cosmology_object(), self.target.amplitude)
+        least = history.least_log10_mass(self.spec, self.cosmology_object(), amplitude)
         return dataclasses.replace(self, log10_mass_min=least)
 
 
@@ -181,6 +183,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "network": artefact.network.to_dict(),
             "input_columns": list(artefact.target.columns),
             "input_log": list(artefact.in_scaling.log),
+            "input_shift": list(artefact.in_scaling.shift),
             "cosmology": artefact.cosmology,
             "ssp": {"name": artefact.ssp["name"], "sha256": artefact.ssp["sha256"]},
             "log10_mass_min": artefact.log10_mass_min,
@@ -215,7 +218,7 @@ def arrays(artefact: Artefact) -> hdf5.Arrays:
     """Return the arrays by path."""
     out = hdf5.flat(artefact.params, "weights")
     scalings = {"in": artefact.in_scaling.to_dict(), "out": artefact.out_scaling.to_dict()}
-    del scalings["in"]["log"]
+    del scalings["in"]["log"], scalings["in"]["shift"]
     out |= hdf5.flat(scalings, "scaling")
     for i, curve in enumerate(artefact.photometry.filters):
         out |= hdf5.flat({"wave": curve.wave, "trans": curve.trans}, f"filters/{i:03d}")
@@ -264,7 +267,7 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
         target=target_from_dict(doc["target"]),
         network=build_network(**doc["network"]),
         params=hdf5.nested(stored, "weights"),
-        in_scaling=InputScaling.from_dict({**scaling["in"], "log": doc["input_log"]}),
+        in_scaling=_in_scaling(scaling["in"], doc),
         out_scaling=OutputScaling.from_dict(scaling["out"]),
         cosmology=doc["cosmology"],
         ssp=ssp,
@@ -274,10 +277,16 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
         checks=hdf5.nested(stored, "checks"),
         training=doc["training"],
         card=doc["card"],
-        log10_mass_min=float(doc["log10_mass_min"]),
+        log10_mass_min=math.nan if doc["log10_mass_min"] is None else float(doc["log10_mass_min"]),
         created=doc["created"],
         sha256=sealed,
     )
+
+
+def _in_scaling(stored: Mapping[str, Any], doc: Mapping[str, Any]) -> InputScaling:
+    log = doc["input_log"]
+    shift = doc.get("input_shift", [0.0] * len(log))  # files of the first days have none
+    return InputScaling.from_dict({**stored, "log": log, "shift": shift})
 
 
 def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def check(artefact: Artefact) -> None:
     """Raise ConfigError, saying what was found and expected, unless everything fits."""
     n_bands = len(artefact.photometry.names)
-    rebuilt = type(artefact.target).build(artefact.spec, n_bands)
+    rebuilt = type(artefact.target).build(
+        artefact.spec, artefact.photometry, artefact.ssp["age_edges"]
+    )
     _expect("target", artefact.target, rebuilt)
     _check_weights(artefact)
     _check_scalings(artefact)
@@ -25,7 +27,8 @@ def check(artefact: Artefact) -> None:
 
 
 def _check_weights(artefact: Artefact) -> None:
-    shapes = artefact.network.shapes(artefact.target.n_in, artefact.target.n_out)
+    n_latent = np.shape(artefact.out_scaling.scale)[0]
+    shapes = artefact.network.shapes(artefact.target.n_in, n_latent)
     found = {path.removeprefix("weights/"): leaf
              for path, leaf in hdf5.flat(artefact.params, "weights").items()}  # fmt: skip
     _expect("weights", {name: leaf.shape for name, leaf in found.items()}, shapes)
@@ -37,10 +40,12 @@ def _check_weights(artefact: Artefact) -> None:
 def _check_scalings(artefact: Artefact) -> None:
     target = artefact.target
     inputs, outputs = artefact.in_scaling.to_dict(), artefact.out_scaling.to_dict()
-    _expect("input scaling flags", len(inputs.pop("log")), target.n_in)
+    for flags in ("log", "shift"):
+        _expect(f"input scaling {flags}", len(inputs.pop(flags)), target.n_in)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("centre", "half"), (target.n_in,))
-    shapes |= dict.fromkeys(("mean", "scale"), (target.n_out,))
-    shapes["rotation"] = (target.n_out, target.n_out)
+    n_latent = np.shape(outputs["scale"])[0] if "rotation" in outputs else target.n_out
+    shapes |= dict.fromkeys(("mean", "floor"), (target.n_out,))
+    shapes |= {"scale": (n_latent,), "rotation": (target.n_out, n_latent)}
     for name, values in {**inputs, **outputs}.items():
         _expect(f"shape of scaling {name}", np.shape(values), shapes[name])
         _expect_finite(f"scaling {name}", values)

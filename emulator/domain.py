@@ -9,13 +9,14 @@
 ``"nan"``         NaN                                        the same
 ================  =========================================  ================================
 
-A parameter that was fixed in training must have that value. The amplitude is exact: unguarded.
+A parameter that was fixed in training must have that value. What is exact is unguarded: an
+amplitude, or a whole star-formation history.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -74,7 +75,7 @@ class Domain:
     Attributes
     ----------
     boxes : tuple of Box
-        Every parameter but the amplitude and those that follow another one.
+        Every parameter that the network, or what was fixed in training, depends on.
     mode : str
         One of ``MODES``.
     """
@@ -87,9 +88,8 @@ class Domain:
             raise unknown("out_of_domain mode", str(self.mode), MODES)
 
     @classmethod
-    def of(cls, spec: Parameters, amplitude: str, mode: str = "raise") -> Domain:
-        """Return the guard of the box that ``spec`` was trained on."""
-        names = [n for n in spec.all_params if n not in spec.mirrors and n != amplitude]
+    def of(cls, spec: Parameters, names: Iterable[str], mode: str = "raise") -> Domain:
+        """Return the guard of the box that ``spec`` was trained on, for some parameters."""
         return cls(tuple(_box(spec, name) for name in names), mode)
 
     @cached_property

@@ -15,7 +15,8 @@ from emulator import artefact as artefacts
 from emulator import published
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
-from emulator.targets import FLOOR, PhotometryTarget
+from emulator.targets import PhotometryTarget
+from emulator.targets.photometry import FLOOR
 from emulator.verification import SAME
 from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.cosmology import Z_MAX

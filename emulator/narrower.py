@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulator.domain import Box, Domain
 from emulator.scaling import trained_range
+from emulator.targets.ssp_photometry import check_metals
 from emulator.twins import GYR, Twins, fixed_age
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
 
+if TYPE_CHECKING:
+    from emulator.artefact import Artefact
 
-def check_spec(spec: Parameters, trained: Parameters, domain: Domain, cosmology: Cosmology) -> None:
+#: Settings of the star-formation history.
+HISTORY_SETTINGS = ("mean_sfh_type", "n_grid")
+
+
+def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: Cosmology) -> None:
     """Raise unless ``spec`` has the trained components and stays inside the trained box.
+
+    Where the star-formation history is exact, it may be any.
 
     Times may be in Gyr where the surrogate learnt fractions, or the reverse; such a one is
     checked here where it and the redshift are fixed, at every call otherwise.
@@ -32,8 +41,12 @@ def check_spec(spec: Parameters, trained: Parameters, domain: Domain, cosmology:
     """
     if not isinstance(spec, Parameters):
         raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
-    twins = Twins.between(spec, trained)
-    _check_components(spec, trained, twins)
+    trained = artefact.spec
+    any_history = artefact.target.amplitude is None
+    twins = Twins({}) if any_history else Twins.between(spec, trained)
+    if any_history:
+        check_metals(spec.composition)
+    _check_components(spec, trained, twins, any_history)
     for name, source in trained.mirrors.items():
         if spec.mirrors.get(name) != source:
             raise ParameterError(
@@ -50,8 +63,12 @@ def check_spec(spec: Parameters, trained: Parameters, domain: Domain, cosmology:
         raise ParameterError(f"The spec leaves the box of this surrogate. {' '.join(wrong)}")
 
 
-def _check_components(spec: Parameters, trained: Parameters, twins: Twins) -> None:
+def _check_components(
+    spec: Parameters, trained: Parameters, twins: Twins, any_history: bool
+) -> None:
     composition = spec.composition
+    if any_history and replace(composition, sfh=trained.composition.sfh) == trained.composition:
+        return
     if twins and {twins.trained.get(n, n) for n in composition.params} == set(
         trained.composition.params
     ):
@@ -59,8 +76,10 @@ def _check_components(spec: Parameters, trained: Parameters, twins: Twins) -> No
     if composition == trained.composition and spec.mean_sfh_type == trained.mean_sfh_type:
         return
     mine, theirs = spec.settings, trained.settings
+    exact = HISTORY_SETTINGS if any_history else ()
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
-                 for name in theirs if not _same(mine[name], theirs[name])]  # fmt: skip
+                 for name in theirs if name not in exact and not _same(mine[name], theirs[name])
+                 ]  # fmt: skip
     active, known = spec.composition.params, trained.composition.params
     if different:
         raise ConfigError(

@@ -1,8 +1,9 @@
 """Scalings of network inputs and outputs: pytrees of float32 arrays.
 
-Inputs (…, n_in): ``(g(v) - centre) / half``, with g the logarithm where the prior is uniform in
-it; a bounded prior fills [-1, 1], an unbounded one has its central 68 % there.
-Outputs (…, n_out): ``(y - mean) / scale``, or whitened principal components.
+Inputs (…, n_in): ``(g(v) - centre) / half``, with g the identity or ``ln(v + shift)``; a bounded
+prior fills [-1, 1], an unbounded one has its central 68 % there.
+Outputs (…, n_out): ``(y - mean) / scale``, or whitened principal components, all or the first few;
+logarithms may have a soft floor.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ HIGHEST = jax.lax.Precision.HIGHEST
 TAIL = 1e-6
 #: A standardised output, or a component, is never blown up by more than this.
 LEAST_SCALE = 1e-3
+#: What lies below a floor is given as this share of it, so that its gradient stays finite.
+BELOW_FLOOR = 1e-3
 
 
 @jax.tree_util.register_dataclass
@@ -42,48 +45,60 @@ class InputScaling:
         Middle and half width of the box, in log x where ``log`` says so.
     log : tuple of bool
         Which inputs are taken as logarithms.
+    shift : tuple of float
+        What is added to each before its logarithm is taken.
     """
 
     centre: ArrayLike
     half: ArrayLike
     log: tuple[bool, ...] = field(metadata={"static": True})
+    shift: tuple[float, ...] = field(metadata={"static": True})
 
     @classmethod
-    def from_spec(cls, spec: Parameters, names: Sequence[str]) -> InputScaling:
-        """Scale by the priors of the parameters ``names``; a latent field repeats its own."""
+    def from_spec(
+        cls, spec: Parameters, names: Sequence[str], shifted: Mapping[str, float] | None = None
+    ) -> InputScaling:
+        """Scale by the priors of the parameters ``names``; a latent field repeats its own.
+
+        ``shifted`` names inputs that are taken as ``ln(v + shift)``.
+        """
         rows = []
         for name in names:
             prior = spec.get_distribution(name)
-            log = isinstance(prior, LogUniform)
-            lo, hi = (math.log(b) if log else b for b in _unit_range(prior))
+            shift = (shifted or {}).get(name, 0.0)
+            log = isinstance(prior, LogUniform) or shift > 0.0
+            lo, hi = (math.log(b + shift) if log else b for b in _unit_range(prior))
             size = math.prod(spec.composition.params[name].shape)
-            rows += [(0.5 * (lo + hi), 0.5 * (hi - lo), log)] * size
-        centre, half, logs = zip(*rows)
-        return cls(np.array(centre, F32), np.array(half, F32), tuple(logs))
+            rows += [(0.5 * (lo + hi), 0.5 * (hi - lo), log, shift)] * size
+        centre, half, logs, shifts = zip(*rows)
+        return cls(np.array(centre, F32), np.array(half, F32), tuple(logs), tuple(shifts))
 
     def forward(self, v: ArrayLike) -> Array:
         """Return scaled inputs (…, n_in) in float32."""
         v = jnp.asarray(v).astype(F32)
         if any(self.log):
-            log = np.array(self.log)
-            v = jnp.where(log, jnp.log(jnp.where(log, v, 1.0)), v)
+            log, shift = np.array(self.log), np.array(self.shift, F32)
+            v = jnp.where(log, jnp.log(jnp.where(log, v + shift, 1.0)), v)
         return (v - jnp.asarray(self.centre)) / jnp.asarray(self.half)
 
     def inverse(self, x: ArrayLike) -> Array:
         """Return raw values (…, n_in) of scaled inputs."""
         v = jnp.asarray(x).astype(F32) * jnp.asarray(self.half) + jnp.asarray(self.centre)
-        return jnp.where(np.array(self.log), jnp.exp(v), v) if any(self.log) else v
+        if not any(self.log):
+            return v
+        return jnp.where(np.array(self.log), jnp.exp(v) - np.array(self.shift, F32), v)
 
     def to_dict(self) -> dict[str, Any]:
         """Return arrays and flags by name."""
         return {"centre": np.asarray(self.centre), "half": np.asarray(self.half),
-                "log": list(self.log)}  # fmt: skip
+                "log": list(self.log), "shift": list(self.shift)}  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> InputScaling:
         """Rebuild what `to_dict` describes."""
         log = tuple(bool(flag) for flag in data["log"])
-        return cls(np.asarray(data["centre"], F32), np.asarray(data["half"], F32), log)
+        shift = tuple(float(v) for v in data["shift"])
+        return cls(np.asarray(data["centre"], F32), np.asarray(data["half"], F32), log, shift)
 
 
 @jax.tree_util.register_dataclass
@@ -93,18 +108,28 @@ class OutputScaling:
 
     Attributes
     ----------
-    mean, scale : array of float32, (n_out,)
+    mean, scale : array of float32, (n_out,) and (n_latent,)
         Mean of each output; its unit, or that of each component.
-    rotation : array of float32, (n_out, n_out), or None
-        Principal components in its columns, when outputs are whitened.
+    rotation : array of float32, (n_out, n_latent), or None
+        Principal components in its columns.
+    floor : array of float32, (n_out,), or None
+        ``y`` is a logarithm that fades into this value: ``ln(e^y + e^floor)`` is what is scaled.
     """
 
     mean: ArrayLike
     scale: ArrayLike
     rotation: ArrayLike | None = None
+    floor: ArrayLike | None = None
 
     @classmethod
-    def fit(cls, y: ArrayLike, pca: bool = False, per_band: bool = False) -> OutputScaling:
+    def fit(
+        cls,
+        y: ArrayLike,
+        pca: bool = False,
+        per_band: bool = False,
+        components: int = 0,
+        softening: float = 0.0,
+    ) -> OutputScaling:
         """Measure the scaling on rows ``y`` (n, n_out), in float64.
 
         Parameters
@@ -116,52 +141,70 @@ class OutputScaling:
         per_band : bool
             Give each output its own unit. By default all share one, so that the same error in
             magnitudes counts the same in every band.
+        components : int
+            Keep this many principal components; 0 keeps all.
+        softening : float
+            Level of the floor, relative to the geometric mean of each output's exponential.
         """
-        y = np.asarray(y, dtype=np.float64)
-        if y.ndim != 2 or len(y) < 2 or not np.isfinite(y).all():
+        rows: np.ndarray = np.asarray(y, dtype=np.float64)
+        if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
             raise ConfigError(
-                f"Outputs are scaled by two or more finite rows (n, n_out); got shape {y.shape}"
-                f" with {np.count_nonzero(~np.isfinite(y))} values that are not finite."
+                f"Outputs are scaled by two or more finite rows (n, n_out); got shape {rows.shape}"
+                f" with {np.count_nonzero(~np.isfinite(rows))} values that are not finite."
             )
         if pca and per_band:
             raise ConfigError("pca gives every component its own unit: leave per_band out.")
-        mean = y.mean(axis=0)
+        floor = (rows.mean(axis=0) + math.log(softening)).astype(F32) if softening else None
+        if floor is not None:
+            rows = np.logaddexp(rows, floor)
+        mean = rows.mean(axis=0)
         if not pca:
-            std = y.std(axis=0)
+            std = rows.std(axis=0)
             common = np.full_like(std, math.sqrt(np.mean(std**2)))
-            return cls(mean.astype(F32), _floored(std if per_band else common), None)
-        values, vectors = np.linalg.eigh(np.cov(y - mean, rowvar=False).reshape(len(mean), -1))
-        scale = np.sqrt(np.maximum(values[::-1], 0.0))
-        return cls(mean.astype(F32), _floored(scale), vectors[:, ::-1].astype(F32))
+            return cls(mean.astype(F32), _floored(std if per_band else common), None, floor)
+        values, vectors = np.linalg.eigh(np.cov(rows - mean, rowvar=False).reshape(len(mean), -1))
+        kept = components or len(mean)
+        scale = np.sqrt(np.maximum(values[::-1][:kept], 0.0))
+        rotation = np.ascontiguousarray(vectors[:, ::-1][:, :kept], F32)
+        return cls(mean.astype(F32), _floored(scale), rotation, floor)
+
+    def floored(self, y: ArrayLike) -> Array:
+        """Return targets with their floor."""
+        y = jnp.asarray(y).astype(F32)
+        return y if self.floor is None else jnp.logaddexp(y, jnp.asarray(self.floor))
 
     def forward(self, y: ArrayLike) -> Array:
-        """Return standardised outputs (…, n_out) in float32."""
-        centred = jnp.asarray(y).astype(F32) - jnp.asarray(self.mean)
+        """Return standardised outputs (…, n_latent) in float32."""
+        centred = self.floored(y) - jnp.asarray(self.mean)
         if self.rotation is not None:
             centred = jnp.matmul(centred, jnp.asarray(self.rotation), precision=HIGHEST)
         return centred / jnp.asarray(self.scale)
 
     def inverse(self, v: ArrayLike) -> Array:
-        """Return targets (…, n_out) of standardised outputs."""
+        """Return targets (…, n_out) of standardised outputs; above a floor, where there is one."""
         y = jnp.asarray(v).astype(F32) * jnp.asarray(self.scale)
         if self.rotation is not None:
             y = jnp.matmul(y, jnp.asarray(self.rotation).T, precision=HIGHEST)
         return y + jnp.asarray(self.mean)
 
+    def exp_inverse(self, v: ArrayLike) -> Array:
+        """Return the exponentials of targets (…, n_out): the floor is taken off again."""
+        values = jnp.exp(self.inverse(v))
+        if self.floor is None:
+            return values
+        floor = jnp.exp(jnp.asarray(self.floor))
+        return jnp.maximum(values - floor, BELOW_FLOOR * floor)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return arrays by name; ``rotation`` only where there is one."""
-        named = {"mean": self.mean, "scale": self.scale, "rotation": self.rotation}
+        """Return arrays by name; those that are None are left out."""
+        named = {"mean": self.mean, "scale": self.scale, "rotation": self.rotation,
+                 "floor": self.floor}  # fmt: skip
         return {name: np.asarray(a) for name, a in named.items() if a is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> OutputScaling:
         """Rebuild what `to_dict` describes."""
-        rotation = data.get("rotation")
-        return cls(
-            np.asarray(data["mean"], F32),
-            np.asarray(data["scale"], F32),
-            None if rotation is None else np.asarray(rotation, F32),
-        )
+        return cls(**{name: np.asarray(a, F32) for name, a in data.items()})
 
 
 def trained_range(prior: Distribution) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from emulator.artefact import Artefact
 from emulator.domain import Domain
 from emulator.narrower import band_indices, check_spec, joined
+from emulator.targets import Emission
 from emulator.twins import Twins
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError, ParameterError, unknown
@@ -86,10 +87,11 @@ class EmulatedSEDModel(BandModel):
         units: str = CGS,
     ) -> None:
         self.artefact = artefact = artefact.completed()
-        self.domain = Domain.of(artefact.spec, artefact.target.amplitude, out_of_domain)
+        guarded = artefact.target.guarded(artefact.spec)
+        self.domain = Domain.of(artefact.spec, guarded, out_of_domain)
         self.cosmology = artefact.cosmology_object()
         if spec is not None:
-            check_spec(spec, artefact.spec, self.domain, self.cosmology)
+            check_spec(spec, artefact, self.domain, self.cosmology)
         self._index = band_indices(observation, artefact.photometry)
         filters = tuple(artefact.photometry.filters[i] for i in self._index)
         super().__init__(
@@ -97,9 +99,11 @@ class EmulatedSEDModel(BandModel):
             Observation(photometry=Photometry(filters)),
             units,
         )
-        self.twins = Twins.between(self.spec, artefact.spec)
         self.stars = self._stars(self.spec)
-        self._trained_stars = self._stars(artefact.spec)
+        # a learnt history is asked for under the names of the training, an exact one is the spec's
+        learnt = artefact.target.amplitude is not None
+        self.twins = Twins.between(self.spec, artefact.spec) if learnt else Twins({})
+        self._emitting = self._stars(artefact.spec) if learnt else self.stars
         self._age_gyr = jax.jit(self.cosmology.age_gyr)
         self._weights = (
             jax.tree.map(np.asarray, artefact.params),
@@ -263,9 +267,12 @@ class EmulatedSEDModel(BandModel):
         return self.chunk_size
 
     def _path(self, p: Mapping[str, Any]) -> Path:
-        amplitude, least = p[self.artefact.target.amplitude], self.artefact.log10_mass_min
+        name, least = self.artefact.target.amplitude, self.artefact.log10_mass_min
+        if name is None:
+            return Path(is_traced(p), exact_mass=True)
+        amplitude = p[name]
         if isinstance(amplitude, jax.core.Tracer):
-            lowest = float(self.spec.get_distribution(self.artefact.target.amplitude).bounds[0])
+            lowest = float(self.spec.get_distribution(name).bounds[0])
         else:
             lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
         return Path(is_traced(p), lowest + least < 0.0)
@@ -277,27 +284,26 @@ class EmulatedSEDModel(BandModel):
         return self._on_device
 
     def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
-        target, p = self.artefact.target, self._as_trained(p)
+        p = self._as_trained(p)
         q = self.domain.clip(p) if self.domain.mode == "clip" else p
-        flux = self._unit_flux(constants, q).astype(default_float())
+        light = self._emission(constants, q)
+        flux = light.flux.astype(default_float())
         valid = q["redshift"] > 0.0
         if self.domain.masks(path.traced):
             valid &= self.domain.inside(p)
         scale = log10_dilution(self.cosmology, jnp.where(valid, q["redshift"], 1.0))
-        return Bands(
-            target.log10_amplitude(p) + scale,
-            jnp.where(valid, flux, jnp.nan),
-            self._log10_mass(path, q),
-        )
+        mass = self._log10_mass(path, q) if light.log10_mass is None else light.log10_mass
+        return Bands(light.log10_scale + scale, jnp.where(valid, flux, jnp.nan), mass)
 
-    def _unit_flux(self, constants: Any, p: Mapping[str, Array]) -> Array:
-        """Return flux (n_bands,) per unit amplitude and dilution: all that is approximate."""
+    def _emission(self, constants: Any, p: Mapping[str, Array]) -> Emission:
+        """Return the light in the chosen bands: the network, and what is known beside it."""
         weights, in_scaling, out_scaling = constants
         target, network = self.artefact.target, self.artefact.network
-        y = out_scaling.inverse(network.apply(weights, in_scaling.forward(target.inputs(p))))
-        flux = target.flux(y)
-        whole = self._index == tuple(range(target.n_bands))
-        return flux if whole else flux[np.array(self._index)]
+        v = network.apply(weights, in_scaling.forward(target.inputs(p)))
+        light = target.emission(v, out_scaling, p, self._emitting)
+        if self._index == tuple(range(target.n_bands)):
+            return light
+        return light._replace(flux=light.flux[np.array(self._index)])
 
     def _log10_mass(self, path: Path, p: Mapping[str, Array]) -> Array:
         """Return log10 of the mass formed or, where stars are certain, a lower bound of it.
@@ -305,8 +311,8 @@ class EmulatedSEDModel(BandModel):
         The integral over the history would cost more than the network.
         """
         if path.exact_mass:
-            return self._trained_stars.population(p).log10_mass
-        return p[self.artefact.target.amplitude] + self.artefact.log10_mass_min
+            return self._emitting.formed(p)[0]
+        return p[str(self.artefact.target.amplitude)] + self.artefact.log10_mass_min
 
     def _check(self, p: Mapping[str, Any]) -> None:
         z = p["redshift"]

@@ -43,6 +43,9 @@ class Model:
         Further bands by filter name, or all of them.
     ssp : str
         Name or path of the SSP grid; empty means the embedded default.
+    histories : tuple of str
+        For the target ``ssp_photometry``: families of histories that train and judge it beside
+        that of ``parameters``, with their default priors; ``"dpl+field"`` is a sum.
     parameters : dict
         As in ``Parameters(...)``: a number fixes, a pair is ``Uniform``, a string is a setting
         or the parameter to follow, a table ``{kind = "LogUniform", lo = 1, hi = 9}`` any prior.
@@ -51,6 +54,7 @@ class Model:
     instruments: tuple[str, ...] = ()
     bands: tuple[str, ...] = ()
     ssp: str = ""
+    histories: tuple[str, ...] = ("tsnorm", "continuity", "dirichlet", "delayed+burst", "dpl+field")
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -112,6 +116,8 @@ class Network:
         Of ``emulator.targets.TARGETS``.
     whiten : bool
         Rotate the outputs to their principal components.
+    components : int
+        Keep this many principal components; 0 keeps all.
     """
 
     name: str = "resmlp"
@@ -123,6 +129,7 @@ class Network:
     features: int = 16
     target: str = "photometry"
     whiten: bool = False
+    components: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def describe(config: Config, out: Path) -> str:
         folder = RunFolder.create(Path(scratch) / "dry", config, "dry run")
         loop = Loop(problem, folder, Signals())
         rows = loop.pools.raw(0)
-        costs = loop.measure(loop.fit_scaling(rows), rows)
+        costs = loop.measure(problem.fit_scaling(rows), rows)
         loop.checkpoints.close()
     plan = make_plan(config, costs, loop.source.size)
     return "\n".join([*_model(problem), *_work(problem, plan, costs), *_files(problem, out)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -18,9 +18,10 @@ from tengri.analysis import accuracy
 from tengri.forward.shell import BandModel
 from train.problem import Problem
 from train.rows import EVALUATION
-from train.truth import Truth, held_out, predicted
+from train.trials import Truth
 
 LEVELS = (68, 95, 99)
+LN10 = float(np.log(10.0))
 CHECK_ROWS = 16
 #: Largest batch whose gradient is timed: beyond it the cost per galaxy stays the same.
 MOST_GRADIENTS = 10_000
@@ -56,18 +57,19 @@ class Evaluation:
 def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluation:
     """Compare with the float64 exact model on fresh prior draws.
 
-    The first half of the draws calibrates the error bars, the second half tests them; the
-    accuracy is that of all.
+    Every other draw calibrates the error bars, the rest tests them; the accuracy is that of all.
     """
-    truth = held_out(problem, EVALUATION, problem.config.run.evaluation_rows)
-    emulated = predicted(problem, params, scaling, truth)
+    truth = problem.held_out(EVALUATION, problem.config.run.evaluation_rows)
+    emulated = truth.emulated(params, scaling)
     if not np.isfinite(emulated).all():
         row = int(np.flatnonzero(~np.isfinite(emulated).all(axis=1))[0])
         values = ", ".join(f"{k}={v[row]:.6g}" for k, v in truth.params.items() if v.ndim == 1)
         raise ArithmeticError(f"the surrogate gives no finite flux at {values}.")
     tables = accuracy.summary(truth.flux, emulated, problem.bands)
-    constant = _constant(truth.flux, problem, scaling)
-    tables["constant"] = accuracy.summary(truth.flux, constant, problem.bands)["pooled"]
+    constant = accuracy.summary(truth.flux, _constant(truth.flux), problem.bands)["pooled"]
+    tables["constant"] = constant
+    tables["families"] = by_family(truth, emulated, problem.bands)
+    tables["colours"] = colour_errors(truth.flux, emulated)
     tables["verdict"] = accuracy.verdict(tables, {"pooled": tables["constant"]})
     tables["excess_bands"] = accuracy.band_excess(tables)
     tables["jacobian"] = jacobian_error(problem, params, scaling, truth)
@@ -79,11 +81,11 @@ def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluatio
     return Evaluation(truth, emulated, tables, bars, covariance(dm, is_bright))
 
 
-def _constant(exact: np.ndarray, problem: Problem, scaling: OutputScaling) -> np.ndarray:
-    """Return the fluxes of a predictor that knows nothing but the mean of the outputs."""
-    zero = jnp.zeros((1, problem.target.n_out), jnp.float32)
-    flux = np.asarray(problem.target.flux(scaling.inverse(zero)), dtype=np.float64)
-    return np.broadcast_to(flux, exact.shape)
+def _constant(exact: np.ndarray) -> np.ndarray:
+    """Return the fluxes of a predictor that gives every galaxy the same colours."""
+    brightness = exact.mean(axis=1, keepdims=True)
+    colours = np.exp(np.mean(np.log(np.maximum(exact / brightness, accuracy.BRIGHT)), axis=0))
+    return brightness * colours
 
 
 def conformal(
@@ -94,12 +96,13 @@ def conformal(
     The bar of a level is the ⌈(n+1)·level⌉-th smallest |Δm| of the calibration half: a new
     galaxy of the prior lies within it with at least that probability (Vovk+2005).
     """
-    half = len(dm) // 2
+    size, test_size = np.abs(dm[::2]), np.abs(dm[1::2])  # every family in both halves
+    use, test = is_bright[::2], is_bright[1::2]
     bars, coverage = {}, {}
     for level in LEVELS:
-        bar = np.array([_conformal_bar(np.abs(dm[:half, i][is_bright[:half, i]]), level / 100.0)
+        bar = np.array([_conformal_bar(size[use[:, i], i], level / 100.0)
                         for i in range(dm.shape[1])])  # fmt: skip
-        inside = (np.abs(dm[half:]) <= bar)[is_bright[half:]]
+        inside = (test_size <= bar)[test]
         bars[str(level)] = bar
         coverage[str(level)] = {
             "expected": level / 100.0,
@@ -114,6 +117,24 @@ def _conformal_bar(sizes: np.ndarray, level: float) -> float:
         return float("inf")
     rank = min(int(np.ceil((sizes.size + 1) * level)), sizes.size)
     return float(np.sort(sizes)[rank - 1])
+
+
+def by_family(truth: Truth, emulated: np.ndarray, bands: Sequence[str]) -> dict[str, Any]:
+    """Return the pooled accuracy of each family of histories, by name."""
+    families = {}
+    for i, trial in enumerate(truth.trials):
+        mine = truth.family == i
+        table = accuracy.summary(truth.flux[mine], emulated[mine], bands)["pooled"]
+        families[trial.name] = {"galaxies": int(mine.sum()), **table}
+    return families
+
+
+def colour_errors(exact: np.ndarray, emulated: np.ndarray) -> dict[str, float]:
+    """Return percentiles of the error of neighbouring colours [mmag], both bands bright."""
+    dm, is_bright = accuracy.delta_mag(exact, emulated), accuracy.bright(exact)
+    both = is_bright[:, 1:] & is_bright[:, :-1]
+    size = 1e3 * np.abs(np.diff(dm, axis=1))[both]
+    return {f"p{q:g}": float(np.percentile(size, q)) for q in accuracy.PERCENTILES if size.size}
 
 
 def covariance(dm: np.ndarray, is_bright: np.ndarray) -> np.ndarray:
@@ -161,30 +182,33 @@ def jacobian_error(
         Per parameter: ``rms`` of the exact derivative and ``error`` (rms of the difference),
         both in mag per half box, over the bands brighter than 1e-4 of the brightest.
     """
-    n = min(problem.config.run.jacobian_rows, len(truth.flux))
+    galaxies = truth.parts[0]  # of the surrogate's own spec
+    n = min(problem.config.run.jacobian_rows, len(galaxies.flux))
     if not n or len(set(problem.columns)) != len(problem.columns):
         return {}  # not asked for, or a latent field, whose derivatives are not a table
     params = jax.tree.map(jnp.asarray, params)
-    x = problem.in_scaling.forward(truth.inputs[:n])
     model, target = problem.model, problem.target
-    fixed = problem.spec.resolve({k: v[:n] for k, v in truth.params.items()}, batch=True)
-    packed, constants = model._pack(fixed), model._constants(model._prior_z)
+    packed = jax.tree.map(lambda a: jnp.asarray(a[:n], float), galaxies.packed)
+    constants = model._constants(model._prior_z)
+    x = problem.in_scaling.forward(jax.vmap(lambda row: target.inputs(model._unpack(row)))(packed))
 
-    def magnitudes(flux: Any) -> Any:
-        return -accuracy.POGSON * jnp.log(flux)
+    def at(x: Any, row: Any) -> Any:
+        values = dict(zip(problem.columns, problem.in_scaling.inverse(x)))
+        return {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
 
-    def emulated(x: Any) -> Any:
-        y = problem.network.apply(params, x)
-        return magnitudes(target.flux(scaling.inverse(y)))
+    def emulated(x: Any, row: Any) -> Any:
+        v = problem.network.apply(params, x)
+        return jnp.log(target.emission(v, scaling, at(x, row), model.galaxy).flux)
 
     def exact(x: Any, row: Any) -> Any:
-        values = dict(zip(problem.columns, problem.in_scaling.inverse(x)))
-        p = {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
-        return magnitudes(target.unit_bands(model, model._prior_z, constants, p))
+        p = at(x, row)
+        bands = model._bands(model._prior_z, constants, p)
+        unit = target.log10_unit_of(p, bands.log10_mass) + model._log10_dilution(p["redshift"])
+        return jnp.log(bands.flux) + LN10 * (bands.log10_scale - unit)
 
-    ours = np.asarray(jax.jit(jax.vmap(jax.jacfwd(emulated)))(x), dtype=float)
-    true = np.asarray(jax.jit(jax.vmap(jax.jacfwd(exact)))(x, packed), dtype=float)
-    use = (accuracy.bright(truth.flux[:n])[:, :, None]
+    ours, true = (-accuracy.POGSON * np.asarray(jax.jit(jax.vmap(jax.jacfwd(fn)))(x, packed), float)
+                  for fn in (emulated, exact))  # fmt: skip
+    use = (accuracy.bright(galaxies.flux[:n])[:, :, None]
            & np.isfinite(true) & np.isfinite(ours))  # fmt: skip
     return {
         name: {

@@ -35,7 +35,6 @@ from train.problem import Problem
 from train.rows import POLISH, VALIDATION, RowMaker, Rows, describe
 from train.runfolder import RunFolder
 from train.step import Pool, State, compiled, compiled_polish, init, make_loss
-from train.truth import held_out, predicted
 
 MEASURED_ROWS = 2  # chunks of the exact model that are timed
 MEASURED_STEPS = 8
@@ -73,7 +72,7 @@ class Loop:
         self.config: Config = problem.config
         self.source, self.maker = open_source(problem)
         self.pools = Pools(problem, self.source, self.maker, self._note)
-        self.loss = make_loss(problem.network.apply, self.config.optimiser.loss)
+        self.loss = make_loss(problem.network, problem.target, self.config.optimiser.loss)
         self.progress: Progress | None = None
         self.checkpoints = Checkpoints(folder.path, self.config.run.keep)
         for size in (self.config.optimiser.batch, self.config.optimiser.late_batch):
@@ -93,7 +92,7 @@ class Loop:
         """
         self.plan, self.scaling = self._plan()
         self.optimiser, self.dispatch = compiled(
-            self.problem.network, self.config.optimiser, self.plan.steps
+            self.problem.network, self.problem.target, self.config.optimiser, self.plan.steps
         )
         state = self._start()
         self._validation()
@@ -132,7 +131,7 @@ class Loop:
         if stored is None:
             self._note("exact model: compiling and measuring …")
             rows = self.pools.raw(0)
-            scaling = self.fit_scaling(rows)
+            scaling = self.problem.fit_scaling(rows)
             costs = self.measure(scaling, rows)
             plan = make_plan(self.config, costs, self.source.size)
             self._announce(plan, costs)
@@ -143,11 +142,6 @@ class Loop:
         arrays = {k: np.asarray(v, np.float32) for k, v in stored["scaling"].items()}
         return Plan.from_dict(stored["plan"]), OutputScaling.from_dict(arrays)
 
-    def fit_scaling(self, rows: Rows) -> OutputScaling:
-        """Return the output scaling of some rows."""
-        targets = np.asarray(self.problem.target.outputs(jnp.asarray(rows.flux, jnp.float32)))
-        return OutputScaling.fit(targets, pca=self.config.network.whiten)
-
     def measure(self, scaling: OutputScaling, rows: Rows) -> Costs:
         """Time the exact model and a few real steps."""
         chunk = self.config.data.chunk
@@ -156,8 +150,8 @@ class Loop:
             drawn = self.maker.draw(0, MEASURED_ROWS * chunk)
             row = _seconds(lambda: self.maker.flux(drawn)) / (MEASURED_ROWS * chunk)
         o = self.config.optimiser
-        pool = devices.replicate(self.problem.to_pool(scaling, rows.inputs, rows.flux))
-        optimiser, dispatch = compiled(self.problem.network, o, 1000)
+        pool = devices.replicate(self.problem.to_pool(scaling, rows))
+        optimiser, dispatch = compiled(self.problem.network, self.problem.target, o, 1000)
         per_step = {}
         for size in {o.batch, o.late_batch if o.late else o.batch}:
             index = np.arange(MEASURED_STEPS * size, dtype=np.int32).reshape(-1, size)
@@ -190,7 +184,7 @@ class Loop:
         """Return a state with the shapes of step ``step``."""
         if step > self.plan.steps:
             fresh = self._state(self.optimiser)
-            optimiser, _ = compiled_polish(self.problem.network, self.config.optimiser.loss)
+            optimiser, _ = self._polisher()
             return fresh._replace(opt_state=optimiser.init(fresh.params))
         return self._state(self.optimiser)
 
@@ -248,8 +242,7 @@ class Loop:
         return state, False
 
     def _validation(self) -> None:
-        n = self.config.run.validation_rows
-        self.truth = held_out(self.problem, VALIDATION, n)
+        self.truth = self.problem.held_out(VALIDATION, self.config.run.validation_rows)
         self._numbers: dict[str, float] = {}
 
     def _validate(self, state: State, scalars: dict[str, float] | None = None) -> None:
@@ -257,7 +250,7 @@ class Loop:
         step = int(state.step)
         if self.accuracy_at == step and scalars is None:
             return
-        emulated = predicted(self.problem, state.ema, self.scaling, self.truth)
+        emulated = self.truth.emulated(state.ema, self.scaling)
         numbers = accuracy.live(self.truth.flux, emulated)
         if not all(np.isfinite(list(numbers.values()))):
             raise NaNStop(
@@ -325,25 +318,34 @@ class Loop:
         )
 
     def _culprit(self, state: State, pool: Pool, index: np.ndarray) -> tuple[int, str]:
-        """Return the pool position of the first row that spoils the batch, and which output."""
-        batch = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[index]), Pool(*pool))
-        outputs = self.problem.network.apply(state.params, batch.x)
-        bad = ~(np.isfinite(batch.x).all(axis=1, keepdims=True)
-                & np.isfinite(batch.y) & np.isfinite(batch.w) & np.isfinite(outputs))  # fmt: skip
-        if not bad.any():
-            grad = jax.vmap(jax.grad(self.loss), (None, 0, 0, 0))(state.params, *batch)
-            finite = [np.isfinite(np.asarray(g)).reshape(len(index), -1).all(axis=1)
-                      for g in jax.tree.leaves(grad)]  # fmt: skip
-            rows = np.flatnonzero(~np.all(finite, axis=0))
+        """Return the pool position of the first row that spoils the batch, and its bands."""
+        batch = pool.take(jnp.asarray(index))
+        outputs = self.problem.network.apply(state.params, batch.rows.x)
+        good = np.all([_finite_rows(a) for a in (*batch.rows, outputs)], axis=0)
+        if good.all():
+            one = jax.vmap(lambda i: jax.grad(self.loss)(state.params, batch.take(i[None])))
+            grad = one(jnp.arange(len(index)))
+            rows = np.flatnonzero(~np.all([_finite_rows(g) for g in jax.tree.leaves(grad)], axis=0))
             first = int(rows[0]) if rows.size else 0
             return int(index[first]), "" if rows.size else " (no single row: the step overflowed)"
-        first = int(np.flatnonzero(bad.any(axis=1))[0])
-        bands = [b for b, is_bad in zip(self.problem.bands, bad[first]) if is_bad]
-        return int(index[first]), f" in {', '.join(bands)}"
+        first = int(np.flatnonzero(~good)[0])
+        return int(index[first]), self._bands_of(np.asarray(batch.rows.y[first]))
+
+    def _bands_of(self, y: np.ndarray) -> str:
+        """Name the bands in which a row's targets are not finite."""
+        if len(y) != self.problem.target.n_out:
+            return ""
+        per_band = np.isfinite(y).reshape(len(self.problem.bands), -1).all(axis=1)
+        bad = [band for band, finite in zip(self.problem.bands, per_band) if not finite]
+        return f" in {', '.join(bad)}" if bad else ""
 
     def _last_good(self) -> str:
         steps = self.checkpoints.steps()
         return f"last good step: {steps[-1] if steps else 0}."
+
+    def _polisher(self) -> Any:
+        problem = self.problem
+        return compiled_polish(problem.network, problem.target, self.config.optimiser.loss)
 
     # --- 4. the polish ------------------------------------------------------------------------
 
@@ -351,7 +353,7 @@ class Loop:
         """Run L-BFGS over one fixed set of rows, starting from the averaged weights."""
         if not self.plan.polish or int(state.step) >= self.plan.total:
             return state
-        optimiser, polish = compiled_polish(self.problem.network, self.config.optimiser.loss)
+        optimiser, polish = self._polisher()
         if int(state.step) == self.plan.steps:
             params = jax.tree.map(jnp.copy, state.ema)
             state = state._replace(params=params, opt_state=optimiser.init(params))
@@ -359,7 +361,7 @@ class Loop:
         rows = maker.make(0, self.config.optimiser.polish_rows)
         if rows.bad.size:
             raise NonFiniteError(describe(maker, rows, int(rows.bad[0])))
-        pool = devices.replicate(self.problem.to_pool(self.scaling, rows.inputs, rows.flux))
+        pool = devices.replicate(self.problem.to_pool(self.scaling, rows))
         began, first = time.monotonic(), int(state.step)
         last_save = began
         for step in range(first + 1, self.plan.total + 1):
@@ -388,6 +390,11 @@ class Loop:
 def describe_row(maker: RowMaker, rows: Rows, position: int) -> str:
     """Name a row of a pool by its parameters."""
     return describe(maker, rows, position).replace("no light in any band", "see parameters")
+
+
+def _finite_rows(a: Any) -> np.ndarray:
+    """Return whether all numbers of each row are finite, (n,)."""
+    return np.isfinite(np.asarray(a)).reshape(len(a), -1).all(axis=1)
 
 
 def _seconds(call: Callable[[], Any]) -> float:

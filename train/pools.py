@@ -89,7 +89,7 @@ class Pools:
         if self._pool is None or number != self._number:
             self._pool = None  # frees the old one before the new one is made
             rows = self.raw(number)
-            self._pool = devices.replicate(self.problem.to_pool(scaling, rows.inputs, rows.flux))
+            self._pool = devices.replicate(self.problem.to_pool(scaling, rows))
             self._number = number
         return self._pool
 

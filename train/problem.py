@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,13 +15,19 @@ from jax import Array
 
 from emulator.networks import Network, build_network, n_weights
 from emulator.scaling import InputScaling, OutputScaling, trained_range
-from emulator.targets import TARGETS, PhotometryTarget
+from emulator.targets import TARGETS, Target
+from emulator.targets.target import Batch
 from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.described import build_observation, build_spec
 from tengri.errors import unknown
-from tengri.forward.units import LOG10_UNIT
 from train.config import Config
+from train.histories import Histories
+from train.rows import Rows
 from train.step import Pool
+from train.trials import Trial, Truth
+
+#: The floor of a kernel's logarithms, beside their mean.
+DARKEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Problem:
     config: Config
     spec: Parameters
     model: SEDModel
-    target: PhotometryTarget
+    target: Target
     network: Network
     in_scaling: InputScaling
 
@@ -46,13 +53,13 @@ class Problem:
         """
         spec = build_spec(config.model.parameters)
         observation = build_observation(config.model.instruments, config.model.bands)
-        model = SEDModel(spec, load_ssp_data(config.model.ssp or None), observation)
+        ssp = load_ssp_data(config.model.ssp or None)
+        model = SEDModel(spec, ssp, observation)
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)
-        target = TARGETS[config.network.target].build(spec, len(model.filter_names))
-        network = _network(config, target)
-        return cls(config, spec, model, target, network,
-                   InputScaling.from_spec(spec, target.input_names))  # fmt: skip
+        build = TARGETS[config.network.target].build
+        target: Target = build(spec, observation.photometry, ssp.age_edges_gyr)
+        return cls(config, spec, model, target, _network(config, target), target.in_scaling(spec))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -69,13 +76,15 @@ class Problem:
         """Range over which each network input is trained."""
         return {n: trained_range(self.spec.get_distribution(n)) for n in self.target.input_names}
 
+    # --- rows -------------------------------------------------------------------------------
+
     @cached_property
     def exact_chunk(self) -> Any:
-        """Unit fluxes (n, n_bands) of packed parameters (n, …), compiled once per precision."""
+        """Truths (n, n_out) of packed parameters (n, …), compiled once per precision."""
         model, target, path = self.model, self.target, self.model._prior_z
 
         def one(constants: Any, row: Any) -> Array:
-            return target.unit_bands(model, path, constants, model._unpack(row))
+            return target.truth(model, path, constants, model._unpack(row))
 
         def chunk(constants: Any, rows: Any) -> Array:
             size = model.block_size  # what fits the cache, as in the model's own batches
@@ -89,17 +98,89 @@ class Problem:
         sample = self.spec.sample
         return jax.jit(jax.vmap(lambda key, i: sample(jax.random.fold_in(key, i)), (None, 0)))
 
-    def to_maggies(self, drawn: Mapping[str, np.ndarray], flux: np.ndarray) -> np.ndarray:
-        """Return unit fluxes (n, n_bands) of galaxies ``drawn`` as maggies, in float64."""
-        with jax.enable_x64(True):
-            p = {k: jnp.asarray(v) for k, v in self.spec.resolve(drawn, batch=True).items()}
-            dilution = jax.vmap(self.model._log10_dilution)(p["redshift"])
-            log10_scale = np.asarray(self.target.log10_amplitude(p) + dilution)
-        return flux * 10.0 ** (log10_scale - LOG10_UNIT["maggies"])[:, None]
+    @cached_property
+    def outputs(self) -> Any:
+        """Network targets ``(truth (n, n_out), raw inputs (n, n_in)) → (n, n_out)``, compiled."""
+        return jax.jit(self.target.outputs)
+
+    def fit_scaling(self, rows: Rows) -> OutputScaling:
+        """Return the output scaling of some rows."""
+        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
+        settings = self.config.network
+        components = min(settings.components, self.target.n_out)
+        return OutputScaling.fit(
+            np.asarray(y),
+            pca=settings.whiten or components > 0,
+            components=components,
+            softening=DARKEST if self.histories else 0.0,
+        )
+
+    def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
+        """Return rows in network units."""
+        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
+        if self.histories:
+            weights = self.histories.near(self._redshift(rows), self.config.run.seed, rows.start)
+        else:
+            y, weights = scaling.forward(y), self._weights(rows.flux, scaling)
+        batch = Batch(self.in_scaling.forward(rows.inputs), y, jnp.asarray(weights))
+        return Pool(batch, scaling, self.in_scaling)
+
+    def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
+        """Return how much each output counts: a band far below the brightest counts less."""
+        faint = self.config.optimiser.faint
+        if scaling.rotation is not None:
+            return np.ones((len(flux), np.shape(scaling.scale)[0]), np.float32)
+        if not faint:
+            return np.ones(flux.shape, np.float32)
+        share = flux / flux.max(axis=1, keepdims=True)
+        return (share / (share + faint)).astype(np.float32)
+
+    def _redshift(self, rows: Rows) -> np.ndarray:
+        if "redshift" in self.columns:
+            return rows.inputs[:, self.columns.index("redshift")]
+        return np.full(len(rows.inputs), self.spec.fixed_value("redshift"))
+
+    # --- galaxies on which it is judged -------------------------------------------------------
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """The prior itself and, where the history is exact, other families of histories."""
+        ours = self._trial("prior", self.spec, self.model)
+        if self.target.amplitude is not None:
+            return (ours,)
+        return (ours, *(self._family(name) for name in self.config.model.histories))
+
+    def _family(self, name: str) -> Trial:
+        spec = spec_of_family(self.config.model.parameters, name.split("+"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns about, the first model has said
+            model = SEDModel(spec, self.model.ssp, self.model.observation)
+        return self._trial(name, spec, model)
+
+    def _trial(self, name: str, spec: Parameters, model: SEDModel) -> Trial:
+        return Trial(name, spec, model, self.target, self.network, self.in_scaling)
+
+    @cached_property
+    def histories(self) -> Histories | None:
+        """The age distributions of the training, where the history is exact."""
+        if self.target.amplitude is not None:
+            return None
+        return Histories.draw(self.trials, self.config.run.seed)
+
+    def held_out(self, stream: int, n: int) -> Truth:
+        """Draw galaxies apart from the training rows; ``stream`` says which."""
+        return Truth.draw(self.trials, self.config.run.seed + stream, n)
+
+    # --- the network --------------------------------------------------------------------------
+
+    @property
+    def n_latent(self) -> int:
+        """What the network gives: the outputs, or their principal components."""
+        return min(self.config.network.components or self.target.n_out, self.target.n_out)
 
     def init_params(self, key: Array) -> Any:
         """Return first weights."""
-        return self.network.init(key, self.target.n_in, self.target.n_out)
+        return self.network.init(key, self.target.n_in, self.n_latent)
 
     @cached_property
     def n_weights(self) -> int:
@@ -107,31 +188,16 @@ class Problem:
         shapes = jax.eval_shape(self.init_params, jax.random.key(0))
         return n_weights(shapes)
 
-    def to_pool(self, scaling: OutputScaling, x: np.ndarray, flux: np.ndarray) -> Pool:
-        """Return rows in network units: inputs (n, n_in) raw, fluxes (n, n_bands)."""
-        y = scaling.forward(self.target.outputs(jnp.asarray(flux, jnp.float32)))
-        return Pool(self.in_scaling.forward(x), y, jnp.asarray(self._weights(flux, scaling)))
 
-    def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
-        """Return how much each output counts: a band far below the brightest counts less."""
-        faint = self.config.optimiser.faint
-        if scaling.rotation is not None or not faint:
-            return np.ones(flux.shape, np.float32)
-        share = flux / flux.max(axis=1, keepdims=True)
-        return (share / (share + faint)).astype(np.float32)
-
-    @cached_property
-    def predict_many(self) -> Any:
-        """`predict`, compiled once: ``(params, scaling, x (n, n_in)) → (n, n_bands)``."""
-        return jax.jit(self.predict)
-
-    def predict(self, params: Any, scaling: OutputScaling, x: Array) -> Array:
-        """Return unit fluxes (…, n_bands) of raw inputs (…, n_in): a pure function."""
-        y = self.network.apply(params, self.in_scaling.forward(x))
-        return self.target.flux(scaling.inverse(y))
+def spec_of_family(given: Mapping[str, Any], family: list[str]) -> Parameters:
+    """Return a spec with another star-formation history: its parameters have default priors."""
+    others = {n: v for n, v in given.items() if not n.startswith("sfh_") and n != "mean_sfh_type"}
+    bare = build_spec({"mean_sfh_type": family, **others})
+    history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
+    return build_spec({"mean_sfh_type": family, **others, **history})
 
 
-def _network(config: Config, target: PhotometryTarget) -> Network:
+def _network(config: Config, target: Target) -> Network:
     settings = config.network
     columns = target.columns
     has_z = "redshift" in columns

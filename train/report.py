@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,7 +21,6 @@ from train import evaluate, figures, page
 from train.evaluate import Evaluation
 from train.logs import duration, read_metrics
 from train.problem import Problem
-from train.rows import RowMaker
 from train.runfolder import RunFolder
 
 SWEEP_POINTS = 81
@@ -100,8 +100,8 @@ def sweep_curves(problem: Problem, artefact: Artefact) -> dict[str, Any]:
     batch = {k: np.full(n_rows, v, np.float32) for k, v in middle.items()}
     for i, name in enumerate(names):
         batch[name][i * SWEEP_POINTS : (i + 1) * SWEEP_POINTS] = grids[name]
-    maker = RowMaker(problem, problem.config.run.seed)
-    exact = problem.to_maggies(batch, maker.flux(batch).astype(float))
+    with jax.enable_x64(True):
+        exact = verification.evaluate(problem.model, batch)
     emulated = verification.evaluate(EmulatedSEDModel(artefact), batch)
     both = [-2.5 * np.log10(np.split(flux, len(names))) for flux in (exact, emulated)]
     return {name: (grids[name], both[0][i], both[1][i]) for i, name in enumerate(names)}

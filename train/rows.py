@@ -2,20 +2,22 @@
 
 A row is known by its global index: whoever makes it, in whatever chunk, makes the same one.
 
-Shapes: ``inputs`` (n, n_in) raw parameter values, ``flux`` (n, n_bands) per unit amplitude and
-dilution, see `emulator.targets`.
+Shapes: ``inputs`` (n, n_in) raw parameter values, ``flux`` (n, n_out) what the target asks of the
+exact model, see `emulator.targets`: band fluxes per unit amplitude, or those of every age.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
 
 from tengri.errors import TengriError
-from train.problem import Problem
+
+if TYPE_CHECKING:
+    from train.problem import Problem
 
 #: Added to the seed, so that training, validation and evaluation never share a row.
 TRAINING, VALIDATION, EVALUATION, POLISH, PROOF = 0, 1_000_003, 2_000_003, 3_000_017, 4_000_037
@@ -77,7 +79,7 @@ class RowMaker:
         return np.concatenate(columns, axis=1).astype(np.float32)
 
     def flux(self, drawn: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return exact unit fluxes (n, n_bands) in the process's default float, chunk by chunk."""
+        """Return the exact truths (n, n_out) in the process's default float, chunk by chunk."""
         complete = self.problem.spec.resolve(drawn, batch=True)
         model = self.problem.model
         constants = model._constants(model._prior_z)
@@ -100,7 +102,8 @@ def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
 def describe(maker: RowMaker, rows: Rows, position: int) -> str:
     """Name the bands and parameters of a row that cannot be used."""
     flux = rows.flux[position]
-    bands = [b for b, f in zip(maker.problem.bands, flux) if not np.isfinite(f)]
+    per_band = np.isfinite(flux).reshape(len(maker.problem.bands), -1).all(axis=1)
+    bands = [b for b, finite in zip(maker.problem.bands, per_band) if not finite]
     values = parameters_of(maker, rows.start + position)
     shown = ", ".join(f"{k}={v:.9g}" if isinstance(v, float) else k for k, v in values.items())
     what = f"no finite flux in {', '.join(bands)}" if bands else "no light in any band"

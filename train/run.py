@@ -26,7 +26,6 @@ from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, versions
-from train.truth import held_out
 
 PROOF_ROWS = 1024
 #: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
@@ -129,16 +128,15 @@ def build_artefact(
         training=training,
     )
     bare = replace(bare, card=report.model_card(bare, name=folder.path.name))
-    params = {k: v[: evaluate.CHECK_ROWS] for k, v in result.truth.params.items()}
-    exact = problem.to_maggies(params, result.exact[: evaluate.CHECK_ROWS])
-    return with_checks(bare.completed(), params, exact)
+    galaxies = result.truth.parts[0]  # of the surrogate's own spec
+    params = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
+    return with_checks(bare.completed(), params, galaxies.maggies[: evaluate.CHECK_ROWS])
 
 
 def proof(problem: Problem, surrogate: EmulatedSEDModel) -> dict[str, Any]:
     """Return the error of a surrogate through its public methods, on draws of their own."""
-    truth = held_out(problem, PROOF, PROOF_ROWS)
-    exact = problem.to_maggies(truth.params, truth.flux)
-    emulated = verification.evaluate(surrogate, truth.params)
+    galaxies = problem.trials[0].galaxies(problem.config.run.seed + PROOF, 0, PROOF_ROWS)
+    exact, emulated = galaxies.maggies, verification.evaluate(surrogate, galaxies.params)
     return {f"p{q:g}": accuracy.percentile(exact, emulated, q) for q in (50.0, 95.0, 99.0)}
 
 
@@ -183,6 +181,7 @@ def replay(path: Path, row: int) -> int:
     for x64 in (False, True):
         with jax.enable_x64(x64):
             flux = maker.flux({k: np.asarray([v]) for k, v in values.items()})[0]
-        shown = ", ".join(f"{b} {f:.6g}" for b, f in zip(problem.bands, flux))
+        per_band = flux.reshape(len(problem.bands), -1).mean(axis=1)
+        shown = ", ".join(f"{b} {f:.6g}" for b, f in zip(problem.bands, per_band))
         print(f"unit fluxes, {'float64' if x64 else 'float32'}: {shown}")
     return 0

@@ -1,7 +1,7 @@
 """The pure train step, and many of them in one dispatch.
 
-Shapes: ``x`` (n, n_in) scaled inputs, ``y`` (n, n_out) scaled outputs, ``w`` (n, n_out) weights
-of one pool; ``rows`` (steps, batch) row numbers of the batches of one dispatch.
+Shapes: a pool's rows are (n, …), see `emulator.targets.target.Batch`; ``rows`` (steps, batch) are
+the row numbers of the batches of one dispatch.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ import optax
 from jax import Array
 
 from emulator.networks import Network
+from emulator.scaling import InputScaling, OutputScaling
+from emulator.targets import Target
+from emulator.targets.target import Batch
 from train.config import Optimiser
 from train.optimisers import build, polisher
 
-Loss = Callable[[Any, Array, Array, Array], Array]
-
 
 class Pool(NamedTuple):
-    """Training rows on the device, in network units."""
+    """Training rows on the device, and the scalings that turn them into network units."""
 
-    x: Array
-    y: Array
-    w: Array
+    rows: Batch
+    scaling: OutputScaling
+    inputs: InputScaling
+
+    def take(self, index: Array) -> Pool:
+        """Return some of the rows."""
+        return self._replace(rows=jax.tree.map(lambda a: a[index], self.rows))
+
+
+Loss = Callable[[Any, Pool], Array]
 
 
 class State(NamedTuple):
@@ -66,12 +74,13 @@ def penalty(name: str) -> Callable[[Array], Array]:
     }[name]
 
 
-def make_loss(apply: Callable[[Any, Array], Array], name: str) -> Loss:
-    """Return the mean weighted penalty of a batch."""
+def make_loss(network: Network, target: Target, name: str) -> Loss:
+    """Return the target's loss of a batch, as a function of the network's weights."""
     per_entry = penalty(name)
 
-    def loss(params: Any, x: Array, y: Array, w: Array) -> Array:
-        return jnp.sum(w * per_entry(apply(params, x) - y)) / jnp.sum(w)
+    def loss(params: Any, batch: Pool) -> Array:
+        v = network.apply(params, batch.rows.x)
+        return target.loss(v, batch.rows, batch.scaling, batch.inputs, per_entry)
 
     return loss
 
@@ -82,7 +91,7 @@ def make_step(
     """Return the pure step; one that meets a NaN leaves the state as it was."""
 
     def step(state: State, batch: Pool) -> tuple[State, Trace]:
-        value, grad = jax.value_and_grad(loss)(state.params, *batch)
+        value, grad = jax.value_and_grad(loss)(state.params, batch)
         norm = optax.tree.norm(grad)
         updates, opt_state = optimiser.update(grad, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -110,8 +119,7 @@ def make_dispatch(
     def dispatch(state: State, pool: Pool, rows: Array) -> tuple[State, Trace]:
         def body(carry: tuple[State, Array], index: Array) -> tuple[tuple[State, Array], Trace]:
             state, good = carry
-            batch = jax.tree.map(lambda a: a[index], pool)
-            new, trace = step(state, batch)
+            new, trace = step(state, pool.take(index))
             # after a NaN nothing moves any more: the host finds the state of the last good step
             new = jax.tree.map(lambda a, b: jnp.where(good, a, b), new, state)
             good = good & trace.finite
@@ -128,7 +136,7 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
 
     def polish(state: State, pool: Pool) -> tuple[State, Trace]:
         def full(params: Any) -> Array:
-            return loss(params, *pool)
+            return loss(params, pool)
 
         value, grad = optax.value_and_grad_from_state(full)(state.params, state=state.opt_state)
         updates, opt_state = optimiser.update(
@@ -146,16 +154,16 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
 
 @cache
 def compiled(
-    network: Network, settings: Optimiser, steps: int
+    network: Network, target: Target, settings: Optimiser, steps: int
 ) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
     """Return the optimiser of a schedule and its dispatch, one pair per process."""
     optimiser = build(settings, steps)
-    loss = make_loss(network.apply, settings.loss)
+    loss = make_loss(network, target, settings.loss)
     return optimiser, make_dispatch(make_step(loss, optimiser, settings))
 
 
 @cache
-def compiled_polish(network: Network, loss: str) -> tuple[Any, Any]:
+def compiled_polish(network: Network, target: Target, loss: str) -> tuple[Any, Any]:
     """Return the polisher and its compiled iteration, one pair per process."""
     optimiser = polisher()
-    return optimiser, make_polish(make_loss(network.apply, loss), optimiser)
+    return optimiser, make_polish(make_loss(network, target, loss), optimiser)

@@ -84,7 +84,9 @@ def draws(spec: Parameters, n: int, seed: int = 1) -> dict[str, np.ndarray]:
 
 def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
     """Return an artefact of random weights with scalings measured on the exact model."""
-    target = PhotometryTarget.build(model.spec, len(model.filter_names))
+    target = PhotometryTarget.build(
+        model.spec, model.observation.photometry, model.ssp.age_edges_gyr
+    )
     drawn = draws(model.spec, 64)
     scale = drawn[target.amplitude] + target.log10_unit + LOG10_MAGGIE
     scale = scale + np.asarray(log10_dilution(model.cosmology, drawn["redshift"]))

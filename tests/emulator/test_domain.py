@@ -108,4 +108,4 @@ def test_draws_from_the_prior_and_its_edges_are_inside(modes, x64):
 
 def test_unknown_mode(artefact):
     with pytest.raises(UnknownNameError, match="Did you mean raise"):
-        Domain.of(artefact.spec, artefact.target.amplitude, "rais")
+        Domain.of(artefact.spec, artefact.target.input_names, "rais")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import pytest
 
 from emulator.scaling import OutputScaling
@@ -71,7 +70,7 @@ def _problem() -> Problem:
 def with_config(problem: Problem, config: Config) -> Problem:
     """Return the problem under another configuration of the same model, still compiled."""
     other = replace(problem, config=config)
-    for name in ("exact_chunk", "random_rows", "predict_many"):
+    for name in ("exact_chunk", "random_rows", "outputs", "trials"):
         other.__dict__[name] = getattr(problem, name)
     return other
 
@@ -93,5 +92,5 @@ def new_run(problem: Problem, folder: Path) -> RunFolder:
 
 def scaling_of(problem: Problem) -> OutputScaling:
     """Return the scaling that the loop itself would find."""
-    flux = RowMaker(problem, problem.config.run.seed).make(0, problem.config.data.pool).flux
-    return OutputScaling.fit(np.asarray(problem.target.outputs(flux)))
+    maker = RowMaker(problem, problem.config.run.seed)
+    return problem.fit_scaling(maker.make(0, problem.config.data.pool))

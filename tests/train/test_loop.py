@@ -13,8 +13,16 @@ import optax
 import pytest
 from tensorboardX.proto import event_pb2
 
+from emulator.targets.target import Batch
 from tengri.errors import DataError
-from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
+from tests.train.conftest import (
+    CONFIG,
+    changed,
+    new_run,
+    scaling_of,
+    trained,
+    with_config,
+)
 from train.checkpoints import Checkpoints
 from train.guards import Lock, LockedError, Signals, Stopped
 from train.logs import read_metrics
@@ -31,24 +39,35 @@ LINEAR = {
 }
 
 
-def apply(params: Any, x: Any) -> Any:
-    return x @ params["layer"]["kernel"] + params["layer"]["bias"]
+class Linear:
+    """A network of one layer."""
+
+    @staticmethod
+    def apply(params: Any, x: Any) -> Any:
+        return x @ params["layer"]["kernel"] + params["layer"]["bias"]
 
 
-def linear_pool(n: int = 32) -> Pool:
+def linear_loss(problem: Problem, name: str = "mse") -> Any:
+    return make_loss(Linear, problem.target, name)  # type: ignore[arg-type]
+
+
+def as_pool(problem: Problem, x: Any, y: Any) -> Pool:
+    return Pool(Batch(x, y, jnp.ones_like(y)), scaling_of(problem), problem.in_scaling)
+
+
+def linear_pool(problem: Problem, n: int = 32) -> Pool:
     x = jax.random.normal(jax.random.key(1), (n, 2))
-    y = x @ jnp.array([[3.0], [-1.0]]) + 0.25
-    return Pool(x, y, jnp.ones_like(y))
+    return as_pool(problem, x, x @ jnp.array([[3.0], [-1.0]]) + 0.25)
 
 
-def test_golden_step_against_a_hand_computed_one() -> None:
+def test_golden_step_against_a_hand_computed_one(problem: Problem) -> None:
     """AdamW's first step is the sign of the gradient times the learning rate."""
-    pool = linear_pool()
+    pool = linear_pool(problem)
     settings = CONFIG.optimiser
-    step = make_step(make_loss(apply, "mse"), optax.adam(0.01, eps=1e-12), settings)
+    step = make_step(linear_loss(problem), optax.adam(0.01, eps=1e-12), settings)
     state, trace = step(init(LINEAR, optax.adam(0.01, eps=1e-12)), pool)
-    residual = np.asarray(apply(LINEAR, pool.x) - pool.y)
-    grad = 2.0 * np.asarray(pool.x).T @ residual / len(residual)
+    residual = np.asarray(Linear.apply(LINEAR, pool.rows.x) - pool.rows.y)
+    grad = 2.0 * np.asarray(pool.rows.x).T @ residual / len(residual)
     assert float(trace.loss[()]) == pytest.approx(float(np.mean(residual**2)), rel=1e-6)
     moved = np.asarray(state.params["layer"]["kernel"]) - np.asarray(LINEAR["layer"]["kernel"])
     np.testing.assert_allclose(moved, -0.01 * np.sign(grad), rtol=1e-4)
@@ -64,14 +83,11 @@ def test_golden_step_against_a_hand_computed_one() -> None:
 def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
     settings = changed(CONFIG, "optimiser", name=name, learning_rate=0.02, ema=0.9).optimiser
     rng = np.random.default_rng(0)
-    pool = Pool(
-        jnp.asarray(rng.uniform(-1, 1, (32, problem.target.n_in)), jnp.float32),
-        jnp.asarray(rng.normal(size=(32, 2)), jnp.float32), jnp.ones((32, 2)),
-    )  # fmt: skip
+    x = jnp.asarray(rng.uniform(-1, 1, (32, problem.target.n_in)), jnp.float32)
+    pool = as_pool(problem, x, jnp.asarray(rng.normal(size=(32, 2)), jnp.float32))
     optimiser = build(settings, 600)
-    dispatch = make_dispatch(
-        make_step(make_loss(problem.network.apply, "mse"), optimiser, settings)
-    )
+    loss = make_loss(problem.network, problem.target, "mse")
+    dispatch = make_dispatch(make_step(loss, optimiser, settings))
     state = init(problem.init_params(jax.random.key(0)), optimiser)
     state, trace = dispatch(state, pool, np.tile(np.arange(32, dtype=np.int32), (600, 1)))
     assert float(trace.loss[0]) > 0.3
@@ -79,16 +95,16 @@ def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mse", "huber", "log_cosh"])
-def test_losses_agree_for_small_residuals(name: str) -> None:
-    loss = make_loss(apply, name)
-    pool = linear_pool()
-    near = pool._replace(y=apply(LINEAR, pool.x) + 1e-3)
-    assert float(loss(LINEAR, *near)) == pytest.approx(1e-6, rel=1e-2)
+def test_losses_agree_for_small_residuals(problem: Problem, name: str) -> None:
+    loss = linear_loss(problem, name)
+    x = linear_pool(problem).rows.x
+    near = as_pool(problem, x, Linear.apply(LINEAR, x) + 1e-3)
+    assert float(loss(LINEAR, near)) == pytest.approx(1e-6, rel=1e-2)
 
 
-def test_polish_solves_a_linear_problem() -> None:
-    pool = linear_pool()
-    polish = make_polish(make_loss(apply, "mse"), polisher())
+def test_polish_solves_a_linear_problem(problem: Problem) -> None:
+    pool = linear_pool(problem)
+    polish = make_polish(linear_loss(problem), polisher())
     state = init(jax.tree.map(jnp.asarray, LINEAR), polisher())
     for _ in range(15):
         state, trace = polish(state, pool)
@@ -199,10 +215,11 @@ def test_a_nan_in_the_step_names_row_band_and_last_good_step(
     loop = Loop(problem, new_run(problem, tmp_path / "run"), Signals())
     original = Problem.to_pool
 
-    def poisoned(self: Problem, scaling: Any, x: Any, flux: Any) -> Pool:
-        pool = original(self, scaling, x, flux)
-        is_second = np.array_equal(x[:5], loop.source.rows(1).inputs[:5])
-        return pool._replace(y=pool.y.at[7, 1].set(jnp.nan)) if is_second else pool
+    def poisoned(self: Problem, scaling: Any, rows: Rows) -> Pool:
+        pool = original(self, scaling, rows)
+        is_second = np.array_equal(rows.inputs[:5], loop.source.rows(1).inputs[:5])
+        bad = pool.rows._replace(y=pool.rows.y.at[7, 1].set(jnp.nan))
+        return pool._replace(rows=bad) if is_second else pool
 
     monkeypatch.setattr(Problem, "to_pool", poisoned)
     with pytest.raises(NaNStop) as stop:

@@ -121,7 +121,7 @@ def test_conformal_bars_cover() -> None:
 def test_jacobian_error_of_a_finished_run(finished: RunFolder, problem: Problem) -> None:
     asked = with_config(problem, changed(LONGER, "run", jacobian_rows=32))
     model = emulator.load(finished.artefact).artefact
-    result = evaluate.held_out(asked, 5, 32)
+    result = asked.held_out(5, 32)
     table = evaluate.jacobian_error(asked, model.params, model.out_scaling, result)
     assert set(table) == {"met_logzsol", "redshift", "sfh_tsnorm_peak_lbt_frac"}
     for row in table.values():

@@ -1,7 +1,7 @@
-r"""What a network learns: named targets, the map from a galaxy's parameters to its outputs.
+r"""``photometry``: all parameters → bands.
 
-``photometry``: parameters → bands. Amplitude ``a`` (peak SFR or formed mass) and distance are
-known exactly, so that the network never sees them,
+Amplitude ``a`` (peak SFR or formed mass) and distance are known exactly, so that the network never
+sees them,
 
 .. math:: F_b = 10^{\log a}\, D(z)\, u\, f_b(\theta), \qquad y_b = \ln(f_b + δ \sum_b f_b),
 
@@ -14,17 +14,19 @@ zero: a band that drops out sits at its floor instead of at a sentinel. It is un
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from tengri.errors import ConfigError, unknown
+from emulator.scaling import InputScaling, OutputScaling
+from emulator.targets.target import Batch, Emission, Params, Penalty
+from tengri.errors import ConfigError
+from tengri.forward.galaxy import Stars
+from tengri.observation import Photometry
 from tengri.parameters import Parameters
-
-Params = Mapping[str, Array]
 
 SOFTENING = 1e-6
 #: What the network cannot resolve below the softening is reported as this fraction of S, so
@@ -33,35 +35,6 @@ FLOOR = 1e-9
 
 #: log10 of a typical L_ν [Lsun/Hz] per unit of each amplitude.
 AMPLITUDES = {"_log_peak_sfr": -5.5, "_log_total_mass": -15.0}
-
-
-class Target(Protocol):
-    """What the training loop and the surrogate ask of a target."""
-
-    name: ClassVar[str]
-    input_names: tuple[str, ...]
-
-    @property
-    def n_in(self) -> int:
-        """Number of network inputs."""
-        ...
-
-    @property
-    def n_out(self) -> int:
-        """Number of network outputs."""
-        ...
-
-    def inputs(self, p: Params) -> Array:
-        """Return the raw inputs (n_in,) of one galaxy."""
-        ...
-
-    def outputs(self, flux: Array) -> Array:
-        """Return what the network should give, (n_out,)."""
-        ...
-
-    def flux(self, y: Array) -> Array:
-        """Invert `outputs`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,8 +67,10 @@ class PhotometryTarget:
     softening: float = SOFTENING
 
     @classmethod
-    def build(cls, spec: Parameters, n_bands: int) -> PhotometryTarget:
-        """Return the target for a spec.
+    def build(
+        cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    ) -> PhotometryTarget:
+        """Return the target for a spec and bands; the age bins do not matter.
 
         Raises
         ------
@@ -113,7 +88,7 @@ class PhotometryTarget:
         shapes = [spec.composition.params[n].shape for n in names]
         sizes = tuple(_size(shape) for shape in shapes)
         unit = next(u for end, u in AMPLITUDES.items() if amplitude.endswith(end))
-        return cls(names, sizes, amplitude, n_bands, unit)
+        return cls(names, sizes, amplitude, len(photometry.names), unit)
 
     @property
     def n_in(self) -> int:
@@ -130,13 +105,28 @@ class PhotometryTarget:
         """Parameter name of every input column, (n_in,)."""
         return tuple(n for n, size in zip(self.input_names, self.input_sizes) for _ in range(size))
 
+    def guarded(self, spec: Parameters) -> tuple[str, ...]:
+        """Return the parameters that have a trained range: all but the amplitude."""
+        follow = {*spec.mirrors, self.amplitude}
+        return tuple(n for n in spec.all_params if n not in follow)
+
     def inputs(self, p: Params) -> Array:
         """Return the raw parameter values of one galaxy, (n_in,)."""
         return jnp.concatenate([jnp.reshape(jnp.asarray(p[n]), -1) for n in self.input_names])
 
-    def outputs(self, flux: Array) -> Array:
+    def in_scaling(self, spec: Parameters) -> InputScaling:
+        """Return the scaling of the inputs over the box of ``spec``."""
+        return InputScaling.from_spec(spec, self.input_names)
+
+    def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+        """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
+        bands = model._bands(path, constants, p)
+        dilution = model._log10_dilution(p["redshift"])
+        return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
+
+    def outputs(self, truth: Array, x: Array | None = None) -> Array:
         """Return the softened logarithm of fluxes (…, n_bands)."""
-        return jnp.log(flux + self.softening * jnp.sum(flux, axis=-1, keepdims=True))
+        return jnp.log(truth + self.softening * jnp.sum(truth, axis=-1, keepdims=True))
 
     def flux(self, y: Array) -> Array:
         """Return fluxes (…, n_bands) from softened logarithms; never below ``FLOOR``."""
@@ -148,31 +138,23 @@ class PhotometryTarget:
         """Return log10 of the amplitude times the unit ``u``."""
         return p[self.amplitude] + self.log10_unit
 
-    def unit_bands(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
-        """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
-        bands = model._bands(path, constants, p)
-        dilution = model._log10_dilution(p["redshift"])
-        return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
+    def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
+        """Return log10 of the amplitude times the unit ``u``; the mass does not matter."""
+        return self.log10_amplitude(p)
+
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
+        """Return the light of one galaxy; its mass is left to the caller, who may not need it."""
+        return Emission(self.log10_amplitude(p), self.flux(scaling.inverse(v)), None)
+
+    def loss(
+        self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
+    ) -> Array:
+        """Return the mean penalty of the standardised outputs ``y``, weighted by ``w``."""
+        return jnp.sum(batch.w * penalty(v - batch.y)) / jnp.sum(batch.w)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; `target_from_dict` reads it."""
         return {"name": self.name, **asdict(self)}
-
-
-TARGETS: dict[str, type[PhotometryTarget]] = {PhotometryTarget.name: PhotometryTarget}
-
-
-def target_from_dict(data: Mapping[str, Any]) -> PhotometryTarget:
-    """Rebuild the target that ``to_dict`` describes."""
-    fields: dict[str, Any] = {k: _tuples(v) for k, v in data.items()}
-    name = fields.pop("name")
-    if name not in TARGETS:
-        raise unknown("surrogate target", str(name), TARGETS)
-    return TARGETS[name](**fields)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _amplitude(spec: Parameters) -> str:

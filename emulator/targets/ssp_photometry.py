@@ -1,0 +1,243 @@
+r"""``ssp_photometry``: dust, metals and redshift → the bands of every stellar age.
+
+Flux is linear in the age distribution of the stars, the light of the dust that they heat
+included. A network learns the photometry :math:`T_{ba}` of one solar mass of each SSP age; the
+history, of whatever family, stays exact,
+
+.. math:: F_b = D(z)\, M \sum_a w_a\, T_{ba}(Z, \tau_{bc}, \tau_{diff}, z, …).
+
+What is known is factored out: the attenuation at the pivot wavelength at rest,
+
+.. math:: T_{ba} = U_{ba}\, e^{-\tau_{diff} k_{diff,b} - [t_a < 10\,Myr]\, \tau_{bc} k_{bc,b}},
+          \quad k_b = k(λ_b / (1 + z)),
+
+so that the network sees how a band differs from its pivot, a tenth of a magnitude instead of ten.
+It gives :math:`\ln U`, compressed to principal components. The loss is the error in the light of
+mixtures of ages, drawn from real histories, which is what the user will see, plus a little of the
+error at every age.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from emulator.scaling import InputScaling, OutputScaling
+from emulator.targets.target import Batch, Emission, Params, Penalty
+from tengri.components.dust.attenuation import LAWS
+from tengri.errors import ConfigError
+from tengri.forward.galaxy import AgeBins, Stars
+from tengri.observation import Photometry
+from tengri.parameters import Parameters
+
+#: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
+LOG10_UNIT = -15.0
+#: What cannot be told from darkness [in units of ``LOG10_UNIT``].
+DARK = 1e-30
+#: How much the error at every age counts beside that of the mixtures.
+EVERY_AGE = 0.05
+#: A band below this share of the brightest counts less, in proportion to its flux.
+FAINT = 1e-4
+#: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
+LN_NODES = np.log(np.geomspace(400.0, 1e6, 80))
+
+
+@dataclass(frozen=True)
+class SSPPhotometryTarget:
+    """Everything but the star-formation history → bands of all ages; see the top of the file.
+
+    Attributes
+    ----------
+    input_names : tuple of str
+        Free parameters that the network sees; the last one is the redshift, if it is free.
+    fixed : tuple of (str, float)
+        Values of the other parameters that attenuation depends on.
+    laws : (str, str)
+        Attenuation laws of birth clouds and diffuse dust.
+    pivots : tuple of float
+        Pivot wavelength of each band [Å].
+    n_bins, n_young : int
+        Age bins, and how many of them are younger than 10 Myr.
+    """
+
+    name: ClassVar[str] = "ssp_photometry"
+    #: no parameter is an amplitude: the mass formed is computed
+    amplitude: ClassVar[None] = None
+
+    input_names: tuple[str, ...]
+    fixed: tuple[tuple[str, float], ...]
+    laws: tuple[str, str]
+    pivots: tuple[float, ...]
+    n_bins: int
+    n_young: int
+
+    @classmethod
+    def build(
+        cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    ) -> SSPPhotometryTarget:
+        """Return the target for a spec, bands and the age bins of an SSP grid.
+
+        Raises
+        ------
+        ConfigError
+            A metallicity history, an AGN, a parameter that follows another, or nothing to learn.
+        """
+        composition = spec.composition
+        check_metals(composition)
+        if composition.agn is not None:
+            raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
+        names = kernel_names(spec)
+        tied = [n for n in names if n in spec.mirrors]
+        if tied:
+            raise ConfigError(f"{tied[0]} follows another parameter: give it a range of its own.")
+        free = tuple(n for n in names if n in spec.free_params)
+        if not free:
+            raise ConfigError(
+                "A surrogate needs a free parameter besides the star-formation history: give one "
+                "a range, e.g. Parameters(redshift=(0.01, 1.0))."
+            )
+        fixed = tuple((n, float(spec.fixed_value(n))) for n in names if n not in free)
+        bins = AgeBins.split(np.asarray(age_edges))
+        return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
+                   tuple(float(f.pivot) for f in photometry.filters),
+                   len(bins.edges) - 1, bins.n_young)  # fmt: skip
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands."""
+        return len(self.pivots)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Parameter name of every network input, (n_in,)."""
+        return self.input_names
+
+    @property
+    def n_in(self) -> int:
+        """Number of network inputs."""
+        return len(self.input_names)
+
+    @property
+    def n_out(self) -> int:
+        """Number of outputs, before they are compressed: bands times ages."""
+        return self.n_bands * self.n_bins
+
+    def guarded(self, spec: Parameters) -> tuple[str, ...]:
+        """Return the parameters that have a trained range: all but the history's."""
+        return kernel_names(spec)
+
+    def inputs(self, p: Params) -> Array:
+        """Return the raw parameter values of one galaxy, (n_in,)."""
+        return jnp.stack([jnp.asarray(p[n]) for n in self.input_names])
+
+    def in_scaling(self, spec: Parameters) -> InputScaling:
+        """Return the scaling of the inputs; bands move through a spectrum in ln(1 + z)."""
+        return InputScaling.from_spec(spec, self.input_names, shifted={"redshift": 1.0})
+
+    # --- the known part -------------------------------------------------------------------
+
+    def ln_attenuation(self, p: Params) -> tuple[Array, Array]:
+        """Return ln of the light that passes (birth clouds, diffuse dust) at the pivots (n_b,)."""
+        ln_wave = jnp.asarray(np.log(self.pivots), float) - jnp.log1p(p["redshift"])
+        k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in self.laws)
+        return -p["dust_tau_bc"] * k_bc, -p["dust_tau_diff"] * k_diff
+
+    def _known(self, x: Array) -> Array:
+        """Return ln of the attenuation that is factored out (n_bands, n_bins), of raw inputs."""
+        cloud, diffuse = self.ln_attenuation(self._complete(x))
+        young = jnp.arange(self.n_bins) < self.n_young
+        return diffuse[:, None] + cloud[:, None] * young
+
+    def _complete(self, x: Array) -> dict[str, Array]:
+        return {**dict(zip(self.input_names, x)), **dict(self.fixed)}  # type: ignore[arg-type]
+
+    # --- training -------------------------------------------------------------------------
+
+    def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+        """Return the exact kernel, (n_bands · n_bins,), per solar mass and ``LOG10_UNIT``."""
+        unit = 10.0 ** (model.galaxy.log10_flux_unit - LOG10_UNIT)
+        return unit * model._kernel(path, constants, p).reshape(-1)
+
+    def outputs(self, truth: Array, x: Array) -> Array:
+        """Return ln U (n, n_out) of kernels (n, n_out) and raw inputs (n, n_in)."""
+        known = jax.vmap(self._known)(x).reshape(truth.shape)
+        return jnp.log(jnp.maximum(truth, DARK)) - known
+
+    def loss(
+        self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
+    ) -> Array:
+        """Return the mean penalty of ln F of mixtures of ages ``w`` (n, n_mixtures, n_bins).
+
+        ``y`` holds ln U; bands far below a galaxy's brightest count less.
+        """
+        cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(
+            inputs.inverse(batch.x)
+        )
+        true = self._ln_mixed(jnp.exp(batch.y), batch.w, cloud, diffuse)
+        ours = self._ln_mixed(scaling.exp_inverse(v), batch.w, cloud, diffuse)
+        share = jnp.exp(true - jnp.max(true, axis=-1, keepdims=True))
+        weight = share / (share + FAINT)
+        mixed = jnp.sum(weight * penalty(ours - true)) / jnp.sum(weight)
+        every = penalty(scaling.inverse(v) - scaling.floored(batch.y))
+        return mixed + EVERY_AGE * jnp.mean(every)
+
+    def _ln_mixed(self, u: Array, ages: Array, cloud: Array, diffuse: Array) -> Array:
+        """Return ln F (n, n_mixtures, n_bands) of kernels ``u`` (n, n_out)."""
+        u = u.reshape(-1, self.n_bands, self.n_bins)
+        n = self.n_young
+        young = jnp.einsum("nja,nba->njb", ages[..., :n], u[..., :n])
+        old = jnp.einsum("nja,nba->njb", ages[..., n:], u[..., n:])
+        return diffuse[:, None] + jnp.log(jnp.exp(cloud)[:, None] * young + old + DARK)
+
+    def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
+        """Return log10 of ``LOG10_UNIT`` times the mass formed."""
+        return log10_mass + LOG10_UNIT
+
+    # --- use ------------------------------------------------------------------------------
+
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
+        """Return the light of one galaxy with its exact star-formation history."""
+        log10_mass, ages = stars.formed(p)
+        u = scaling.exp_inverse(v).reshape(self.n_bands, self.n_bins)
+        cloud, diffuse = self.ln_attenuation(p)
+        n, ages = self.n_young, ages.astype(u.dtype)
+        young, old = u[:, :n] @ ages[:n], u[:, n:] @ ages[n:]
+        flux = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
+        return Emission(log10_mass + LOG10_UNIT, flux, log10_mass)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable description; `target_from_dict` reads it."""
+        return {"name": self.name, **asdict(self)}
+
+
+def kernel_names(spec: Parameters) -> tuple[str, ...]:
+    """Return the parameters that are neither the history's nor the AGN's; the redshift is last."""
+    composition = spec.composition
+    history = {p.name for p in composition.sfh.params}
+    nucleus = {p.name for p in composition.agn.params} if composition.agn else set()
+    return tuple(n for n in composition.params if n not in history | nucleus)
+
+
+def check_metals(composition: Any) -> None:
+    """Raise ConfigError for a metallicity that depends on age."""
+    if composition.metallicity.name != "delta":
+        raise ConfigError(
+            f"met_mode={composition.metallicity.name!r}: the target 'ssp_photometry' has learnt "
+            "one metallicity for all ages. Use met_mode='delta', or the exact model."
+        )
+
+
+def _cubic(x: Array, values: Any) -> Array:
+    """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic (Catmull & Rom 1974), held outside."""
+    step = float(LN_NODES[1] - LN_NODES[0])
+    s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)
+    i = jnp.floor(s).astype(jnp.int32)
+    t = s - i
+    v = jnp.asarray(values, float)
+    a, b, c, d = v[i - 1], v[i], v[i + 1], v[i + 2]
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))

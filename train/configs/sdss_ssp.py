@@ -1,0 +1,27 @@
+"""SDSS ugriz, redshift 0.01–1, any star-formation history: metals, dust and its slope free.
+
+tengri train sdss_ssp
+"""
+
+from train.config import Config, Data, Model, Network, Optimiser, Run
+
+CONFIG = Config(
+    model=Model(
+        instruments=("SDSS",),
+        parameters={
+            "sfh_dpl_log_peak_sfr": (-1.0, 3.0),
+            "sfh_dpl_alpha": (0.1, 5.0),
+            "sfh_dpl_beta": (0.1, 3.0),
+            "sfh_dpl_tau_gyr": (0.1, 12.0),
+            "met_logzsol": (-2.0, 0.2),
+            "dust_tau_bc": (0.0, 4.0),
+            "dust_tau_diff": (0.0, 3.0),
+            "dust_slope": (-1.5, -0.3),
+            "redshift": (0.01, 1.0),
+        },
+    ),
+    data=Data(pool=32768),
+    network=Network(target="ssp_photometry", width=128, depth=2, knots=256, components=64),
+    optimiser=Optimiser(batch=512, learning_rate=1e-2),
+    run=Run(minutes=5.0, evaluation_rows=20000, timing_rows=10000),
+)

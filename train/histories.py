@@ -1,0 +1,67 @@
+"""Age distributions of many star-formation histories: what a kernel of ages is trained with.
+
+Each training row of ``ssp_photometry`` carries some, drawn from real histories at about its
+redshift; its loss is the error in their light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from train.trials import Trial
+
+#: Histories drawn of each family, and mixtures that a training row carries.
+PER_FAMILY, MIXTURES = 2048, 8
+#: A row takes histories from this many neighbours in redshift.
+NEIGHBOURS = 256
+#: Share of the mixtures that are one age alone: no history may find a hole in the kernel.
+SINGLE = 0.125
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Histories in the order of their redshift.
+
+    Attributes
+    ----------
+    redshift : ndarray, shape (n,)
+    ages : ndarray, shape (n, n_bins)
+        Distribution of the mass formed over age, sums to 1.
+    """
+
+    redshift: np.ndarray
+    ages: np.ndarray
+
+    @classmethod
+    def draw(cls, trials: Sequence[Trial], seed: int) -> Histories:
+        """Draw from the priors of several families; those that form no star are left out."""
+        drawn = [_of_family(t, seed + i) for i, t in enumerate(trials)]
+        redshift, ages = (np.concatenate(column) for column in zip(*drawn))
+        order = np.argsort(redshift, kind="stable")
+        return cls(redshift[order], ages[order])
+
+    def near(self, redshift: np.ndarray, seed: int, start: int) -> np.ndarray:
+        """Return mixtures (n, MIXTURES, n_bins) for rows ``start`` … at ``redshift`` (n,)."""
+        n, bins = len(redshift), self.ages.shape[1]
+        rng = np.random.default_rng((seed, start))
+        middle = np.searchsorted(self.redshift, redshift)
+        near = middle[:, None] + rng.integers(-NEIGHBOURS, NEIGHBOURS, (n, MIXTURES))
+        ages = self.ages[np.clip(near, 0, len(self.ages) - 1)]
+        alone = rng.random((n, MIXTURES)) < SINGLE
+        ages[alone] = np.eye(bins, dtype=ages.dtype)[rng.integers(0, bins, int(alone.sum()))]
+        return ages
+
+
+def _of_family(trial: Trial, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return redshift (n,) and ages (n, n_bins) of prior draws of one family."""
+    model = trial.model
+    packed = model._pack(trial.spec.resolve(trial.draw(seed, 0, PER_FAMILY), batch=True))
+    formed = jax.jit(jax.vmap(lambda row: model.galaxy.formed(model._unpack(row))))
+    log10_mass, ages = (np.asarray(a, np.float32) for a in formed(packed))
+    good = (log10_mass >= 0.0) & np.isfinite(ages).all(axis=1)
+    redshift = packed.scalars[:, model.scalar_names.index("redshift")]
+    return np.asarray(redshift)[good], ages[good]

@@ -20,14 +20,14 @@ from tengri.parameters import Parameters
 if TYPE_CHECKING:
     from emulator.artefact import Artefact
 
-#: Settings of the star-formation history.
-HISTORY_SETTINGS = ("mean_sfh_type", "n_grid")
+#: Settings of what is exact beside a network that serves any history.
+HISTORY_SETTINGS = ("mean_sfh_type", "n_grid", "agn_model")
 
 
 def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: Cosmology) -> None:
     """Raise unless ``spec`` has the trained components and stays inside the trained box.
 
-    Where the star-formation history is exact, it may be any.
+    Where the star-formation history is exact, it may be any, and an AGN may be added.
 
     Times may be in Gyr where the surrogate learnt fractions, or the reverse; such a one is
     checked here where it and the redshift are fixed, at every call otherwise.
@@ -67,7 +67,9 @@ def _check_components(
     spec: Parameters, trained: Parameters, twins: Twins, any_history: bool
 ) -> None:
     composition = spec.composition
-    if any_history and replace(composition, sfh=trained.composition.sfh) == trained.composition:
+    # what is exact beside the network may be any
+    learnt = replace(composition, sfh=trained.composition.sfh, agn=None)
+    if any_history and learnt == trained.composition:
         return
     if twins and {twins.trained.get(n, n) for n in composition.params} == set(
         trained.composition.params

@@ -41,6 +41,8 @@ LOG10_UNIT = -15.0
 DARK = 1e-30
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
+#: Optical depth at which dust begins to outshine stars in the infrared.
+LITTLE_DUST = 0.1
 #: A band below this share of the brightest counts less, in proportion to its flux.
 FAINT = 1e-4
 #: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
@@ -136,8 +138,14 @@ class SSPPhotometryTarget:
         return jnp.stack([jnp.asarray(p[n]) for n in self.input_names])
 
     def in_scaling(self, spec: Parameters) -> InputScaling:
-        """Return the scaling of the inputs; bands move through a spectrum in ln(1 + z)."""
-        return InputScaling.from_spec(spec, self.input_names, shifted={"redshift": 1.0})
+        """Return the scaling of the inputs.
+
+        Bands move through a spectrum in ln(1 + z); dust shines as soon as there is a little.
+        """
+        shifts = {"redshift": 1.0}
+        if spec.composition.dust_emission is not None:
+            shifts |= dict.fromkeys(("dust_tau_bc", "dust_tau_diff"), LITTLE_DUST)
+        return InputScaling.from_spec(spec, self.input_names, shifted=shifts)
 
     # --- the known part -------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ def test_amplitude_and_distance_are_exact(exact, surrogate):
     assert np.allclose(ratio, 10.0, rtol=1e-6)
     z = jnp.asarray(0.3)
     expected = 10.0 ** (exact._log10_dilution(z) + 1.0 - 5.5)
-    unit = surrogate._unit_flux(surrogate._constants(None), surrogate.spec.resolve(ONE))
+    unit = surrogate._emission(surrogate._constants(None), surrogate.spec.resolve(ONE)).flux
     assert np.allclose(surrogate.predict_photometry(ONE), unit * expected, rtol=1e-6)
 
 

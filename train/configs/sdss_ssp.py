@@ -1,6 +1,8 @@
 """SDSS ugriz, redshift 0.01–1, any star-formation history: metals, dust and its slope free.
 
-tengri train sdss_ssp
+    tengri train sdss_ssp
+
+To be measured.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run
@@ -20,8 +22,8 @@ CONFIG = Config(
             "redshift": (0.01, 1.0),
         },
     ),
-    data=Data(pool=32768),
-    network=Network(target="ssp_photometry", width=128, depth=2, knots=256, components=64),
+    data=Data(pool=65536),
+    network=Network(target="ssp_photometry", width=128, depth=2, knots=512, components=80),
     optimiser=Optimiser(batch=512, learning_rate=1e-2),
-    run=Run(minutes=5.0, evaluation_rows=20000, timing_rows=10000),
+    run=Run(minutes=12.0, evaluation_rows=100000, timing_rows=1000000),
 )

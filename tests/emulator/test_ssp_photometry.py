@@ -1,0 +1,203 @@
+"""The kernel of ages: nothing is lost around the network, and any history may be asked for."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from emulator.artefact import Artefact, read, ssp_info, write
+from emulator.history import cosmology_to_dict
+from emulator.networks import build_network
+from emulator.scaling import OutputScaling
+from emulator.surrogate import EmulatedSEDModel
+from emulator.targets import SSPPhotometryTarget, target_from_dict
+from emulator.targets.target import Batch
+from emulator.verification import evaluate, verify, with_checks
+from tengri import Parameters, SEDModel
+from tengri.errors import ConfigError, ParameterError
+from tests.emulator.conftest import draws, tiny_observation, tiny_ssp
+
+BOX = {
+    "met_logzsol": (-1.0, 0.2),
+    "dust_tau_bc": (0.0, 4.0),
+    "dust_tau_diff": (0.0, 3.0),
+    "dust_slope": (-1.5, -0.3),
+    "redshift": (0.01, 1.0),
+}
+HISTORIES = {
+    "tsnorm": {"mean_sfh_type": "tsnorm", "sfh_tsnorm_peak_lbt_gyr": (0.5, 8.0)},
+    "continuity": {"mean_sfh_type": "continuity", "sfh_cont_ratio_0": (-1.0, 1.0)},
+    "stochastic": {"mean_sfh_type": ["dpl", "field"], "n_grid": 32},
+}
+
+
+def model(**history):
+    return SEDModel(Parameters(**BOX, **history), tiny_ssp(), tiny_observation())
+
+
+@pytest.fixture(scope="module")
+def exact():
+    return model(mean_sfh_type="dpl", sfh_dpl_alpha=(0.5, 3.0))
+
+
+@pytest.fixture(scope="module")
+def target(exact):
+    return SSPPhotometryTarget.build(
+        exact.spec, exact.observation.photometry, exact.ssp.age_edges_gyr
+    )
+
+
+def kernels(exact, target, n):
+    """Return packed rows, raw inputs and exact kernels of n prior draws."""
+    packed = exact._pack(exact.spec.resolve(draws(exact.spec, n), batch=True))
+    path = exact._prior_z
+    constants = exact._constants(path)
+
+    @jax.jit
+    @jax.vmap
+    def both(row):
+        p = exact._unpack(row)
+        return target.inputs(p), target.truth(exact, path, constants, p)
+
+    return packed, *both(packed)
+
+
+@pytest.fixture(scope="module")
+def artefact(exact, target):
+    """Random weights; everything around them is real."""
+    _, x, truth = kernels(exact, target, 64)
+    scaling = OutputScaling.fit(target.outputs(truth, x), pca=True, components=6, softening=1e-6)
+    network = build_network("mlp", width=8, depth=2, redshift="table", z_column=4, knots=8)
+    bare = Artefact(
+        spec=exact.spec,
+        photometry=exact.observation.photometry,
+        target=target,
+        network=network,
+        params=jax.tree.map(np.array, network.init(jax.random.key(0), target.n_in, 6)),
+        in_scaling=target.in_scaling(exact.spec),
+        out_scaling=scaling,
+        cosmology=cosmology_to_dict(exact.cosmology),
+        ssp=ssp_info(exact.ssp),
+        error_bars={"68": np.full(4, 0.01)},
+    )
+    params = draws(exact.spec, 8, seed=3)
+    return with_checks(bare, params, evaluate(exact, params))
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_a_perfect_network_gives_the_exact_photometry(target, exact, name):
+    """The network's part is replaced by the truth: what remains is exact, for any history."""
+    asked = model(**HISTORIES[name])
+    packed = asked._pack(asked.spec.resolve(draws(asked.spec, 16), batch=True))
+    path = asked._prior_z
+    constants = asked._constants(path)
+
+    @jax.jit
+    @jax.vmap
+    def truths(row):
+        p = asked._unpack(row)
+        bands = asked._bands(path, constants, p)
+        unit = target.log10_unit_of(p, bands.log10_mass) + asked._log10_dilution(p["redshift"])
+        flux = bands.flux * 10.0 ** (bands.log10_scale - unit)
+        return target.inputs(p), target.truth(asked, path, constants, p), flux
+
+    x, kernel, flux = truths(packed)
+    y = target.outputs(kernel, x)
+    scaling = OutputScaling.fit(y, softening=1e-7)
+
+    @jax.jit
+    @jax.vmap
+    def emitted(row, y):
+        p = asked._unpack(row)
+        return target.emission(scaling.forward(y), scaling, p, asked.galaxy).flux
+
+    assert np.allclose(emitted(packed, y), flux, rtol=3e-5)
+
+
+def test_what_is_factored_out_is_most_of_what_dust_does(exact, target):
+    _, x, truth = kernels(exact, target, 64)
+    spread = np.log(np.asarray(truth)).std(axis=0)
+    left = np.asarray(target.outputs(truth, x)).std(axis=0)
+    assert left.mean() < 0.35 * spread.mean()
+
+
+def test_loss_vanishes_at_the_truth_and_sees_the_mixtures(exact, target):
+    _, x, truth = kernels(exact, target, 32)
+    y = target.outputs(truth, x)
+    scaling = OutputScaling.fit(y, softening=1e-7)
+    inputs = target.in_scaling(exact.spec)
+    ages = jnp.asarray(np.random.default_rng(0).dirichlet(np.ones(target.n_bins), (32, 3)), "f4")
+    batch = Batch(inputs.forward(x), y.astype("f4"), ages)
+    v = scaling.forward(y)
+    loss = jax.jit(lambda v: target.loss(v, batch, scaling, inputs, jnp.square))
+    assert float(loss(v)) < 1e-9
+    brighter = float(loss(v + 0.01 / np.asarray(scaling.scale)))  # 1 per cent everywhere
+    assert brighter == pytest.approx(1.05e-4, rel=0.02)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_any_history_may_be_asked_for(artefact, name):
+    asked = EmulatedSEDModel(artefact).with_spec(Parameters(**BOX, **HISTORIES[name]))
+    flux = np.asarray(asked.predict_photometry_batch(draws(asked.spec, 4)))
+    assert flux.shape == (4, 4) and (flux > 0.0).all()
+    assert asked.exact_model(tiny_ssp()).spec is asked.spec
+
+
+def test_file_round_trip(artefact, tmp_path):
+    write(tmp_path / "s.h5", artefact)
+    again = read(tmp_path / "s.h5")
+    assert again.target == artefact.target == target_from_dict(artefact.target.to_dict())
+    assert verify(tmp_path / "s.h5").difference < 1e-6
+
+
+def test_the_history_is_unguarded_and_the_rest_is_not(artefact):
+    fast = EmulatedSEDModel(artefact)
+    one = {n: float(v[0]) for n, v in draws(fast.spec, 1).items()}
+    assert np.isfinite(fast.predict_magnitudes({**one, "sfh_dpl_alpha": 20.0})).all()
+    with pytest.raises(ParameterError, match=r"dust_slope = -2.*trained on \[-1.5, -0.3\]"):
+        fast.predict_magnitudes({**one, "dust_slope": -2.0})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"met_mode": "ramp"}, "one metallicity for all ages"),
+        ({"dust_law": "calzetti"}, "other components"),
+        ({"dust_emission": "modified_blackbody"}, "other components"),
+    ],
+)
+def test_what_was_not_learnt_is_refused(artefact, given, words):
+    box = {k: v for k, v in BOX.items() if k not in ("met_logzsol", "dust_slope")}
+    with pytest.raises(ConfigError, match=words):
+        EmulatedSEDModel(artefact).with_spec(Parameters(mean_sfh_type="dpl", **box, **given))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"met_mode": "ramp", "redshift": (0.1, 1.0)}, "one metallicity"),
+        ({"agn_model": "standard", "redshift": (0.1, 1.0)}, "train without agn_model"),
+        ({"sfh_dpl_alpha": (0.5, 3.0), "redshift": 0.1}, "needs a free parameter"),
+    ],
+)
+def test_what_cannot_be_learnt_is_refused(given, words):
+    spec = Parameters(mean_sfh_type="dpl", **given)
+    with pytest.raises(ConfigError, match=words):
+        SSPPhotometryTarget.build(spec, tiny_observation().photometry, tiny_ssp().age_edges_gyr)
+
+
+def test_a_nucleus_is_an_exact_term(artefact, exact):
+    """The AGN's share of the flux is that of the exact model, whatever the network says."""
+    spec = Parameters(mean_sfh_type="dpl", agn_model="standard", agn_log_lbol=(8.0, 13.0), **BOX)
+    fast = EmulatedSEDModel(artefact).with_spec(spec)
+    slow = fast.exact_model(tiny_ssp())
+    batch = draws(spec, 8)
+
+    def nucleus(model):
+        dark, lit = (np.asarray(model.predict_photometry_batch({**batch, "agn_log_lbol": lbol}))
+                     for lbol in (5.0, 13.5))  # fmt: skip
+        return lit - dark
+
+    assert np.allclose(nucleus(fast), nucleus(slow), rtol=2e-3)

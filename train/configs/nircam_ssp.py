@@ -1,0 +1,32 @@
+"""JWST/NIRCam, 8 bands, redshift 0.01–8, any star-formation history; ionisation parameter free.
+
+    tengri train nircam_ssp
+
+To be measured.
+"""
+
+from train.config import Config, Data, Model, Network, Optimiser, Run
+
+CONFIG = Config(
+    model=Model(
+        instruments=("JWST_NIRCam",),
+        ssp="ssp_bc03_miles_kroupa_noneb.h5",
+        parameters={
+            "sfh_dpl_log_peak_sfr": (-1.0, 3.0),
+            "sfh_dpl_alpha": (0.1, 5.0),
+            "sfh_dpl_beta": (0.1, 3.0),
+            "sfh_dpl_tau_gyr": (0.1, 12.0),
+            "met_logzsol": (-2.0, 0.2),
+            "dust_tau_bc": (0.0, 4.0),
+            "dust_tau_diff": (0.0, 3.0),
+            "dust_slope": (-1.5, -0.3),
+            "nebular": "cloudy",
+            "neb_logU": (-4.0, -1.0),
+            "redshift": (0.01, 8.0),
+        },
+    ),
+    data=Data(pool=32768),
+    network=Network(target="ssp_photometry", width=192, depth=2, knots=1024, components=96),
+    optimiser=Optimiser(batch=512, learning_rate=1e-2),
+    run=Run(minutes=18.0, evaluation_rows=100000, timing_rows=1000000),
+)

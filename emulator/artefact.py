@@ -11,6 +11,7 @@
 ``filters/000/wave|trans``  curves as used, wavelength in Å, one group per band
 ``ssp/…``                   age_edges [Gyr], lgmet, mass_remaining: star formation is exact
 ``error_bars/<level>``      split-conformal error bars [mag], (n_bands,), e.g. ``error_bars/95``
+``error_bars_z/<level>``    the same by redshift, (n_z, n_bands); ``error_bars_z/edges``
 ``covariance``              of the residuals between bands [mag²], (n_bands, n_bands)
 ``checks/…``                parameters (n,), fluxes of surrogate and exact model [maggies]
 ==========================  ==================================================================
@@ -70,6 +71,9 @@ class Artefact:
         JSON-serialisable tables of errors against the exact model.
     error_bars : dict
         Level in per cent (``"68"``, ``"95"`` …) → (n_bands,) [mag].
+    error_bars_z : dict
+        The same where they are known by redshift: level → (n_z, n_bands), and ``edges``
+        (n_z + 1,) of the intervals of redshift. Empty if not.
     covariance : ndarray, shape (n_bands, n_bands), or None
         Of the residuals [mag²].
     checks : dict
@@ -98,6 +102,7 @@ class Artefact:
     ssp: dict[str, Any]
     accuracy: dict[str, Any] = field(default_factory=dict)
     error_bars: dict[str, np.ndarray] = field(default_factory=dict)
+    error_bars_z: dict[str, np.ndarray] = field(default_factory=dict)
     covariance: np.ndarray | None = None
     checks: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -226,6 +231,7 @@ def arrays(artefact: Artefact) -> hdf5.Arrays:
         if artefact.ssp.get(name) is not None:
             out[f"ssp/{name}"] = np.asarray(artefact.ssp[name], np.float64)
     out |= hdf5.flat(_float64(artefact.error_bars), "error_bars")
+    out |= hdf5.flat(_float64(artefact.error_bars_z), "error_bars_z")
     out |= hdf5.flat(_float64(artefact.checks), "checks")
     if artefact.covariance is not None:
         out["covariance"] = np.asarray(artefact.covariance, np.float64)
@@ -273,6 +279,7 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
         ssp=ssp,
         accuracy=doc["accuracy"],
         error_bars=hdf5.nested(stored, "error_bars"),
+        error_bars_z=hdf5.nested(stored, "error_bars_z"),
         covariance=stored.get("covariance"),
         checks=hdf5.nested(stored, "checks"),
         training=doc["training"],

@@ -56,6 +56,7 @@ def _check_scalings(artefact: Artefact) -> None:
 def _check_tables(artefact: Artefact, n_bands: int) -> None:
     for level, bars in artefact.error_bars.items():
         _expect(f"shape of error bars at {level} %", np.shape(bars), (n_bands,))
+    _check_error_bars_z(artefact, n_bands)
     if artefact.covariance is not None:
         _expect("shape of covariance", np.shape(artefact.covariance), (n_bands, n_bands))
     if not artefact.checks:
@@ -65,6 +66,18 @@ def _check_tables(artefact: Artefact, n_bands: int) -> None:
         _expect(f"shape of checks {name}", np.shape(artefact.checks[name]), (n, n_bands))
     for name, values in artefact.checks["params"].items():
         _expect(f"check values of {name}", len(values), n)
+
+
+def _check_error_bars_z(artefact: Artefact, n_bands: int) -> None:
+    bars = dict(artefact.error_bars_z)
+    if not bars:
+        return
+    edges = np.asarray(bars.pop("edges"))
+    _expect("levels of error bars by redshift", sorted(bars), sorted(artefact.error_bars))
+    _expect("order of redshift edges", bool((np.diff(edges) > 0.0).all()), True)
+    for level, values in bars.items():
+        shape = (len(edges) - 1, n_bands)
+        _expect(f"shape of error bars by redshift at {level} %", np.shape(values), shape)
 
 
 def _check_ssp(artefact: Artefact) -> None:

@@ -235,7 +235,8 @@ class EmulatedSEDModel(BandModel):
         Parameters
         ----------
         params : mapping, optional
-            One galaxy or, with arrays (n,), a batch. Omitted: the bars of bright entries.
+            One galaxy or, with arrays (n,), a batch: the intervals are those of its redshift,
+            where the artefact knows them. Omitted: those of all redshifts together.
         level : int or str
             Coverage in per cent, one of those in the artefact.
 
@@ -248,18 +249,23 @@ class EmulatedSEDModel(BandModel):
         bars = self.artefact.error_bars
         if str(level) not in bars:
             raise unknown("level of error bars [%]", str(level), bars)
-        chosen = np.asarray(bars[str(level)])[list(self._index)]
         if params is None:
-            return chosen
+            return np.asarray(bars[str(level)])[list(self._index)]
         batch = any(np.ndim(v) for n, v in params.items() if n in self.scalar_names)
         magnitude = np.asarray((self._batch if batch else self._single)(params, "mag_ab"))
-        return self._bars(magnitude, chosen)
+        redshift = self.spec.resolve(params, batch=batch)["redshift"]
+        return self.errors_at(magnitude, redshift, level)
 
-    def errors_at(self, magnitudes: ArrayLike, level: int | str = 68) -> np.ndarray:
+    def errors_at(
+        self, magnitudes: ArrayLike, redshift: ArrayLike, level: int | str = 68
+    ) -> np.ndarray:
         """Return `predict_errors` of galaxies whose AB magnitudes (…, n_bands) are known."""
-        return self._bars(np.asarray(magnitudes), self.predict_errors(level=level))
-
-    def _bars(self, magnitude: np.ndarray, bars: np.ndarray) -> np.ndarray:
+        bars, magnitude = self.predict_errors(level=level), np.asarray(magnitudes)
+        by_redshift = self.artefact.error_bars_z
+        if by_redshift:
+            inner = by_redshift["edges"][1:-1]
+            bars = by_redshift[str(level)][np.searchsorted(inner, np.asarray(redshift))]
+            bars = bars[..., list(self._index)]
         limit = magnitude.min(axis=-1, keepdims=True) - 2.5 * np.log10(BRIGHT)
         return np.where(magnitude <= limit, bars, np.inf)
 

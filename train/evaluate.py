@@ -21,6 +21,8 @@ from train.rows import EVALUATION
 from train.trials import Truth
 
 LEVELS = (68, 95, 99)
+#: Intervals of redshift that have error bars of their own, and what each needs.
+Z_INTERVALS, MIN_PER_INTERVAL = 12, 400
 LN10 = float(np.log(10.0))
 CHECK_ROWS = 16
 #: Largest batch whose gradient is timed: beyond it the cost per galaxy stays the same.
@@ -40,6 +42,7 @@ class Evaluation:
     emulated: np.ndarray
     tables: dict[str, Any]
     error_bars: dict[str, np.ndarray]
+    error_bars_z: dict[str, np.ndarray]
     covariance: np.ndarray
 
     @property
@@ -78,7 +81,10 @@ def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluatio
     bars, coverage = conformal(dm, is_bright)
     tables["coverage"] = coverage
     tables["worst_region"] = worst_region(truth, dm, is_bright)
-    return Evaluation(truth, emulated, tables, bars, covariance(dm, is_bright))
+    bars_z, tables["coverage_z"] = conformal_by_redshift(
+        truth.params.get("redshift"), dm, is_bright
+    )
+    return Evaluation(truth, emulated, tables, bars, bars_z, covariance(dm, is_bright))
 
 
 def _constant(exact: np.ndarray) -> np.ndarray:
@@ -110,6 +116,28 @@ def conformal(
             "entries": int(inside.size),
         }
     return bars, coverage
+
+
+def conformal_by_redshift(
+    redshift: np.ndarray | None, dm: np.ndarray, is_bright: np.ndarray
+) -> tuple[dict[str, np.ndarray], list[dict[str, Any]]]:
+    """Return conformal error bars in intervals of redshift with equal numbers of galaxies.
+
+    Returns
+    -------
+    bars : dict
+        Level → (n_z, n_bands) [mag], and ``edges`` (n_z + 1,). Empty where the redshift is fixed
+        or there are too few galaxies.
+    coverage : list of dict
+        What was found in each interval, as in `conformal`.
+    """
+    if redshift is None or len(dm) < Z_INTERVALS * MIN_PER_INTERVAL:
+        return {}, []
+    edges = np.quantile(redshift, np.linspace(0.0, 1.0, Z_INTERVALS + 1))
+    place = np.searchsorted(edges[1:-1], redshift)
+    found = [conformal(dm[place == i], is_bright[place == i]) for i in range(Z_INTERVALS)]
+    bars = {str(level): np.stack([b[str(level)] for b, _ in found]) for level in LEVELS}
+    return {**bars, "edges": edges}, [coverage for _, coverage in found]
 
 
 def _conformal_bar(sizes: np.ndarray, level: float) -> float:

@@ -124,6 +124,7 @@ def build_artefact(
         ssp=ssp_info(model.ssp),
         accuracy=result.tables,
         error_bars=result.error_bars,
+        error_bars_z=result.error_bars_z,
         covariance=result.covariance,
         training=training,
     )

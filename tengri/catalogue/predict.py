@@ -87,7 +87,11 @@ def predict_rows(
         flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
         raise ParameterError(_complaint(flag))
-    return {**dict(zip(model.filter_names, flux.T)), **_errors(model, flux, level), FLAG: flag}
+    return {
+        **dict(zip(model.filter_names, flux.T)),
+        **_errors(model, values, flux, level),
+        FLAG: flag,
+    }
 
 
 def _unusable(model: BandModel, values: Columns) -> np.ndarray:
@@ -135,12 +139,13 @@ def _complaint(flag: np.ndarray) -> str:
     )
 
 
-def _errors(model: BandModel, flux: np.ndarray, level: int | None) -> Columns:
+def _errors(model: BandModel, values: Columns, flux: np.ndarray, level: int | None) -> Columns:
     """Return the error bars in the units of the fluxes, ``NAME_err``; none for exact models."""
     errors_at = getattr(model, "errors_at", None)
     if errors_at is None or level is None:
         return {}
-    bars = errors_at(_magnitudes(model, flux), level)
+    redshift = values.get("redshift", model.spec.get_distribution("redshift").default)
+    bars = errors_at(_magnitudes(model, flux), redshift, level)
     if model.units != "mag_ab":
         bars = flux * np.expm1(0.4 * np.log(10.0) * bars)
     return {f"{name}_err": column for name, column in zip(model.filter_names, bars.T)}

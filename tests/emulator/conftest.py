@@ -62,8 +62,9 @@ def tiny_ssp(name: str = "tiny", seed: int = 0) -> SSPData:
     flux = flux * break_4000 * rng.uniform(0.95, 1.05, flux.shape)
     remaining = np.broadcast_to(1.0 - 0.1 * age[..., 0], flux.shape[:2]).copy()
     return SSPData(
-        lgmet, lg_age, wave, flux, remaining, log_midpoint_edges(lg_age), name, "", f"{seed:064x}"
-    )
+        lgmet, lg_age, wave, flux, remaining, log_midpoint_edges(lg_age),
+        name=name, sha256=f"{seed:064x}",
+    )  # fmt: skip
 
 
 def top_hat(name: str, lo: float, hi: float) -> FilterCurve:

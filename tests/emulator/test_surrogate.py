@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import emulator
+from emulator.consistency import check
 from emulator.surrogate import EmulatedSEDModel
 from tengri import Parameters, PhotometricModel, SEDModel
 from tengri.errors import ConfigError, DataError, ParameterError, UnknownNameError
@@ -231,9 +233,24 @@ def test_error_bars(surrogate):
         surrogate.predict_errors(level=99)
 
 
-def test_no_promise_where_a_band_has_dropped_out(artefact):
-    from dataclasses import replace
+def test_error_bars_by_redshift(artefact):
+    bars = {
+        "68": [[0.01] * 4, [0.02] * 4],
+        "95": [[0.03] * 4, [0.04] * 4],
+        "edges": [0.0, 0.5, 1.0],
+    }
+    known = replace(artefact, error_bars_z={k: np.asarray(v) for k, v in bars.items()})
+    check(known)
+    fast = EmulatedSEDModel(known).with_observation(tiny_observation())
+    batch = {**draws(fast.spec, 3), "redshift": np.array([0.1, 0.6, 0.9])}
+    errors = fast.predict_errors(batch)
+    assert np.array_equal(np.min(errors, axis=1), [0.01, 0.02, 0.02])
+    assert np.array_equal(fast.predict_errors(), [0.01] * 4)
+    with pytest.raises(ConfigError, match="order of redshift edges"):
+        check(replace(known, error_bars_z={**known.error_bars_z, "edges": np.zeros(3)}))
 
+
+def test_no_promise_where_a_band_has_dropped_out(artefact):
     weights = jax.tree.map(np.copy, artefact.params)
     weights["out"]["bias"][0] -= 50.0
     dark = EmulatedSEDModel(replace(artefact, params=weights))

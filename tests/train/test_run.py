@@ -118,6 +118,19 @@ def test_conformal_bars_cover() -> None:
     np.testing.assert_allclose(np.diag(covariance), [1e-4, 9e-4], rtol=0.1)
 
 
+def test_error_bars_follow_the_redshift() -> None:
+    """Twice the error beyond z = 0.5: the bars say so, and each interval is covered."""
+    rng = np.random.default_rng(0)
+    z = rng.uniform(0.0, 1.0, 12000).astype(np.float32)
+    dm = rng.normal(size=(12000, 2)) * np.where(z > 0.5, 0.02, 0.01)[:, None]
+    bars, coverage = evaluate.conformal_by_redshift(z, dm, np.ones(dm.shape, bool))
+    assert bars["95"].shape == (12, 2) and bars["edges"].shape == (13,)
+    np.testing.assert_allclose(bars["95"][0], 0.0196, rtol=0.15)
+    np.testing.assert_allclose(bars["95"][-1], 0.0392, rtol=0.15)
+    assert all(row["95"]["found"] == pytest.approx(0.95, abs=0.035) for row in coverage)
+    assert evaluate.conformal_by_redshift(z[:100], dm[:100], np.ones((100, 2), bool)) == ({}, [])
+
+
 def test_jacobian_error_of_a_finished_run(finished: RunFolder, problem: Problem) -> None:
     asked = with_config(problem, changed(LONGER, "run", jacobian_rows=32))
     model = emulator.load(finished.artefact).artefact

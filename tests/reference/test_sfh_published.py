@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
-import jax
 import numpy as np
 import pytest
 from scipy.special import erf, hyp2f1
 
 from tengri.components.stellar.sfh import StarFormationHistory
+from tests.tengri.stellar.curves import formed, sfr
 
 EDGES = np.concatenate([[0.0], 10 ** np.arange(-4, 0, 0.05), np.arange(1.0, 14.01, 0.25)])
-
-
-@partial(jax.jit, static_argnums=(0, 2))
-def _formed(history: StarFormationHistory, p: dict, edges: tuple, t_univ: Any) -> tuple:
-    return history.formed(p, np.array(edges), t_univ)
-
-
-def formed(history: StarFormationHistory, p: dict, edges: np.ndarray, t_univ: float) -> tuple:
-    mass, fractions = _formed(history, p, tuple(map(float, edges)), t_univ)
-    return np.asarray(mass), np.asarray(fractions)
-
-
-@partial(jax.jit, static_argnums=0)
-def sfr(history: StarFormationHistory, p: dict, t: Any, t_univ: float) -> Any:
-    return history.sfr(p, t, t_univ)
 
 
 def set_up(name: str, amplitude: str = "log_peak_sfr", **values: float) -> tuple:

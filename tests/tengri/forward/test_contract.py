@@ -21,7 +21,7 @@ from tengri.components.dust.emission import EMISSION_MODELS
 from tengri.components.igm import IGM_MODELS
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
 from tengri.components.stellar.nebular import NEBULAR_MODELS
-from tengri.components.stellar.sfh import SFH_FAMILIES
+from tengri.components.stellar.sfh import SFH_FAMILIES, make_log_age_grid
 
 TABLE = {"sfh_table_t_gyr": np.linspace(0.0, 12.0, 9), "sfh_table_sfr": np.linspace(1.0, 3.0, 9)}
 DEFAULT_SFH = {"mean_sfh_type": "tsnorm"}
@@ -45,8 +45,7 @@ for _name in NEBULAR_MODELS:
 CASES["kitchen sink"] = {
     "mean_sfh_type": ["dpl", "const", "burst", "field"], "n_grid": 32, "met_mode": "ramp",
     "dust_law_bc": "power_law", "dust_law_diff": "noll09", "agn_model": "standard",
-    "nebular": "cloudy",
-    **({"dust_emission": "dl07"} if "dl07" in EMISSION_MODELS else {}),
+    "agn_screen": "diffuse", "nebular": "cloudy", "dust_emission": "dl07",
 }  # fmt: skip
 
 BANDS = ["galex_fuv", "sdss_u", "sdss_r", "2mass_ks", "wise_w1", "wise_w3", "wise_w4"]
@@ -141,6 +140,28 @@ def test_component_contract(case, small_ssp, small_stars):
     scale = np.maximum(np.abs(exact[:4]).max(axis=(0, 1)), 1e-3 * np.abs(exact).max(axis=(0, 1)))
     error = np.abs(numeric - exact[:4]).max(axis=(0, 1)) / scale
     assert (error < 2e-4).all(), {n: e for n, e in zip(names, error) if e >= 2e-4}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*beyond 3 µm")
+def test_the_kitchen_sink_has_a_gradient_for_every_parameter(small_stars):
+    """Reverse mode, by scalars and by each node of the field, in both precisions."""
+    model = build(CASES["kitchen sink"], small_stars)
+    p = {k: np.asarray(v)[0] for k, v in points(model, 1).items()} | {"redshift": np.array(0.3)}
+    assert set(p) == set(model.spec.all_params) and p["sfh_field_xi"].shape == (32,)
+
+    def log_flux(q):
+        return jnp.log(model.predict_photometry(q))
+
+    jacobian = jax.jit(jax.jacrev(log_flux))
+    for bits, dtype in ((64, np.float64), (32, np.float32)):
+        with jax.enable_x64(bits == 64):
+            exact = jacobian({k: v.astype(dtype) for k, v in p.items()})
+        assert all(np.isfinite(g).all() for g in exact.values()), bits
+        assert [k for k, g in exact.items() if not np.any(g)] == []
+    t_univ = 10.1  # Gyr at z = 0.3: nodes before the Big Bang cannot count
+    young = 10.0 ** make_log_age_grid(32) < t_univ * 1e9
+    assert np.abs(exact["sfh_field_xi"]).max(axis=0)[young].min() > 0.0
 
 
 def finite_differences(f, x, *rest):

@@ -1,0 +1,81 @@
+"""Write ``data/sfh_codes.json``: star-formation histories of bagpipes and prospector.
+
+Not run by the tests. In an environment of its own:
+
+    pip install bagpipes==1.3.6 astro-prospector==1.4.1 astro-sedpy
+    python tests/reference/make_sfh_codes.py
+
+Bagpipes (Carnall et al. 2018): SFR per mass formed at some lookback times, and the share of the
+mass formed in bins of them. Its sampling of the history, 0.0025 dex, limits masses to some 1e-3.
+Prospector (Johnson et al. 2021; Leja et al. 2017, 2019): mass per bin of the transforms.
+"""
+
+import json
+from pathlib import Path
+
+import bagpipes
+import numpy as np
+import prospect
+from bagpipes.models.star_formation_history import star_formation_history
+from prospect.models import transforms
+
+OUTPUT = Path(__file__).parent / "data" / "sfh_codes.json"
+BINS_GYR = [0.0, 0.05, 0.2, 1.0, 3.0, 6.0, 14.0]
+TIMES_GYR = [0.003, 0.03, 0.15, 0.5, 1.2, 2.5, 4.0, 6.5]
+# name of our family: component of bagpipes, its parameters, redshift
+BAGPIPES = {
+    "const": ("constant", {"age_max": 5.0, "age_min": 0.4}, 0.3),
+    "tau": ("exponential", {"age": 7.0, "tau": 1.7}, 0.3),
+    "exp": ("exponential", {"age": 9.9, "tau": -2.3}, 0.3),
+    "delayed": ("delayed", {"age": 7.0, "tau": 1.7}, 0.3),
+    "lnorm": ("lognormal", {"tmax": 4.0, "fwhm": 3.0}, 0.3),
+    "dpl": ("dblplaw", {"alpha": 2.6, "beta": 0.7, "tau": 4.5}, 0.3),
+}
+RATIOS = [0.3, -0.2, 0.5, -0.4, 0.1, 0.7]
+BROKEN = [0.9, 0.75, 0.8, 0.5, 0.6, 0.35]  # b_i of the stick, Beta deviates
+EDGES_GYR = [0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 6.0, 13.7]
+
+
+def of_bagpipes(component: str, parameters: dict, redshift: float) -> dict:
+    """Return the history of one component."""
+    given = {"massformed": 10.0, "metallicity": 1.0, **parameters}
+    history = star_formation_history({"redshift": redshift, component: given})
+    ages, rate = history.ages / 1e9, history.sfh  # Gyr, Msun/yr
+    mass = rate * history.age_widths
+    at = [int(np.argmin(np.abs(ages - t))) for t in TIMES_GYR]
+    return {
+        "parameters": parameters,
+        "t_univ_gyr": history.age_of_universe / 1e9,
+        "lookback_gyr": ages[at].tolist(),
+        "sfr_per_gyr": (rate[at] / mass.sum() * 1e9).tolist(),
+        "share": (np.histogram(ages, BINS_GYR, weights=mass)[0] / mass.sum()).tolist(),
+    }
+
+
+def of_prospector() -> dict:
+    """Return the masses in bins of a continuity and of a Dirichlet history of unit mass."""
+    edges = np.array(EDGES_GYR) * 1e9
+    bins = np.log10(np.stack([np.maximum(edges[:-1], 1.0), edges[1:]], axis=1))
+    continuity = transforms.logsfr_ratios_to_masses(0.0, np.array(RATIOS), bins)
+    dirichlet = transforms.zfrac_to_masses(1.0, np.array(BROKEN), bins)
+    return {
+        "edges_gyr": EDGES_GYR,
+        "continuity": {"ratios": RATIOS, "mass": continuity.tolist()},
+        "dirichlet": {"broken": BROKEN, "mass": dirichlet.tolist()},
+    }
+
+
+def main() -> None:
+    """Write the file."""
+    found = {
+        "bagpipes_version": bagpipes.__version__ if hasattr(bagpipes, "__version__") else "1.3.6",
+        "prospector_version": prospect.__version__,
+        "bins_gyr": BINS_GYR,
+        "bagpipes": {name: of_bagpipes(*case) for name, case in BAGPIPES.items()},
+        "prospector": of_prospector(),
+    }
+    OUTPUT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

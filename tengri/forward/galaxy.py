@@ -189,23 +189,22 @@ class Galaxy(Stars):
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
 
-    def flux(self) -> SSPFlux:
-        """Return the spectra as the two matrices of the sums, in the process's default float."""
-        scaled = self._flux.astype(np.float64) / 10.0**self.log10_flux_unit
-        by_bin = scaled[:, self.bins.node]
-        n = self.bins.n_young
-        young, old = by_bin[:, :n], by_bin[:, n:]
-        n_wave = by_bin.shape[-1]
-        return SSPFlux(
-            jnp.asarray(young.reshape(-1, n_wave), float),
-            jnp.asarray(old.reshape(-1, n_wave), float),
-            self._scaled_gas(),
-        )
+    def matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return the spectra of young stars, old stars and gas as the matrices of the sums."""
+        scale = 10.0**-self.log10_flux_unit
+        by_bin = self._flux.astype(np.float64)[:, self.bins.node] * scale
+        n, n_wave = self.bins.n_young, by_bin.shape[-1]
+        young, old = by_bin[:, :n].reshape(-1, n_wave), by_bin[:, n:].reshape(-1, n_wave)
+        return young, old, None if self.gas is None else self._gas_flux * scale
 
-    def _scaled_gas(self) -> Array | None:
-        if self.gas is None:
-            return None
-        return jnp.asarray(self._gas_flux / 10.0**self.log10_flux_unit, float)
+    def flux(self) -> SSPFlux:
+        """Return these matrices in the process's default float."""
+        young, old, gas = self.matrices()
+        return SSPFlux(
+            jnp.asarray(young, float),
+            jnp.asarray(old, float),
+            None if gas is None else jnp.asarray(gas, float),
+        )
 
     def stars(self, flux: SSPFlux, w: Array, p: Params) -> tuple[Array, Array]:
         """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,).

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -18,9 +17,11 @@ from tengri.components.stellar.ssp import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.bandpath import BandPath
 from tengri.forward.derived import derived_quantities
 from tengri.forward.dilution import log10_dilution
 from tengri.forward.galaxy import Galaxy, Population, SSPFlux
+from tengri.forward.one_redshift import Box, NodePath, OneRedshift, few_enough
 from tengri.forward.shell import (
     BandModel,
     Bands,
@@ -31,10 +32,11 @@ from tengri.forward.shell import (
 )
 from tengri.forward.units import CGS
 from tengri.observation import Observation
-from tengri.observation.bands import BandProjection, band_matrix, coverage, rest_window
+from tengri.observation.bands import coverage
 from tengri.parameters import Parameters
 
 MAX_REDSHIFT = 20.0
+WORTH_A_PATH = 65536  # galaxies at one redshift that pay for compiling a path of their own
 DUST_EMISSION_AA = 3.0e4  # redward of rest 3 µm dust emission outshines the stars
 
 
@@ -43,45 +45,6 @@ class SEDResult(NamedTuple):
 
     wavelength: Array
     sed: Array
-
-
-class BandPath:
-    """The exact model cut to the wavelengths that the bands can see between two redshifts."""
-
-    def __init__(self, model: SEDModel, z_lo: float, z_hi: float) -> None:
-        wave, filters = model.galaxy.wave, model.observation.photometry.filters
-        composition = model.spec.composition
-        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
-        whole = composition.dust_emission is not None
-        window = slice(None) if whole else rest_window(wave, filters, z_lo, z_hi)
-        self.galaxy = Galaxy(composition, model.ssp, model.cosmology, window)
-        self._projection: BandProjection | FixedProjection
-        if z_lo == z_hi:
-            self._projection = FixedProjection(band_matrix(wave[window], filters, z_lo))
-        else:
-            self._projection = BandProjection.build(wave[window], filters, z_lo, z_hi)
-
-    def arrays(self) -> tuple[SSPFlux, Any]:
-        """Return what the compiled functions take as arguments, in the default float."""
-        return self.galaxy.flux(), jax.tree.map(_in_default_float, self._projection)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True, eq=False)
-class FixedProjection:
-    """The exact band integral at one redshift: a matrix (n_band, n_wave)."""
-
-    matrix: Any
-
-    def project(self, lnu: Array, z: Array) -> Array:
-        """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
-        return self.matrix @ lnu
-
-
-def _in_default_float(a: np.ndarray) -> Array:
-    return (
-        jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
-    )
 
 
 class SEDModel(BandModel):
@@ -131,6 +94,7 @@ class SEDModel(BandModel):
         self._paths: dict[Hashable, BandPath] = {}
         self._arrays: dict[Hashable, Any] = {}
         self._prior_z = _redshift_range(spec)
+        self._box = Box.of(spec) if few_enough(spec.composition) else None
         if observation is not None:
             self._check_reach(*self._prior_z)
             self._warn_infrared(*self._prior_z)
@@ -262,18 +226,39 @@ class SEDModel(BandModel):
 
     # --- what the shell asks for ----------------------------------------------------------
 
-    def _path(self, p: Mapping[str, Any]) -> tuple[float, float]:
-        """Return the redshift interval to serve: one value, the prior's, or everything."""
+    def _path(self, p: Mapping[str, Any]) -> Hashable:
+        """Return the path that serves: one redshift, the prior's interval, or every redshift."""
         z, (lo, hi) = p["redshift"], self._prior_z
-        if isinstance(z, jax.core.Tracer):
+        if is_traced({"redshift": z}):
             return (0.0, MAX_REDSHIFT) if lo == hi else (lo, hi)
         z_min, z_max = float(np.min(z)), float(np.max(z))
+        if z_min == z_max and self._few_nodes(p):
+            one = OneRedshift(z_min, z_max)
+            if lo == hi == z_min or one in self._paths or _n_rows(p) >= WORTH_A_PATH:
+                return one
         return (lo, hi) if lo <= z_min and z_max <= hi else (0.0, MAX_REDSHIFT)
 
-    def band_path(self, path: tuple[float, float]) -> BandPath:
-        """Return (and keep) the specialisation for a redshift interval."""
+    def _few_nodes(self, p: Mapping[str, Any]) -> bool:
+        """Say whether the screens are inside the box in which few wavelengths tell them.
+
+        What is free stays in its prior inside jit; a fixed value that is overridden may not.
+        """
+        if self._box is None:
+            return False
+        traced = [name for name in self._box if is_traced({name: p[name]})]
+        known = {name: p[name] for name in self._box if name not in traced}
+        may_leave = any(self.spec.is_fixed(name) for name in traced)
+        return not may_leave and bool(np.all(self._box.holds(known)))
+
+    def band_path(self, path: Any) -> BandPath:
+        """Return (and keep) a path."""
         if path not in self._paths:
-            self._paths[path] = BandPath(self, *path)
+            filters = self.observation.photometry.filters
+            whole = BandPath(self.spec.composition, self.ssp, self.cosmology, self.galaxy.wave,
+                             filters, path[0], path[1])  # fmt: skip
+            if isinstance(path, OneRedshift) and self._box is not None:
+                whole = NodePath(whole, self._box, path.z_lo)
+            self._paths[path] = whole
         return self._paths[path]
 
     def _constants(self, path: Any) -> Any:
@@ -294,7 +279,7 @@ class SEDModel(BandModel):
         light, population = band_path.galaxy.light(flux, p)
         z = p["redshift"]
         bands = projection.project(light.lnu * band_path.galaxy.igm(p), z)
-        bands = jnp.where(self._reached(z, path), bands, jnp.nan)
+        bands = jnp.where(self._reached(z, path) & band_path.serves(p), bands, jnp.nan)
         return Bands(light.log10_scale + self._log10_dilution(z), bands, population.log10_mass)
 
     def _kernel(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Array:
@@ -316,7 +301,7 @@ class SEDModel(BandModel):
         kernel = unit * jax.jacrev(bands)(jnp.full(n_bin, 1.0 / n_bin))
         return jnp.where(self._reached(z, path)[:, None], kernel, jnp.nan)
 
-    def _reached(self, z: Array, path: tuple[float, float]) -> Array:
+    def _reached(self, z: Array, path: Any) -> Array:
         """Say which bands the spectrum reaches at ``z``, within the interval of ``path``."""
         eps = 4.0 * jnp.finfo(jnp.zeros(()).dtype).eps
         first, last = self._filter_ends()
@@ -415,6 +400,10 @@ def _redshift_range(spec: Parameters) -> tuple[float, float]:
         return z, z
     lo, hi = prior.bounds
     return max(float(lo), 0.0), min(float(hi), MAX_REDSHIFT)
+
+
+def _n_rows(p: Mapping[str, Any]) -> int:
+    return max(np.shape(value)[0] if np.ndim(value) else 1 for value in p.values())
 
 
 def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:

@@ -1,0 +1,86 @@
+"""From a galaxy's parameters to its bands, cut to the redshifts that are asked for.
+
+A path is named by its interval of redshifts (z_lo, z_hi), ends included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.composition import Composition
+from tengri.components.stellar.ssp import SSPData
+from tengri.cosmology import Cosmology
+from tengri.forward.galaxy import Galaxy, Params, SSPFlux
+from tengri.observation.bands import BandProjection, band_matrix, rest_window
+from tengri.observation.filters import FilterCurve
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class FixedProjection:
+    """The exact band integral at one redshift: a matrix (n_band, n_wave)."""
+
+    matrix: Any
+
+    def project(self, lnu: Array, z: Array) -> Array:
+        """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
+        return self.matrix @ lnu
+
+
+class BandPath:
+    """The exact model cut to the wavelengths that the bands can see between two redshifts.
+
+    Parameters
+    ----------
+    composition, ssp, cosmology
+        As of `Galaxy`.
+    wave : ndarray, shape (n_wave,)
+        All rest wavelengths of the model [Å].
+    filters : sequence of FilterCurve
+        The bands.
+    z_lo, z_hi : float
+        The redshifts to serve; a single one has its band integrals in a matrix.
+    """
+
+    galaxy: Galaxy
+    projection: BandProjection | FixedProjection
+
+    def __init__(
+        self,
+        composition: Composition,
+        ssp: SSPData,
+        cosmology: Cosmology,
+        wave: np.ndarray,
+        filters: Sequence[FilterCurve],
+        z_lo: float,
+        z_hi: float,
+    ) -> None:
+        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
+        whole = composition.dust_emission is not None
+        window = slice(None) if whole else rest_window(wave, filters, z_lo, z_hi)
+        self.galaxy = Galaxy(composition, ssp, cosmology, window)
+        if z_lo == z_hi:
+            self.projection = FixedProjection(band_matrix(wave[window], filters, z_lo))
+        else:
+            self.projection = BandProjection.build(wave[window], filters, z_lo, z_hi)
+
+    def arrays(self) -> tuple[SSPFlux, Any]:
+        """Return what the compiled functions take as arguments, in the default float."""
+        return self.galaxy.flux(), jax.tree.map(_in_default_float, self.projection)
+
+    def serves(self, p: Params) -> Array | bool:
+        """Say whether the path is exact for these parameters, which may be traced."""
+        return True
+
+
+def _in_default_float(a: np.ndarray) -> Array:
+    return (
+        jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
+    )

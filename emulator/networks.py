@@ -139,7 +139,27 @@ class ResMLPModule(nn.Module):
         return _dense(self.n_out, "out", LAST_LAYER_SCALE)(h)
 
 
-NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLPModule, "resmlp": ResMLPModule}
+class PerOutputModule(nn.Module):
+    """One ``mlp`` for each output, side by side: the plan of Speculator and Photulator."""
+
+    options: Network
+    n_out: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return outputs (…, n_out) of scaled inputs (…, n_in)."""
+        one = nn.vmap(
+            MLPModule, variable_axes={"params": 0}, split_rngs={"params": True},
+            in_axes=None, out_axes=-1, axis_size=self.n_out,
+        )  # fmt: skip
+        return one(self.options, 1, name="bands")(x)[..., 0, :]
+
+
+NETWORKS: dict[str, type[nn.Module]] = {
+    "mlp": MLPModule,
+    "resmlp": ResMLPModule,
+    "per_output": PerOutputModule,
+}
 REDSHIFT_FEATURES = ("none", "fourier", "table")
 
 
@@ -150,7 +170,7 @@ class Network:
     Attributes
     ----------
     name : str
-        ``mlp`` or ``resmlp``.
+        ``mlp``, ``resmlp`` or ``per_output``.
     width, depth : int
         Units per layer; hidden layers of an ``mlp``, blocks of two of a ``resmlp``.
     activation : str
@@ -203,7 +223,7 @@ class Network:
 
     def apply(self, weights: Mapping[str, Any], x: Array) -> Array:
         """Return outputs (…, n_out) of scaled inputs ``x`` (…, n_in), in float32."""
-        module = self._module(weights["out"]["bias"].shape[0])
+        module = self._module(self._n_out(weights))
         return jnp.asarray(module.apply({"params": weights}, x.astype(F32)))
 
     def shapes(self, n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
@@ -215,6 +235,10 @@ class Network:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; ``build_network(**d)`` reads it."""
         return asdict(self)
+
+    def _n_out(self, weights: Mapping[str, Any]) -> int:
+        own = weights["bands"] if self.name == "per_output" else weights
+        return int(own["out"]["bias"].shape[0])
 
     def _module(self, n_out: int) -> nn.Module:
         return NETWORKS[self.name](self, n_out)  # type: ignore[call-arg]

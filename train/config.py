@@ -138,9 +138,11 @@ class Optimiser:
 
     Attributes
     ----------
-    name : {"muon", "adamw"}
+    name : {"muon", "adamw", "nadam"}
     learning_rate : float
-        Peak of the warmup-cosine schedule.
+        Peak of the schedule.
+    schedule : {"cosine", "staged"}
+        Warm-up and half a cosine, or three stages, each at a tenth of the rate before.
     batch, late_batch : int
         Rows per step, and per step in the last part of the run.
     late : float
@@ -160,6 +162,7 @@ class Optimiser:
 
     name: str = "muon"
     learning_rate: float = 2e-2
+    schedule: str = "cosine"
     batch: int = 1024
     late_batch: int = 4096
     late: float = 0.0
@@ -440,7 +443,8 @@ _CHOICES = {
     "data.sampler": ("sobol", "random"),
     "data.nonfinite": ("stop", "skip"),
     "network.redshift": ("none", "fourier", "table"),
-    "optimiser.name": ("muon", "adamw"),
+    "optimiser.name": ("muon", "adamw", "nadam"),
+    "optimiser.schedule": ("cosine", "staged"),
     "optimiser.loss": ("mse", "huber", "log_cosh"),
 }
 _POSITIVE = (

@@ -1,4 +1,4 @@
-"""The tables of README and docs, written from the committed JSON files and from nothing else.
+"""The tables of README and docs, written from the committed JSON files and the registries.
 
 python -m train.tables            rewrite them
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+
+from tengri.program import components
 
 ROOT = Path(__file__).resolve().parents[1]
 START, END = "<!-- {}: written by python -m train.tables -->", "<!-- end of {} -->"
@@ -42,7 +44,7 @@ def exact() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"accuracy": accuracy, "exact": exact}
+TABLES = {"accuracy": accuracy, "exact": exact, "components": components.markdown}
 
 
 def rewritten(text: str) -> str:

@@ -150,7 +150,7 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
         (_logzsol_param("met_logzsol", 0.0, "log10(Z/0.0142) of all stars"),),
         _delta,
         lambda *args: ((1.0, _delta(*args)),),
-        "one mean metallicity at all ages",
+        "one mean at all ages, Gaussian in log Z; Hearin+2023, MNRAS 521, 1741",
     ),
     MetallicityHistory(
         "two_step",

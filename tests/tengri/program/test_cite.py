@@ -22,7 +22,7 @@ def test_a_surrogate_cites_its_own_components(capsys):
     assert main(["cite", "sdss"]) == 0
     text = capsys.readouterr().out
     assert keys(text) == {
-        "tengri", "jax", "flax", "sedpy",
+        "tengri", "jax", "flax", "sedpy", "Hearin2023",
         "BruzualCharlot2003", "FalconBarroso2011", "Chevallard2016", "Carnall2018", "Kroupa2001",
         "Robotham2020", "Bellstedt2020", "CharlotFall2000", "Inoue2014", "Planck2018", "Doi2010",
     }  # fmt: skip

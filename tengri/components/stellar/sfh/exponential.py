@@ -131,7 +131,9 @@ def _onset_family(name: str, log_sfr: Kernel, mass: Mass, reference: str) -> SFH
     return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
 
 
-TAU = _onset_family("tau", log_tau, tau_masses, "exponentially declining, e.g. Bruzual 1983")
+TAU = _onset_family(
+    "tau", log_tau, tau_masses, "exponentially declining; Bruzual 1983, ApJ 273, 105"
+)
 DELAYED = _onset_family(
     "delayed", log_delayed, delayed_masses, "delayed-τ, e.g. Lee+2010, ApJ 725, 1644"
 )

@@ -81,7 +81,12 @@ def _family(name: str, log_sfr: Kernel, mass: Mass, reference: str, *names: str)
     return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
 
 
-NORM = _family("norm", log_norm, _masses(log_norm, _whole), "Gaussian in lookback time")
+NORM = _family(
+    "norm",
+    log_norm,
+    _masses(log_norm, _whole),
+    "Gaussian in lookback time; Robotham+2020, MNRAS 495, 905 (massfunc_norm)",
+)
 SNORM = _family(
     "snorm",
     log_snorm,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -34,10 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return int(args.func(args) or 0)
     except TengriError as error:
         return _failed(args, error)
-    except BrokenPipeError:
-        return 0
+    except BrokenPipeError:  # nobody reads on; whatever was asked for is not known to be done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:  # a disk that is full, a folder that cannot be written
         return _failed(args, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+    except MemoryError as error:
+        return _failed(args, f"out of memory ({error})")
     except KeyboardInterrupt:
         _failed(args, "stopped")
         return 130

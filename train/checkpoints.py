@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 from tengri import durable as files
 from tengri.digest import file_sha256
 from tengri.errors import DataError, TengriError
-from train import devices
+from train import devices, mend
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
 
@@ -191,9 +189,7 @@ def _set_aside(folder: Path) -> list[str]:
     for step, problem in verify(folder).items():
         if not problem:
             continue
-        place = folder / "damaged" / f"{step}-{time.time_ns()}"
-        place.parent.mkdir(exist_ok=True)
-        os.rename(folder / "state" / str(step), place)
+        place = mend.set_aside(folder, folder / "state" / str(step))
         messages.append(f"checkpoint {step} is passed over: {problem}; moved to {place}")
     return messages
 

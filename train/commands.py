@@ -156,11 +156,12 @@ def _replay(args: argparse.Namespace) -> int:
 
 def _guarded(call: Any) -> int:
     from train.guards import Stopped
+    from train.logs import say
 
     try:
         return call()
     except Stopped as stopped:
-        print(stopped, flush=True)
+        say(str(stopped))
         return 130
     except ArithmeticError as error:  # numbers that are not finite: named, never saved
         print(f"tengri: {error}", file=sys.stderr)

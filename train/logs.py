@@ -7,6 +7,8 @@ import math
 import os
 import sys
 import time
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from rich.live import Live
 from rich.text import Text
 from tensorboardX import SummaryWriter
 
+from tengri.errors import DataError
+
 Scalars = dict[str, float]
 
 
 class Log:
-    """Scalars by step, written twice: for TensorBoard and as lines of JSON.
+    """Scalars by step, written twice: for TensorBoard and as lines of JSON with a CRC-32.
 
     Parameters
     ----------
@@ -30,9 +34,15 @@ class Log:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
-        self._file = open(folder / "metrics.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+        self._path = folder / "metrics.jsonl"
+        try:
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+            self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
         if self._file.tell():
+            if not self._path.read_bytes().endswith(b"\n"):
+                self._file.write("\n")  # the line at which an earlier session was killed
             self._line({"event": "resume", "step": step})
 
     def write(self, step: int, scalars: Scalars) -> None:
@@ -46,36 +56,75 @@ class Log:
 
     def close(self) -> None:
         """Flush everything to disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with suppress(OSError):  # a full disk: the checkpoint has said so, or will
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        with suppress(OSError):
+            self._file.close()
         self._writer.close()
 
     def _line(self, record: dict[str, Any]) -> None:
-        self._file.write(json.dumps(record) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(_checked(record) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
+
+
+def _checked(record: dict[str, Any]) -> str:
+    """Return a record as a line with its CRC-32."""
+    crc = zlib.crc32(json.dumps(record, sort_keys=True).encode())
+    return json.dumps({**record, "crc": crc})
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """Return the record of a line, or None where it was cut off or changed."""
+    try:
+        record = json.loads(line)
+        crc = record.pop("crc")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return record if _checked(record) == json.dumps({**record, "crc": crc}) else None
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the records of ``metrics.jsonl``, without those that a resume took back.
 
-    A last line that was cut off by a kill is left out.
+    Lines that were cut off by a kill or damaged are left out; `damaged_lines` counts them.
     """
     records: list[dict[str, Any]] = []
-    if not path.exists():
-        return records
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if not isinstance(record, dict) or "step" not in record:
-            continue
+    for record in filter(None, map(_record, _lines(path))):
         if record.get("event") == "resume":
             records = [r for r in records if r["step"] <= record["step"]]
         else:
             records.append(record)
     return records
+
+
+def damaged_lines(path: Path) -> list[int]:
+    """Return the numbers of the lines of ``metrics.jsonl`` that `read_metrics` leaves out."""
+    return [i for i, line in enumerate(_lines(path), start=1) if _record(line) is None]
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def say(text: str) -> None:
+    """Print a line at once; a reader that has gone away ends no training."""
+    try:
+        print(text, flush=True)
+    except OSError:  # a closed pipe or terminal
+        mute()
+
+
+def mute() -> None:
+    """Send standard output nowhere, for good."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 class Progress:
@@ -106,19 +155,20 @@ class Progress:
         if self._live is not None:
             self._live.update(Text(line))
         else:
-            print(line, flush=True)
+            say(line)
 
     def note(self, text: str) -> None:
         """Print a line of its own."""
         if self._live is not None:
             self._live.console.print(Text(text))
         elif not self._quiet:
-            print(text, flush=True)
+            say(text)
 
     def close(self) -> None:
         """Leave the last line on the screen."""
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):  # the terminal may be gone
+                self._live.stop()
 
 
 def duration(seconds: float) -> str:

@@ -23,16 +23,16 @@ import numpy as np
 
 from emulator.scaling import OutputScaling
 from tengri.analysis import accuracy
-from tengri.errors import TengriError
+from tengri.errors import DataError, TengriError
 from train import devices
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config, parse_until
 from train.guards import Signals, Stopped
-from train.logs import Log, Progress
+from train.logs import Log, Progress, say
 from train.plan import Block, Costs, Plan, make_plan
 from train.pools import Pools, open_source
 from train.problem import Problem
-from train.rows import POLISH, VALIDATION, RowMaker, Rows, describe
+from train.rows import POLISH, VALIDATION, BadRowError, RowMaker, Rows, describe
 from train.runfolder import RunFolder
 from train.step import Pool, State, compiled, compiled_polish, init, make_loss
 
@@ -104,11 +104,14 @@ class Loop:
         self.began, self.elapsed_before = time.monotonic(), self.folder.seconds()
         self.saved, self.accuracy_at = first, -1
         try:
-            state, reached = self._blocks(state)
-            if not reached:
-                state = self._polish(state)
-            self._validate(state)
-            self._save(state)
+            with self.signals.deferred():
+                state, reached = self._blocks(state)
+                if not reached:
+                    state = self._polish(state)
+                self._validate(state)
+                self._save(state)
+            if devices.agree(bool(self.signals.received))[0]:
+                raise self._stopped(state)
         finally:
             self.progress.close()
             self.log.close()
@@ -122,7 +125,7 @@ class Loop:
         if self.progress is not None:
             self.progress.note(text)
         elif devices.is_first():
-            print(text, flush=True)
+            say(text)
 
     # --- 1. the plan ------------------------------------------------------------------------
 
@@ -130,17 +133,28 @@ class Loop:
         stored = self.folder.plan()
         if stored is None:
             self._note("exact model: compiling and measuring …")
-            rows = self.pools.raw(0)
+            rows = self._usable(partial(self.pools.raw, 0), None)
             scaling = self.problem.fit_scaling(rows)
             costs = self.measure(scaling, rows)
             plan = make_plan(self.config, costs, self.source.size)
             self._announce(plan, costs)
             if devices.is_first():
-                self.folder.write_plan(plan, scaling, costs)
+                self.folder.write_plan(plan, scaling, costs, self.problem.inputs)
             devices.wait("plan")
             stored = self.folder.plan() or {}
+        self._check_inputs(stored.get("inputs", {}))
         arrays = {k: np.asarray(v, np.float32) for k, v in stored["scaling"].items()}
         return Plan.from_dict(stored["plan"]), OutputScaling.from_dict(arrays)
+
+    def _check_inputs(self, planned: dict[str, str]) -> None:
+        """Raise where a file that the run was planned with is another one now."""
+        now = self.problem.inputs
+        changed = [name for name, digest in planned.items() if now.get(name) != digest]
+        if changed:
+            raise DataError(
+                f"{self.folder.path}: {' and '.join(changed)} changed since this run began. Bring "
+                "back the files it began with, or start a new run."
+            )
 
     def measure(self, scaling: OutputScaling, rows: Rows) -> Costs:
         """Time the exact model and a few real steps."""
@@ -207,7 +221,7 @@ class Loop:
         last_validation = last_save = time.monotonic()
         done, since = -1, 0.0  # set after the first block, which compiles
         for block in self.plan.blocks(int(state.step)):
-            pool = self.pools.get(block.pool, self.scaling)
+            pool = self._usable(partial(self.pools.get, block.pool, self.scaling), state)
             state, trace = self.dispatch(state, pool, devices.split_rows(block.rows))
             if not bool(trace.finite.all()):
                 self._nan(state, block, pool)
@@ -232,14 +246,17 @@ class Loop:
                 self.progress.show(step, rate, loss)
             if stop:
                 self._save(state)
-                raise Stopped(
-                    f"stopped at step {step} of {self.plan.total}, saved. "
-                    f"Continue with: tengri resume {self.folder.path}"
-                )
+                raise self._stopped(state)
             if save:
                 self._save(state)
                 last_save = time.monotonic()
         return state, False
+
+    def _stopped(self, state: State) -> Stopped:
+        return Stopped(
+            f"stopped at step {int(state.step)} of {self.plan.total}, saved and verified. "
+            f"Continue with: tengri resume {self.folder.path}"
+        )
 
     def _validation(self) -> None:
         self.truth = self.problem.held_out(VALIDATION, self.config.run.validation_rows)
@@ -254,8 +271,8 @@ class Loop:
         numbers = accuracy.live(self.truth.flux, emulated)
         if not all(np.isfinite(list(numbers.values()))):
             raise NaNStop(
-                f"step {step}: the emulated fluxes of the validation set are not finite. Nothing "
-                f"was saved from it; {self._last_good()}"
+                f"step {step}: emulated fluxes of the validation set are not finite, first "
+                f"{self._first_bad(emulated)}. Nothing was saved from it; {self._last_good()}"
             )
         if self.config.run.until:
             q, _ = parse_until(self.config.run.until)
@@ -300,21 +317,49 @@ class Loop:
 
     # --- NaN --------------------------------------------------------------------------------
 
+    def _usable(self, make: Callable[[], Any], state: State | None) -> Any:
+        """Return what ``make`` returns; before a bad row ends the run, the state is saved."""
+        try:
+            return make()
+        except BadRowError as error:
+            step = 0 if state is None else int(state.step)
+            if state is not None:
+                self._keep(state)
+            raise BadRowError(
+                f"step {step + 1}: {error}. {self._replay(error.row)} {self._last_good()}",
+                error.row,
+            ) from None
+
+    def _keep(self, state: State) -> None:
+        """Save the last good state on the way out; a failure there is told, not raised."""
+        try:
+            self._save(state)
+        except (TengriError, ArithmeticError) as error:
+            self._note(f"the last good state could not be saved: {error}")
+
+    def _replay(self, row: int) -> str:
+        return f"Replay it in the exact model: tengri replay {self.folder.path} --row {row}."
+
+    def _first_bad(self, emulated: np.ndarray) -> str:
+        """Name the first validation galaxy and band without a finite flux."""
+        bad = np.argwhere(~np.isfinite(emulated))
+        if not bad.size:
+            return "nowhere (their exact fluxes are not)"
+        row, band = (int(i) for i in bad[0])
+        values = ", ".join(f"{k}={np.ravel(v[row])[0]:.6g}" for k, v in self.truth.params.items())
+        return f"{self.problem.bands[band]} at {values}"
+
     def _nan(self, state: State, block: Block, pool: Pool) -> None:
         """Save the last good state and name what went wrong; ``state`` stopped before it."""
         good = int(state.step)
         index = block.rows[good - block.start]
         position, band = self._culprit(state, pool, index)
-        try:
-            self._save(state)
-        except (TengriError, ArithmeticError) as error:
-            self._note(f"the last good state could not be saved: {error}")
+        self._keep(state)
         row = self.source.rows(block.pool)
         place = describe_row(self.maker, row, position)
         raise NaNStop(
             f"step {good + 1}: loss or gradient is not finite{band}. First row to blame: {place}. "
-            f"Replay it in the exact model: tengri replay {self.folder.path} --row "
-            f"{row.start + position}. {self._last_good()}"
+            f"{self._replay(row.start + position)} {self._last_good()}"
         )
 
     def _culprit(self, state: State, pool: Pool, index: np.ndarray) -> tuple[int, str]:
@@ -360,7 +405,9 @@ class Loop:
         maker = RowMaker(self.problem, self.config.run.seed + POLISH, self.config.data.sampler)
         rows = maker.make(0, self.config.optimiser.polish_rows)
         if rows.bad.size:
-            raise NonFiniteError(describe(maker, rows, int(rows.bad[0])))
+            self._keep(state)
+            place = describe(maker, rows, int(rows.bad[0]))
+            raise NonFiniteError(f"polish set, {place}. {self._last_good()}")
         pool = devices.replicate(self.problem.to_pool(self.scaling, rows))
         began, first = time.monotonic(), int(state.step)
         last_save = began
@@ -377,10 +424,7 @@ class Loop:
             )
             if stop:
                 self._save(state)
-                raise Stopped(
-                    f"stopped at polish step {step}, saved. "
-                    f"Continue with: tengri resume {self.folder.path}"
-                )
+                raise self._stopped(state)
             if save:
                 self._save(state)
                 last_save = now

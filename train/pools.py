@@ -97,9 +97,9 @@ class Pools:
         named = "; ".join(describe(self.maker, rows, int(i)) for i in bad[:3])
         message = f"{bad.size} of {len(rows.flux)} training rows cannot be used. {named}"
         if self.problem.config.data.nonfinite == "stop":
-            raise BadRowError(message)
+            raise BadRowError(message, rows.start + int(bad[0]))
         if bad.size == len(rows.flux):
-            raise BadRowError(f"no row of the pool can be used. {named}")
+            raise BadRowError(f"no row of the pool can be used. {named}", rows.start)
         self.note(message)
         self.skipped += int(bad.size)
         good = np.setdiff1d(np.arange(len(rows.flux)), bad)

@@ -71,6 +71,14 @@ class Problem:
         """Parameter name of each network input."""
         return self.target.columns
 
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Digests of the files that the numbers depend on and that may change behind our back."""
+        return {
+            "the SSP grid": self.model.ssp.sha256,
+            "the filter curves": self.model.observation.photometry.fingerprint,
+        }
+
     @cached_property
     def boxes(self) -> dict[str, tuple[float, float]]:
         """Range over which each network input is trained."""

@@ -39,7 +39,11 @@ class Rows(NamedTuple):
 
 
 class BadRowError(TengriError, ArithmeticError):
-    """A training row without finite flux."""
+    """A training row without finite flux; ``row`` is the global index of the first."""
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class RowMaker:
@@ -104,7 +108,9 @@ def describe(maker: RowMaker, rows: Rows, position: int) -> str:
     flux = rows.flux[position]
     per_band = np.isfinite(flux).reshape(len(maker.problem.bands), -1).all(axis=1)
     bands = [b for b, finite in zip(maker.problem.bands, per_band) if not finite]
+    inputs = [c for c, x in zip(maker.problem.columns, rows.inputs[position]) if not np.isfinite(x)]
     values = parameters_of(maker, rows.start + position)
     shown = ", ".join(f"{k}={v:.9g}" if isinstance(v, float) else k for k, v in values.items())
     what = f"no finite flux in {', '.join(bands)}" if bands else "no light in any band"
+    what = f"no finite {', '.join(inputs)}" if inputs else what
     return f"row {rows.start + position}: {what} at {shown}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import devices, evaluate, report
+from train import devices, evaluate, mend, report
 from train.config import Config, parse_until
 from train.evaluate import Evaluation
-from train.guards import Lock, Signals
+from train.guards import Lock, Signals, Stopped
+from train.logs import say
 from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF
-from train.runfolder import RunFolder, hardware, versions
+from train.runfolder import RunFolder, hardware, is_run, versions
 
 PROOF_ROWS = 1024
 #: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
@@ -38,33 +40,53 @@ def start(config: Config, out: Path, command: str) -> int:
     if devices.is_first():
         RunFolder.create(out, config, command)
     devices.wait("run folder")
-    return _train(problem, RunFolder.open(out))
+    with _held(out):
+        return _train(problem, RunFolder.open(out))
 
 
 def resume(path: Path) -> int:
     """Continue a run from its newest good checkpoint, or verify a finished one."""
-    folder = RunFolder.open(path)
-    problem = Problem.build(folder.config())
-    if folder.done() is None:
-        return _train(problem, folder)
-    with Lock(folder.path):
-        print(f"{path} is finished; verifying it")
-        return _prove(problem, folder)
+    if not is_run(path):
+        raise DataError(f"{path} is no run folder (config.json is missing).")
+    with _held(path):
+        if devices.is_first():
+            for message in mend.mend(path):
+                say(message)
+        devices.wait("mended")
+        folder = RunFolder.open(path)
+        problem = Problem.build(folder.config())
+        if folder.done() is None:
+            return _train(problem, folder)
+        say(f"{path} is finished; verifying it")
+        return _prove(problem, folder) if devices.is_first() else 0
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Keep other trainings out of a run folder."""
+    if not devices.is_first():
+        yield
+        return
+    with Lock(path) as lock:
+        if lock.recovered:
+            say(lock.recovered)
+        yield
 
 
 def _train(problem: Problem, folder: RunFolder) -> int:
-    with Lock(folder.path) if devices.is_first() else nullcontext() as lock:
-        if lock is not None and lock.recovered:
-            print(lock.recovered)
+    try:
         with Signals() as signals:
             trained = Loop(problem, folder, signals).run()
-        # from here on a signal ends the process: everything that was trained is saved
-        return finish(problem, folder, trained) if devices.is_first() else 0
+            return finish(problem, folder, trained) if devices.is_first() else 0
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped; all that was trained is saved. Continue with: tengri resume {folder.path}"
+        ) from None
 
 
 def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     """Evaluate, write, report; exit code 0 only after the artefact has been proved."""
-    print(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
+    say(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
     result = evaluate.evaluate(problem, trained.params, trained.scaling)
     artefact = build_artefact(problem, folder, trained, result)
     digest = write(folder.artefact, artefact)
@@ -74,9 +96,9 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     done = {"sha256": digest, "pooled": result.tables["pooled"],
             "verdict": result.tables["verdict"], "proof": proof(problem, surrogate)}  # fmt: skip
     folder.write_done(done)
-    print(accuracy.table_text(result.tables))
+    say(accuracy.table_text(result.tables))
     if speed:
-        print(evaluate.throughput_text(speed))
+        say(evaluate.throughput_text(speed))
     code = _prove(problem, folder)
     return code or _until(problem, result)
 
@@ -88,11 +110,11 @@ def _until(problem: Problem, result: Evaluation) -> int:
     q, target = parse_until(problem.config.run.until)
     found = accuracy.percentile(result.exact, result.emulated, q)
     if found <= target:
-        print(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
+        say(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
         return 0
-    print(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst "
-          f"region: {evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
-          "(run.minutes), widen the network, or narrow that prior.")  # fmt: skip
+    say(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst "
+        f"region: {evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
+        "(run.minutes), widen the network, or narrow that prior.")  # fmt: skip
     return 1
 
 
@@ -162,9 +184,9 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
                 f"{folder.artefact}: |Δm| at {name} is {again[name]:.3f} mmag on re-evaluation, it "
                 f"was {value:.3f}."
             )
-    print(accuracy.VERDICTS[done["verdict"]])
-    print(f"verified: {folder.artefact} (sha256 {found.sha256[:16]}…)")
-    print(f"report:   {folder.report / 'report.html'}")
+    say(accuracy.VERDICTS[done["verdict"]])
+    say(f"verified: {folder.artefact} (sha256 {found.sha256[:16]}…)")
+    say(f"report:   {folder.report / 'report.html'}")
     return 0
 
 

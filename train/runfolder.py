@@ -2,13 +2,15 @@
 
 =====================  ==================================================================
 ``config.json``        the configuration, command and versions (sealed)
-``plan.json``          schedule, output scaling, measured costs (sealed)
+``plan.json``          schedule, output scaling, measured costs, inputs (sealed)
+``copies/``            a second copy of both: no resume is possible without them
 ``clock.json``         seconds trained so far (sealed)
 ``state/``             checkpoints; ``manifests/`` their digests
 ``metrics.jsonl``      the log; ``tensorboard/`` the same for TensorBoard
 ``surrogate.h5``       the artefact
 ``report/``            HTML, JSON, figures and the model card
 ``done.json``          digest and accuracy of the finished artefact (sealed)
+``damaged/``           what a resume has set aside
 =====================  ==================================================================
 """
 
@@ -30,6 +32,7 @@ from tengri import __version__
 from tengri import durable as files
 from tengri.errors import DataError
 from train import config as configs
+from train import mend
 from train.config import Config
 from train.plan import Costs, Plan
 
@@ -61,8 +64,9 @@ class RunFolder:
         temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path)
             temporary.mkdir()
-            files.write_json(temporary / "config.json", content)
+            mend.write_twice(temporary, "config.json", content)
             os.rename(temporary, path)
             files.sync_folder(path.parent)
         except OSError as error:
@@ -79,7 +83,7 @@ class RunFolder:
         DataError
             No run there, a damaged configuration, or a run of a newer version.
         """
-        if not (path / "config.json").exists():
+        if not is_run(path):
             raise DataError(f"{path} is no run folder (config.json is missing).")
         folder = cls(path)
         version = folder.header().get("format")
@@ -104,21 +108,21 @@ class RunFolder:
         path = self.path / "plan.json"
         return files.read_json(path) if path.exists() else None
 
-    def write_plan(self, plan: Plan, scaling: OutputScaling, costs: Costs) -> None:
-        """Store the plan and all that was measured for it."""
+    def write_plan(
+        self, plan: Plan, scaling: OutputScaling, costs: Costs, inputs: dict[str, str]
+    ) -> None:
+        """Store the plan, all that was measured for it, and the digests of what was read."""
         arrays = {k: np.asarray(v, np.float64).tolist() for k, v in scaling.to_dict().items()}
-        content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict()}
-        files.write_json(self.path / "plan.json", content)
+        content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict(),
+                   "inputs": inputs}  # fmt: skip
+        mend.write_twice(self.path, "plan.json", content)
 
     # --- the clock --------------------------------------------------------------------------
 
     def seconds(self) -> float:
         """Return how long earlier sessions have trained."""
         path = self.path / "clock.json"
-        try:
-            return float(files.read_json(path)["seconds"]) if path.exists() else 0.0
-        except DataError:
-            return 0.0  # only a number for the report: damage there must not stop a resume
+        return float(files.read_json(path)["seconds"]) if path.exists() else 0.0
 
     def write_seconds(self, seconds: float) -> None:
         """Store how long the run has trained."""
@@ -144,6 +148,29 @@ class RunFolder:
     def write_done(self, content: dict[str, Any]) -> None:
         """Mark the run as finished; the last thing that is written."""
         files.write_json(self.path / "done.json", content)
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a folder is a run, whole or damaged."""
+    return any((path / place).is_file() for place in ("config.json", "copies/config.json"))
+
+
+def _sweep(path: Path) -> None:
+    """Remove what a process that is dead had begun to make under this name."""
+    for begun in path.parent.glob(f".{path.name}.tmp-*"):
+        pid = begun.name.rpartition("-")[2]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(begun, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it is another user's
+    return True
 
 
 def versions() -> dict[str, str]:

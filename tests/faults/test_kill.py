@@ -36,6 +36,7 @@ def test_while_checkpoints_are_saved(tmp_path: Path, injected: Callable[..., Non
         np.testing.assert_array_equal(
             found.state["params"]["w"], victims.state(found.step)["params"]["w"]
         )
+        checkpoints.save(found.step + 1, victims.state(found.step + 1), 1.0)
         assert not any(verify(folder).values())
         assert not [p for p in (folder / "state").iterdir() if not p.name.isdigit()]
         checkpoints.close()

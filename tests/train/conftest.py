@@ -86,7 +86,7 @@ def new_run(problem: Problem, folder: Path) -> RunFolder:
     run = RunFolder.create(folder, problem.config, "test")
     costs = Costs(row=1e-4, step=1e-3, late_step=2e-3)
     plan = make_plan(problem.config, costs, problem.config.data.pool)
-    run.write_plan(plan, scaling_of(problem), costs)
+    run.write_plan(plan, scaling_of(problem), costs, problem.inputs)
     return run
 
 

@@ -1,0 +1,116 @@
+"""What a resume does first: whatever a crash or a bad disk left behind is mended or set aside.
+
+Every file that is read back is checked here, before anything else looks at it. Nothing is
+deleted but unfinished temporary files; what is damaged goes to ``damaged/``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from tengri import digest
+from tengri import durable as files
+from tengri.errors import DataError
+
+#: Written once and needed by every resume: two copies are kept, and one mends the other.
+TWINS = ("config.json", "plan.json")
+COPIES = "copies"
+_TEMPORARY = re.compile(r"\..+\.(tmp-\d+|\d+\.tmp)")
+
+
+def mend(folder: Path) -> list[str]:
+    """Make the files of a run usable after any crash or damage; return what was done.
+
+    The caller holds the lock of the folder.
+
+    Raises
+    ------
+    DataError
+        Both copies of a file that cannot be made again are damaged, or the folder cannot be
+        written.
+    """
+    try:
+        _sweep(folder)
+        messages = [text for name in TWINS if (text := _mend_twin(folder, name))]
+        return [*messages, *_retake(folder)]
+    except OSError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{folder}: cannot be mended ({error}).") from error
+
+
+def write_twice(folder: Path, name: str, content: object) -> None:
+    """Write one of `TWINS`, its copy first."""
+    (folder / COPIES).mkdir(exist_ok=True)
+    files.write_json(folder / COPIES / name, content)
+    files.write_json(folder / name, content)
+
+
+def set_aside(folder: Path, path: Path) -> Path:
+    """Move a file or folder of a run to ``damaged/``; return its place there."""
+    place = folder / "damaged" / f"{path.name}-{time.time_ns()}"
+    place.parent.mkdir(exist_ok=True)
+    os.rename(path, place)
+    return place
+
+
+def problem_with(path: Path) -> str:
+    """Return what is wrong with a sealed JSON file, or nothing."""
+    try:
+        files.read_json(path)
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def artefact_problem(folder: Path) -> str:
+    """Return why the artefact is not the one that ``done.json`` speaks of, or nothing."""
+    try:
+        found = digest.verify(folder / "surrogate.h5")
+        expected = files.read_json(folder / "done.json")["sha256"]
+    except (OSError, KeyError, TypeError) as error:
+        return str(error)
+    return "" if found == expected else f"{folder / 'surrogate.h5'} is not the one that was proved"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers had begun when they were killed."""
+    for path in [p for p in folder.rglob(".*") if _TEMPORARY.fullmatch(p.name)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _mend_twin(folder: Path, name: str) -> str:
+    """Make both copies of a file whole from the one that is; say so."""
+    pair = folder / name, folder / COPIES / name
+    problems = [problem_with(path) if path.exists() else "missing" for path in pair]
+    if not any(problems) or problems == ["missing", "missing"]:
+        return ""
+    if all(problems):
+        raise DataError(f"{problems[0]} Its copy is no better: {problems[1]}")
+    bad, good = pair if problems[0] else pair[::-1]
+    if bad.exists():
+        set_aside(folder, bad)
+    bad.parent.mkdir(exist_ok=True)
+    files.write_bytes(bad, good.read_bytes())
+    return f"{bad} was damaged or missing: mended from {good}"
+
+
+def _retake(folder: Path) -> list[str]:
+    """Set aside what the run can make again."""
+    messages = []
+    for name, meaning in (("clock.json", "the time trained so far is unknown"),
+                          ("done.json", "the run is finished once more")):  # fmt: skip
+        path = folder / name
+        if path.exists() and (problem := problem_with(path)):
+            set_aside(folder, path)
+            messages.append(f"{problem} Set aside: {meaning}.")
+    if (folder / "done.json").exists() and (problem := artefact_problem(folder)):
+        for name in ("done.json", "surrogate.h5"):
+            if (folder / name).exists():
+                set_aside(folder, folder / name)
+        messages.append(f"{problem} Set aside: it is made again from the last checkpoint.")
+    return messages

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from tengri import digest
+from tengri import digest, plain
 from tengri.errors import DataError
 
 Arrays = dict[str, np.ndarray]
@@ -134,9 +134,8 @@ def _walk(
 
 
 def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:
-    plain = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
-    inside = not item.is_virtual and item.external is None
-    if not (plain and inside):
+    ours = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
+    if not ours or plain.problem_with(item, MAX_BYTES):
         raise DataError(f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,8 @@ def _dataset(args: argparse.Namespace) -> int:
 
         raise ConfigError("tengri dataset needs -o DIR, the folder of the data set.")
     problem = Problem.build(config)
-    command = " ".join(["tengri dataset", args.config, *(f"--set {o}" for o in args.overrides)])
+    settings = [word for o in args.overrides for word in ("--set", o)]
+    command = shlex.join(["tengri", "dataset", args.config, *settings])
     dataset = Dataset.create(args.out, problem, shards, command)
     maker = RowMaker(problem, config.run.seed, config.data.sampler)
     bad: list[int] = []

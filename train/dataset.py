@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ import h5py
 import jax
 import numpy as np
 
-from tengri import __version__, digest
+from tengri import __version__, digest, plain
 from tengri import durable as files
 from tengri.errors import DataError
 from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
@@ -29,6 +30,7 @@ from train.problem import Problem
 from train.rows import RowMaker, Rows
 
 FORMAT = 1
+MAX_ROWS, MAX_SHARDS = 10**12, 10**6
 
 
 def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
@@ -38,6 +40,7 @@ def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
         "format": FORMAT,
         "spec": problem.spec.to_dict(),
         "bands": list(problem.bands),
+        "curves": problem.model.observation.photometry.fingerprint,
         "ssp": {"name": problem.model.ssp.name, "sha256": problem.model.ssp.sha256},
         "target": problem.target.to_dict(),
         "seed": config.run.seed,
@@ -72,13 +75,21 @@ class Dataset:
                 f"`tengri dataset CONFIG -o {folder}`."
             )
         content = files.read_json(folder / MANIFEST)
-        version = content.get("rows", {}).get("format")
+        try:
+            rows, command = content["rows"], content["made_with"]["command"]
+            version = rows["format"]
+            command = shlex.join(shlex.split(command))  # it is shown for pasting into a shell
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{folder / MANIFEST}: malformed ({error!r}).") from None
         if version != FORMAT:
             raise DataError(
                 f"{folder}: data set of format {version!r}, this version reads {FORMAT}. "
                 "Update tengri, or make the data set again."
             )
-        return cls(folder, content["rows"], content["made_with"]["command"])
+        for name, most in (("rows", MAX_ROWS), ("shards", MAX_SHARDS)):
+            if not isinstance(rows.get(name), int) or not 0 < rows[name] <= most:
+                raise DataError(f"{folder / MANIFEST}: {name} is {rows.get(name)!r}.")
+        return cls(folder, rows, command)
 
     @classmethod
     def create(cls, folder: Path, problem: Problem, shards: int, command: str) -> Dataset:
@@ -199,9 +210,9 @@ class Dataset:
                 raise DataError(f"{path} belongs to another data set.")
             if int(file.attrs["start"]) != start:
                 raise DataError(f"{path} holds other rows than its name says.")
-            inputs, flux = file["inputs"], file["flux"]
-            if len(inputs) != stop - start or len(flux) != stop - start:
-                raise DataError(f"{path} holds {len(flux)} rows instead of {stop - start}.")
+            inputs, flux = (plain.dataset(file, name, path) for name in ("inputs", "flux"))
+            if not len(inputs) == len(flux) == stop - start or not inputs.ndim == flux.ndim == 2:
+                raise DataError(f"{path} holds {flux.shape} fluxes for {stop - start} rows.")
             return Rows(start, inputs[()], flux[()])
 
     def problem_with(self, number: int) -> str:
@@ -219,7 +230,7 @@ class Dataset:
 
     def remake(self, number: int) -> str:
         """Return the command that makes one shard again."""
-        return f"{self.command} --shard {number}/{self.n_shards} -o {self.folder}"
+        return f"{self.command} --shard {number}/{self.n_shards} -o {shlex.quote(str(self.folder))}"
 
     def bad_rows(self, numbers: Iterable[int]) -> list[int]:
         """Return the global indices of rows without finite flux in some shards."""

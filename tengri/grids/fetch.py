@@ -65,7 +65,7 @@ def fetch(
 
 def _name_in(url: str) -> str:
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url).path)).name
-    if not name:
+    if name in ("", "..") or not name.isprintable():
         raise DataError(f"{url}: no file name in the address; pass one as output.")
     return name
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tengri import plain
 from tengri.errors import ConfigError, DataError, unknown
 from tengri.observation.segments import integral_dlnwave
 
@@ -231,10 +232,12 @@ def _euclid_curve(name: str) -> FilterCurve:
 def _read_columns(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the first two columns of a text file; blanks or commas separate, # comments."""
     try:
-        text = path.read_text(encoding="utf-8").replace(",", " ")
+        text = plain.read_text(path).replace(",", " ")
         table = np.loadtxt(text.splitlines(), usecols=(0, 1), ndmin=2)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of a filter curve.") from None
+    except DataError:
+        raise
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{path}: not a file of wavelength [Å], transmission ({error}).") from error
     return table[:, 0], table[:, 1]

@@ -24,7 +24,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import digest
+from tengri import digest, plain
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
@@ -79,7 +79,7 @@ class SSPData:
         )
 
 
-def load_ssp_data(path: str | Path | None = None) -> SSPData:
+def load_ssp_data(path: str | Path | None = None, sha256: str | None = None) -> SSPData:
     """Read and validate an SSP grid.
 
     Parameters
@@ -87,6 +87,9 @@ def load_ssp_data(path: str | Path | None = None) -> SSPData:
     path : path, optional
         An HDF5 file of the DSPS schema, or the name of one in a data folder
         (`tengri.grids.files`). Default: the embedded BC03/MILES grid with nebular emission.
+    sha256 : str, optional
+        Digest that the file must have; it is checked before HDF5 opens the file. A foreign
+        file has no seal: without this, damage that leaves its values plausible goes unseen.
 
     Returns
     -------
@@ -104,6 +107,8 @@ def load_ssp_data(path: str | Path | None = None) -> SSPData:
     found = files.resolve(files.DEFAULT_SSP if path is None else path)
     if files.is_embedded(found) or digest.is_sealed(found):
         digest.verify(found)
+    if sha256 is not None and (has := digest.file_sha256(found)) != sha256.lower():
+        raise DataError(f"{found}: SHA-256 is {has}, expected {sha256.lower()}. {_FRESH}")
     contents, attrs = _read(found)
     return _validated(contents, attrs, found)
 
@@ -131,7 +136,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     try:
         with h5py.File(path, "r") as file:
             attrs = {key: _plain(value) for key, value in file.attrs.items()}
-            names = [name for name in (*_REQUIRED, *_OPTIONAL) if name in file]
+            names = [name for name in (*_REQUIRED, *_OPTIONAL) if file.get(name, getlink=True)]
             return {name: _dataset(file, name, path) for name in names}, attrs
     except DataError:
         raise
@@ -143,11 +148,10 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def _dataset(file: h5py.File, name: str, path: Path) -> Array:
-    item = file[name]
-    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu":
-        raise DataError(f"{path}: {name} is not a dataset of numbers. {_EXPECTED}")
     try:
-        values = np.asarray(item[()])
+        values = plain.array(file, name, path)
+    except DataError as error:
+        raise DataError(f"{error} {_EXPECTED}") from None
     except (OSError, RuntimeError) as error:
         raise DataError(
             f"{path}: dataset {name} cannot be read ({error}). The file is damaged or "
@@ -160,6 +164,7 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+_FRESH = "It is damaged or another file: get a fresh copy."
 _EXPECTED = (
     "A DSPS file holds ssp_lgmet (n_met,), ssp_lg_age_gyr (n_age,), ssp_wave (n_wave,) and "
     "ssp_flux (n_met, n_age, n_wave)."

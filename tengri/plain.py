@@ -1,0 +1,77 @@
+"""Plain input from files that anybody may have written: arrays out of HDF5, and small texts.
+
+HDF5 can point to other files, declare more than any memory holds, and carry types that are not
+numbers. What is read here is checked first: data in the file itself, of numbers, not larger than
+`MAX_BYTES`, and not declared a thousand times larger than what is stored.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from tengri.errors import DataError
+
+MAX_BYTES = 1 << 31
+MAX_TEXT_BYTES = 1 << 24
+#: Deflate reaches 1032; beyond this a dataset was declared and never written.
+MAX_RATIO = 2000
+_SMALL = 1 << 20
+
+
+def array(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> np.ndarray:
+    """Return the dataset ``name`` after checking what it is.
+
+    Raises
+    ------
+    DataError
+        None of that name, a link, no numbers, data outside of the file, or too large.
+    """
+    return np.asarray(dataset(group, name, path, most)[()])
+
+
+def dataset(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> h5py.Dataset:
+    """Return the dataset ``name`` unread; raises as `array` does."""
+    link = group.get(name, getlink=True)
+    if link is None:
+        raise DataError(f"{path}: dataset {name} is missing.")
+    if not isinstance(link, h5py.HardLink):
+        raise DataError(f"{path}: {name} is a link; only data in the file itself is read.")
+    item = group[name]
+    problem = problem_with(item, most)
+    if problem:
+        raise DataError(f"{path}: {name} {problem}.")
+    return item
+
+
+def problem_with(item: Any, most: int = MAX_BYTES) -> str:
+    """Return why an object of HDF5 is not a plain array of numbers, or nothing."""
+    if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.shape is None:
+        return "is not a dataset of numbers"
+    if item.is_virtual or item.external is not None:
+        return "has its data in another file"
+    if item.nbytes > most:
+        return f"is larger than {most} bytes"
+    if item.nbytes > _SMALL + MAX_RATIO * item.id.get_storage_size():
+        return f"declares {item.nbytes} bytes and stores {item.id.get_storage_size()}"
+    return ""
+
+
+def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
+    """Return the text of a regular file of modest size.
+
+    Raises
+    ------
+    DataError
+        A device or pipe, or a file that is too large.
+    OSError, UnicodeDecodeError
+        As ``Path.read_text``.
+    """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is not a regular file.")
+    if path.stat().st_size > most:
+        raise DataError(f"{path} is larger than {most} bytes: not a file of this kind.")
+    return path.read_text(encoding="utf-8")

@@ -187,6 +187,10 @@ class OutputScaling:
             y = jnp.matmul(y, jnp.asarray(self.rotation).T, precision=HIGHEST)
         return y + jnp.asarray(self.mean)
 
+    def linear(self, v: ArrayLike) -> Array:
+        """Return `inverse` without its constant: how targets change with standardised outputs."""
+        return self.inverse(v) - jnp.asarray(self.mean)
+
     def exp_inverse(self, v: ArrayLike) -> Array:
         """Return the exponentials of targets (…, n_out): the floor is taken off again."""
         values = jnp.exp(self.inverse(v))

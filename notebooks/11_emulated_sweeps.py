@@ -4,13 +4,14 @@
 # # The same sweeps, emulated
 #
 # Every function of `tengri.analysis.sweeps` takes any photometric model. Below, the same lines run
-# on the exact model and on a published surrogate, at the parameter values of notebook 09. The
-# surrogate learnt times as fractions of the age of the Universe; it takes them in Gyr as well.
+# on the exact model and on published surrogates, at the parameter values of notebook 09. They
+# have learnt the light of every stellar age: a spec may have any star-formation history.
 
 # %%
 import os
 from pathlib import Path
 
+import jax
 import matplotlib
 
 matplotlib.use(os.environ.get("MPLBACKEND", "Agg"))
@@ -94,6 +95,8 @@ track_spec = Parameters(
     dust_tau_bc=Fixed(0.3),
     dust_tau_diff=Fixed(0.2),
     dust_slope=Fixed(-0.7),
+    nebular="cloudy",
+    neb_logU=Fixed(-3.0),
     redshift=Uniform(0.5, 8.0),
 )
 nircam = emulator.load("jwst_nircam", spec=track_spec)
@@ -103,3 +106,44 @@ save(
     track.plot_colours(x=("jwst_f277w", "jwst_f444w"), y=("jwst_f150w", "jwst_f277w")),
     "emulated_track_nircam",
 )
+
+# %% [markdown]
+# ## A population with stochastic histories
+#
+# The same surrogate under another spec: a smooth history times a random process (`field`), whose
+# latent numbers no network has seen. Its age distribution is computed, its light is emulated.
+
+# %%
+stochastic_spec = Parameters(
+    mean_sfh_type=["dpl", "field"],
+    sfh_dpl_log_peak_sfr=Fixed(1.0),
+    sfh_dpl_alpha=Uniform(0.5, 3.0),
+    sfh_dpl_beta=Uniform(0.5, 2.0),
+    sfh_dpl_tau_gyr=Uniform(1.0, 9.0),
+    sfh_field_psd_sigma=Uniform(0.1, 0.6),
+    sfh_field_psd_tau_myr=Uniform(10.0, 300.0),
+    met_logzsol=Uniform(-1.0, 0.2),
+    dust_tau_bc=Uniform(0.0, 1.5),
+    dust_tau_diff=Uniform(0.0, 1.0),
+    redshift=Uniform(0.02, 0.3),
+)
+stochastic = emulator.load("sdss", spec=stochastic_spec)
+drawn = stochastic_spec.sample_batch(jax.random.key(4), 1000)
+magnitudes = {
+    "exact": np.asarray(stochastic.exact_model().predict_magnitudes_batch(drawn)),
+    "emulated": np.asarray(stochastic.predict_magnitudes_batch(drawn)),
+}
+error = 1e3 * np.abs(magnitudes["emulated"] - magnitudes["exact"])
+print(f"stochastic histories: |Δm| [mmag] 50 %: {np.median(error):.2f}, "
+      f"99 %: {np.percentile(error, 99):.2f}, worst {error.max():.2f}")  # fmt: skip
+figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+for (name, m), marker in zip(magnitudes.items(), "o."):
+    axes[0].plot(m[:, 1] - m[:, 2], m[:, 0] - m[:, 1], marker, ms=5 if marker == "o" else 3,
+                 mfc="none" if marker == "o" else None, label=name)  # fmt: skip
+axes[0].set(xlabel="g − r [mag]", ylabel="u − g [mag]")
+axes[0].legend()
+axes[1].hist(error, bins=np.geomspace(1e-3, 30.0, 40), histtype="step",
+             label=[n.removeprefix("sdss_") for n in stochastic.filter_names])  # fmt: skip
+axes[1].set(xscale="log", xlabel="|Δm|, emulated − exact [mmag]", ylabel="galaxies")
+axes[1].legend()
+save(figure, "emulated_stochastic")

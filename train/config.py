@@ -153,6 +153,9 @@ class Optimiser:
         Decoupled decay; limit of the gradient's norm (0: none); decay of the averaged weights.
     loss : {"mse", "huber", "log_cosh"}
         In the standardised softened-log outputs.
+    sobolev : float
+        What an error in the slope along a random direction counts beside one in the value; 0
+        leaves slopes out.
     faint : float
         Bands fainter than this share of the brightest count less, in proportion to their flux;
         0 counts all alike.
@@ -172,6 +175,7 @@ class Optimiser:
     clip: float = 0.0
     ema: float = 0.995
     loss: str = "mse"
+    sobolev: float = 0.0
     faint: float = 1e-4
     polish: int = 0
     polish_rows: int = 16384
@@ -198,6 +202,9 @@ class Run:
     keep : int
         Recent checkpoints that are kept beside the best one, two or more: one of them is whole
         while the next is written.
+    start : str
+        A surrogate (file, run or published name) with the same target and network, whose weights
+        the training starts from; empty starts from random ones.
     until : str
         Stop when reached, e.g. ``p99=5mmag``; not reaching it is a failure.
     timing_rows : int
@@ -216,6 +223,7 @@ class Run:
     save_seconds: float = 60.0
     log_seconds: float = 10.0
     keep: int = 2
+    start: str = ""
     until: str = ""
     timing_rows: int = 100000
     jacobian_rows: int = 128

@@ -72,7 +72,8 @@ class Loop:
         self.config: Config = problem.config
         self.source, self.maker = open_source(problem)
         self.pools = Pools(problem, self.source, self.maker, self._note)
-        self.loss = make_loss(problem.network, problem.target, self.config.optimiser.loss)
+        o = self.config.optimiser
+        self.loss = make_loss(problem.network, problem.target, o.loss, o.sobolev)
         self.progress: Progress | None = None
         self.checkpoints = Checkpoints(folder.path, self.config.run.keep)
         for size in (self.config.optimiser.batch, self.config.optimiser.late_batch):
@@ -390,7 +391,7 @@ class Loop:
 
     def _polisher(self) -> Any:
         problem = self.problem
-        return compiled_polish(problem.network, problem.target, self.config.optimiser.loss)
+        return compiled_polish(problem.network, problem.target, self.config.optimiser)
 
     # --- 4. the polish ------------------------------------------------------------------------
 

@@ -13,16 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from emulator.artefact import Artefact, read
 from emulator.networks import Network, build_network, n_weights
+from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, Target
 from emulator.targets.target import Batch
 from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.described import build_observation, build_spec
-from tengri.errors import unknown
+from tengri.errors import ConfigError, unknown
 from train.config import Config
 from train.histories import Histories
 from train.rows import Rows
+from train.slopes import Slopes
 from train.step import Pool
 from train.trials import Trial, Truth
 
@@ -112,7 +115,9 @@ class Problem:
         return jax.jit(self.target.outputs)
 
     def fit_scaling(self, rows: Rows) -> OutputScaling:
-        """Return the output scaling of some rows."""
+        """Return the output scaling of some rows, or that of the surrogate it starts from."""
+        if self.start is not None:
+            return self.start.out_scaling
         y = self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
         settings = self.config.network
         components = min(settings.components, self.target.n_out)
@@ -131,7 +136,15 @@ class Problem:
         else:
             y, weights = scaling.forward(y), self._weights(rows.flux, scaling)
         batch = Batch(self.in_scaling.forward(rows.inputs), y, jnp.asarray(weights))
+        if self.slopes:
+            u = self.slopes.directions(rows)
+            batch = batch._replace(u=jnp.asarray(u), slope=jnp.asarray(self.slopes.along(rows, u)))
         return Pool(batch, scaling, self.in_scaling)
+
+    @cached_property
+    def slopes(self) -> Slopes | None:
+        """Exact derivatives of the rows, where gradients are matched."""
+        return Slopes(self) if self.config.optimiser.sobolev else None
 
     def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
         """Return how much each output counts: a band far below the brightest counts less."""
@@ -188,13 +201,47 @@ class Problem:
 
     def init_params(self, key: Array) -> Any:
         """Return first weights."""
+        if self.start is not None:
+            return jax.tree.map(jnp.asarray, self.start.params)
         return self.network.init(key, self.target.n_in, self.n_latent)
+
+    @cached_property
+    def start(self) -> Artefact | None:
+        """The surrogate whose weights the training starts from.
+
+        Raises
+        ------
+        ConfigError
+            It has another target, network or box.
+        """
+        if not self.config.run.start:
+            return None
+        given = read(resolve(self.config.run.start))
+        for what, mine, theirs in (
+            ("target", self.target, given.target),
+            ("network", self.network, given.network),
+            ("box", *(s.to_dict() for s in (self.in_scaling, given.in_scaling))),
+            ("components", self.n_latent, int(np.shape(given.out_scaling.scale)[0])),
+        ):
+            if not _equal(mine, theirs):
+                raise ConfigError(
+                    f"run.start: {self.config.run.start} has another {what} than this "
+                    "configuration. Leave run.start out, or take the configuration it was "
+                    "trained with (tengri info)."
+                )
+        return given
 
     @cached_property
     def n_weights(self) -> int:
         """Numbers in the network."""
         shapes = jax.eval_shape(self.init_params, jax.random.key(0))
         return n_weights(shapes)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return all(np.array_equal(a[name], b[name]) for name in a)
+    return bool(a == b)
 
 
 def spec_of_family(given: Mapping[str, Any], family: list[str]) -> Parameters:

@@ -74,13 +74,21 @@ def penalty(name: str) -> Callable[[Array], Array]:
     }[name]
 
 
-def make_loss(network: Network, target: Target, name: str) -> Loss:
-    """Return the target's loss of a batch, as a function of the network's weights."""
+def make_loss(network: Network, target: Target, name: str, sobolev: float = 0.0) -> Loss:
+    """Return the target's loss of a batch, as a function of the network's weights.
+
+    ``sobolev`` is what an error in the slopes counts beside one in the values.
+    """
     per_entry = penalty(name)
 
     def loss(params: Any, batch: Pool) -> Array:
-        v = network.apply(params, batch.rows.x)
-        return target.loss(v, batch.rows, batch.scaling, batch.inputs, per_entry)
+        rows = batch.rows
+        if rows.u is None or rows.slope is None:
+            v = network.apply(params, rows.x)
+            return target.loss(v, rows, batch.scaling, batch.inputs, per_entry)
+        v, dv = jax.jvp(lambda x: network.apply(params, x), (rows.x,), (rows.u,))
+        values = target.loss(v, rows, batch.scaling, batch.inputs, per_entry)
+        return values + sobolev * jnp.mean(per_entry(batch.scaling.linear(dv) - rows.slope))
 
     return loss
 
@@ -158,12 +166,13 @@ def compiled(
 ) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
     """Return the optimiser of a schedule and its dispatch, one pair per process."""
     optimiser = build(settings, steps)
-    loss = make_loss(network, target, settings.loss)
+    loss = make_loss(network, target, settings.loss, settings.sobolev)
     return optimiser, make_dispatch(make_step(loss, optimiser, settings))
 
 
 @cache
-def compiled_polish(network: Network, target: Target, loss: str) -> tuple[Any, Any]:
+def compiled_polish(network: Network, target: Target, settings: Optimiser) -> tuple[Any, Any]:
     """Return the polisher and its compiled iteration, one pair per process."""
     optimiser = polisher()
-    return optimiser, make_polish(make_loss(network, target, loss), optimiser)
+    loss = make_loss(network, target, settings.loss, settings.sobolev)
+    return optimiser, make_polish(loss, optimiser)

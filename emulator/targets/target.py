@@ -31,11 +31,17 @@ class Emission(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Training rows: scaled inputs ``x`` (n, n_in); ``y`` and ``w`` as the target's loss asks."""
+    """Training rows: scaled inputs ``x`` (n, n_in); ``y`` and ``w`` as the target's loss asks.
+
+    Where gradients are matched, ``slope`` (n, n_out) is how the network's target changes along
+    the directions ``u`` (n, n_in).
+    """
 
     x: Array
     y: Array
     w: Array
+    u: Array | None = None
+    slope: Array | None = None
 
 
 class Target(Protocol):

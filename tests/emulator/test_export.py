@@ -63,7 +63,7 @@ def test_every_kind_of_network(exact, tmp_path, options):
 
 
 def test_the_published_ones(tmp_path):
-    assert "reproduces" in export.to_numpy("sdss", tmp_path)
+    assert "reproduces" in export.to_numpy("sdss_tsnorm", tmp_path)
     assert {f.name for f in tmp_path.iterdir()} >= {"sdss.npz", "sdss.py"}
 
 

@@ -21,11 +21,11 @@ TRUTH = {"sfh_tsnorm_log_peak_sfr": 1.0, "dust_tau_diff": 0.8}
 @pytest.fixture(scope="module")
 def problem():
     """Two parameters and five bands at S/N 20: (flat function, data)."""
-    trained = emulator.load("sdss").spec
+    trained = emulator.load("sdss_tsnorm").spec
     middle = trained.from_unit(jnp.full(trained.n_latent, 0.5))
     given = {name: Fixed(float(middle[name])) for name in trained.free_params}
     given |= {"sfh_tsnorm_log_peak_sfr": (-1.0, 3.0), "dust_tau_diff": (0.0, 3.0)}
-    flat = emulator.load("sdss", spec=Parameters(**given), units="nJy").flat_function()
+    flat = emulator.load("sdss_tsnorm", spec=Parameters(**given), units="nJy").flat_function()
     flux = np.asarray(flat(TRUTH), float)
     noise = flux / 20.0
     return flat, flat.data(flux + noise * np.random.default_rng(3).normal(size=flux.size), noise)

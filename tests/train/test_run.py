@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -15,12 +16,13 @@ import pytest
 import emulator
 from tengri.analysis import accuracy
 from tengri.analysis.accuracy import summary, verdict
-from tengri.errors import DataError, TengriError
+from tengri.errors import ConfigError, DataError, TengriError
 from tests.train.conftest import CONFIG, changed, new_run, with_config
 from train import evaluate, run
 from train.guards import Signals
 from train.loop import Loop
 from train.problem import Problem
+from train.rows import RowMaker
 from train.runfolder import RunFolder
 
 LONGER = changed(CONFIG, "run", steps=400, dispatch=40)
@@ -210,3 +212,16 @@ def test_the_program_on_two_devices(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", code, *command], env=env, check=True)
         weights.append(emulator.load(out / "surrogate.h5").artefact.params["out"]["kernel"])
     np.testing.assert_allclose(weights[0], weights[1], rtol=2e-3, atol=2e-4)
+
+
+def test_training_starts_from_a_surrogate(finished: RunFolder, problem: Problem) -> None:
+    """Its weights and scaling are taken as they are; another network is refused."""
+    warm = with_config(problem, changed(LONGER, "run", start=str(finished.artefact)))
+    given = emulator.load(finished.artefact).artefact
+    first = warm.init_params(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, first, given.params)
+    rows = RowMaker(warm, 0).make(0, 8)
+    np.testing.assert_array_equal(warm.fit_scaling(rows).mean, given.out_scaling.mean)
+    other = replace(warm, network=replace(warm.network, width=24))
+    with pytest.raises(ConfigError, match="another network"):
+        other.init_params(jax.random.key(0))

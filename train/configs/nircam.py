@@ -3,7 +3,7 @@
     tengri train nircam
 
 Twenty minutes of training on two cores. After twelve (10 987 steps) |Δm| was 3.7 / 5.8 / 17 / 35 /
-92 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws (`checkpoints/jwst_nircam`).
+92 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh prior draws (`checkpoints/jwst_nircam_tsnorm`).
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -2,7 +2,9 @@
 
     tengri train sdss_ssp
 
-To be measured.
+Twelve minutes of training on two cores that had other work (17 822 steps): |Δm| is 0.22 / 0.35 /
+1.01 / 1.9 / 3.9 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh draws from six families of histories
+(`checkpoints/sdss`).
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

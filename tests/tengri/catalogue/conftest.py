@@ -13,7 +13,7 @@ ROWS = 40
 
 @pytest.fixture(scope="package")
 def columns():
-    spec = emulator.load("sdss").spec
+    spec = emulator.load("sdss_tsnorm").spec
     drawn = spec.sample_sobol(ROWS, seed=2)
     made = {name: np.array(drawn[name], np.float64) for name in spec.free_params}
     made["redshift"][7] = 3.0  # outside

@@ -15,7 +15,7 @@ def test_map_partitions(columns):
     import pandas as pd
 
     frame = pd.DataFrame(columns)
-    model = emulator.load("sdss", units="nJy")
+    model = emulator.load("sdss_tsnorm", units="nJy")
 
     def photometry(part: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(predict_table(model, part), index=part.index)

@@ -31,7 +31,7 @@ def compiled_once(monkeypatch):
     monkeypatch.setattr(loading, "load", load)
 
 
-SDSS = ["--model", "sdss", "--keep", "id"]
+SDSS = ["--model", "sdss_tsnorm", "--keep", "id"]
 
 
 def stored(path):
@@ -192,7 +192,7 @@ def test_mistakes(catalogue, words, message, capsys, tmp_path, monkeypatch):
             if name == "uneven":
                 file["b"] = [1.0]
     before = sorted(tmp_path.iterdir())
-    assert main(["predict", *words, "--model", "sdss"]) == 1
+    assert main(["predict", *words, "--model", "sdss_tsnorm"]) == 1
     assert message in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
 

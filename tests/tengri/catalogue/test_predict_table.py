@@ -15,7 +15,7 @@ from tengri.errors import ConfigError, ParameterError, TengriError, UnknownNameE
 
 @pytest.fixture(scope="module")
 def fast():
-    return emulator.load("sdss", units="nJy")
+    return emulator.load("sdss_tsnorm", units="nJy")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_fluxes_and_error_bars_are_the_models(fast, table):
 
 
 def test_magnitudes_have_bars_in_magnitudes(table):
-    model = emulator.load("sdss", units="mag_ab")
+    model = emulator.load("sdss_tsnorm", units="mag_ab")
     made = predict_table(model, table)
     np.testing.assert_allclose(made["sdss_r_err"], model.predict_errors(table)[:, 2])
 
@@ -65,7 +65,7 @@ def test_every_row_bad(fast, table):
 
 
 def test_clipped_rows_are_flagged_all_the_same(table):
-    model = emulator.load("sdss", units="nJy", out_of_domain="clip")
+    model = emulator.load("sdss_tsnorm", units="nJy", out_of_domain="clip")
     far = {**table, "redshift": np.r_[np.array(table["redshift"])[:7], 1.5]}
     edge = {**table, "redshift": np.r_[np.array(table["redshift"])[:7], 1.0]}
     made = predict_table(model, far, out_of_domain="clip")
@@ -86,7 +86,7 @@ def test_the_exact_model_flags_metals_beyond_its_grid():
 
 def test_float32_gives_float32(float32, table):
     assert not jax.config.jax_enable_x64
-    assert predict_table(emulator.load("sdss"), table)["sdss_r"].dtype == np.float32
+    assert predict_table(emulator.load("sdss_tsnorm"), table)["sdss_r"].dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ def test_exact(capsys, tmp_path):
 
 
 def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
-    numbers = swept(capsys, "redshift", "0.1", "0.3", "-n", "3", "--model", "sdss",
+    numbers = swept(capsys, "redshift", "0.1", "0.3", "-n", "3", "--model", "sdss_tsnorm",
                     "--bands", "sdss_r", "-o", str(tmp_path / "z.pdf"))  # fmt: skip
-    fast = emulator.load("sdss")
+    fast = emulator.load("sdss_tsnorm")
     base = {n: fast.spec.get_distribution(n).from_unit(0.5) for n in fast.spec.free_params}
     expected = fast.predict_magnitudes({**base, "redshift": 0.2})[2]
     np.testing.assert_allclose(numbers["magnitudes"][1][0], expected, rtol=1e-6)
@@ -48,9 +48,15 @@ def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
         (["dust_tau_diff", "1", "0", "--bands", "sdss_g"], "larger HI"),
         (["dust_tau_diff", "0", "1", "--bands", "sdss_gg"], "Did you mean sdss_g"),
         (["dust_tau_diff", "0", "1", "--instrument", "SDDS"], "Did you mean SDSS"),
-        (["dust_tau_diff", "0", "9", "--model", "sdss"], "trained on [0, 3]"),
-        (["dust_tau_diff", "0", "1", "--model", "sdss", "--ssp", "x.h5"], "carries its grid"),
-        (["dust_tau_diff", "0", "1", "--model", "sdss", "--bands", "2mass_j"], "band of this"),
+        (["dust_tau_diff", "0", "9", "--model", "sdss_tsnorm"], "trained on [0, 3]"),
+        (
+            ["dust_tau_diff", "0", "1", "--model", "sdss_tsnorm", "--ssp", "x.h5"],
+            "carries its grid",
+        ),
+        (
+            ["dust_tau_diff", "0", "1", "--model", "sdss_tsnorm", "--bands", "2mass_j"],
+            "band of this",
+        ),
         (["dust_tau_diff", "0", "1", "--set", "dust_law"], "NAME=VALUE"),
         (["dust_tau_diff", "0", "1", "--config", "no.toml"], "cannot be read"),
     ],

@@ -1,0 +1,90 @@
+"""Gradient matching: training rows that also know how the exact model changes along one direction.
+
+The loss of Sobolev training (Czarnecki+2017, arXiv:1706.04859), with one random direction per row
+instead of the whole Jacobian: its expectation is the same, its price one forward derivative. The
+redshift stays out of the directions, for bands change abruptly where breaks cross their edges.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.errors import ConfigError
+from train.rows import Rows
+
+if TYPE_CHECKING:
+    from train.problem import Problem
+
+
+class Slopes:
+    """Exact directional derivatives of a problem's network targets.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    ConfigError
+        A latent field among the inputs, or nothing but the redshift.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        columns = problem.columns
+        if len(set(columns)) != len(columns) or set(columns) == {"redshift"}:
+            raise ConfigError(
+                "optimiser.sobolev needs scalar parameters besides the redshift among the inputs: "
+                f"they are {', '.join(dict.fromkeys(columns))}."
+            )
+        self.problem = problem
+        self._free = np.array([name != "redshift" for name in columns])
+        self._others = self._not_inputs()
+        self._along = jax.jit(self._slopes)
+
+    def directions(self, rows: Rows) -> np.ndarray:
+        """Return unit vectors in scaled inputs (n, n_in), a function of the row numbers."""
+        rng = np.random.default_rng((self.problem.config.run.seed, rows.start))
+        u = rng.normal(size=rows.inputs.shape) * self._free
+        return (u / np.linalg.norm(u, axis=1, keepdims=True)).astype(np.float32)
+
+    def along(self, rows: Rows, directions: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the network targets along the directions, (n, n_out)."""
+        model, size = self.problem.model, self.problem.config.data.chunk
+        constants = model._constants(model._prior_z)
+        n, parts = len(directions), []
+        for first in range(0, n, size):
+            index = np.minimum(np.arange(first, first + size), n - 1)
+            made = self._along(constants, rows.inputs[index], directions[index])
+            parts.append(np.asarray(made))
+        return np.concatenate(parts)[:n]
+
+    def _slopes(self, constants: Any, raw: Array, directions: Array) -> Array:
+        problem = self.problem
+        model, target, scaling = problem.model, problem.target, problem.in_scaling
+        others = {name: jnp.asarray(v, float) for name, v in self._others.items()}
+
+        def outputs(constants: Any, x: Array) -> Array:
+            raw = scaling.inverse(x)
+            p = {**others, **{n: jnp.asarray(v, float) for n, v in zip(problem.columns, raw)}}
+            truth = target.truth(model, model._prior_z, constants, p)
+            return target.outputs(truth[None], raw[None])[0]
+
+        def slope(row: tuple[Array, Array]) -> Array:
+            x, u = row
+            return jax.jvp(lambda x: outputs(constants, x), (x,), (u,))[1]
+
+        rows = (scaling.forward(raw), directions)
+        return jax.lax.map(slope, rows, batch_size=model.block_size)
+
+    def _not_inputs(self) -> dict[str, Any]:
+        """Return what is not an input: fixed values, and some amplitude or history."""
+        spec = self.problem.spec
+        one = {name: np.asarray(v) for name, v in spec.sample(jax.random.key(0)).items()}
+        return {name: v for name, v in spec.resolve(
+            {n: one[n] for n in spec.free_params}).items() if name not in self.problem.columns
+        }  # fmt: skip

@@ -37,8 +37,10 @@ from tengri.parameters import Parameters
 
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0
-#: What cannot be told from darkness [in units of ``LOG10_UNIT``].
-DARK = 1e-30
+#: In these units: what cannot be told from darkness, and the logarithm that no light exceeds.
+DARK, BRIGHTEST = 1e-30, 12.0
+#: The largest optical depth that is factored out: beyond it float32 ends.
+DEEPEST = 60.0
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
 #: Optical depth at which dust begins to outshine stars in the infrared.
@@ -153,7 +155,8 @@ class SSPPhotometryTarget:
         """Return ln of the light that passes (birth clouds, diffuse dust) at the pivots (n_b,)."""
         ln_wave = jnp.asarray(np.log(self.pivots), float) - jnp.log1p(p["redshift"])
         k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in self.laws)
-        return -p["dust_tau_bc"] * k_bc, -p["dust_tau_diff"] * k_diff
+        depths = p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
+        return tuple(-jnp.minimum(depth, DEEPEST) for depth in depths)  # type: ignore[return-value]
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_bands, n_bins), of raw inputs."""
@@ -174,7 +177,7 @@ class SSPPhotometryTarget:
     def outputs(self, truth: Array, x: Array) -> Array:
         """Return ln U (n, n_out) of kernels (n, n_out) and raw inputs (n, n_in)."""
         known = jax.vmap(self._known)(x).reshape(truth.shape)
-        return jnp.log(jnp.maximum(truth, DARK)) - known
+        return jnp.minimum(jnp.log(jnp.maximum(truth, DARK)) - known, BRIGHTEST)
 
     def loss(
         self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty

@@ -2,7 +2,9 @@
 
     tengri train lsst_ssp
 
-To be measured.
+Twelve minutes on two cores with other work (6773 steps): |Δm| is 1.4 / 2.2 / 6.4 / 13 / 28 mmag at
+50 / 68 / 95 / 99 / 99.9 % of fresh draws from six families of histories (`checkpoints/lsst`); more
+steps pay.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

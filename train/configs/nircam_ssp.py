@@ -2,7 +2,9 @@
 
     tengri train nircam_ssp
 
-To be measured.
+Eighteen minutes on two cores with other work (8521 steps): |Δm| is 1.2 / 1.8 / 5.2 / 9.7 / 21 mmag
+at 50 / 68 / 95 / 99 / 99.9 % of fresh draws from six families of histories
+(`checkpoints/jwst_nircam`); more steps pay.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -1,4 +1,4 @@
-"""``tengri info``, ``verify``, ``card`` and ``export``: one surrogate, looked at and taken out."""
+"""``tengri info``, ``card`` and ``export``: one surrogate, looked at and taken out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ def add_parser(commands: Any) -> None:
     """Add the commands of this package to the program ``tengri``."""
     _info_parser(commands)
     _card_parser(commands)
-    _verify_parser(commands)
     _export_parser(commands)
 
 
@@ -43,21 +42,6 @@ def _card_parser(commands: Any) -> None:
     parser.set_defaults(func=_info, card=True, json=False)
 
 
-def _verify_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "verify",
-        help="check a surrogate against its seal and its check pairs",
-        description="Re-hash a surrogate, re-evaluate its check pairs, and with --exact compare "
-        "them with the exact model on the SSP grid of the training.",
-        epilog="example: tengri verify sdss --exact",
-    )
-    parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
-    parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")
-    add_json(parser)
-    add_quiet(parser)
-    parser.set_defaults(func=_verify)
-
-
 def _export_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
@@ -81,19 +65,6 @@ def _info(args: argparse.Namespace) -> int:
 
     found = description.describe(args.surrogate)
     emit(args.json, found["card"] if args.card else description.text(found), found)
-    return 0
-
-
-def _verify(args: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from emulator import published, verification
-    from emulator.loading import load
-
-    file = published.resolve(args.surrogate)
-    exact = load(file).exact_model() if args.exact else None
-    report = verification.verify(file, exact)
-    emit(args.json, str(report), asdict(report))
     return 0
 
 

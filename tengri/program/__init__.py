@@ -10,7 +10,7 @@ from typing import Any
 
 def add_parser(commands: Any) -> None:
     """Add the commands to the program."""
-    from tengri.program import cite, doctor, listing, predict, sweep
+    from tengri.program import cite, doctor, listing, predict, sweep, verify
 
-    for command in (listing, doctor, sweep, predict, cite):
+    for command in (listing, doctor, sweep, predict, verify, cite):
         command.add_parser(commands)

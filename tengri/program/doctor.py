@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:
 
 def _doctor(args: argparse.Namespace) -> int:
     checks = list(run())
-    emit(args.json, "\n".join(map(_line, checks)), [check._asdict() for check in checks])
+    emit(args.json, "\n".join(map(line, checks)), [check._asdict() for check in checks])
     return int(any(check.state == FAILURE for check in checks))
 
 
@@ -56,6 +56,7 @@ def run() -> Iterator[Check]:
             yield Check(entry.name, FAILURE, str(error), "Reinstall tengri.")
 
 
-def _line(check: Check) -> str:
+def line(check: Check) -> str:
+    """Return a finding as text, its fix below it."""
     fix = f"\n{'':24s}fix: {check.fix}" if check.fix else ""
     return f"{check.state:<5s} {check.name:<17s} {check.found}{fix}"

@@ -11,7 +11,7 @@ from typing import Any
 #: One warm process has imported everything; every victim is forked from it.
 WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload(["tests.faults.victims"])
-PATIENCE = 300.0
+PATIENCE = 1800.0
 
 Mark = tuple[str, str, int]
 

@@ -41,13 +41,18 @@ PHASES: dict[str, tuple[Any, str]] = {
 }
 
 
-def program(pipe: Connection, words: list[str], out: str) -> None:
-    """Run the command line ``tengri WORDS``; the exit code is the program's."""
+#: What victims print, in the folder they run in.
+LOG = "victims.log"
+
+
+def program(pipe: Connection, words: list[str], folder: str) -> None:
+    """Run the command line ``tengri WORDS`` in a folder; the exit code is the program's."""
+    os.chdir(folder)
     for phase, (owner, name) in PHASES.items():
         _announce(pipe, phase, owner, name, _step if phase == "save" else _zero)
     _announce(pipe, "restore", Checkpoints, "restore", _restored)
     _announce(pipe, "shard", Dataset, "make", lambda args, result: args[2])
-    _redirect(out)
+    _redirect(LOG)
     os._exit(tengri.__main__.main(words))
 
 

@@ -1,0 +1,47 @@
+"""What ``tengri verify`` checks of a surrogate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emulator import published
+from tengri import digest
+from tengri.errors import DataError, TengriError
+from tengri.program.doctor import FAILURE, OK, Check
+
+
+def surrogate(path: str, exact: bool) -> list[Check] | None:
+    """Re-hash a file, a folder's or a published one, and re-evaluate its check pairs.
+
+    Raises
+    ------
+    DataError
+        Neither a path nor the name of a published surrogate.
+    """
+    if Path(path).exists() and not _holds_one(Path(path)):
+        return None
+    file = published.resolve(path)
+    from emulator import verification
+    from emulator.loading import load
+
+    try:
+        model = load(file).exact_model() if exact else None
+        return [Check("surrogate", OK, str(verification.verify(file, model)))]
+    except TengriError as error:
+        return [Check("surrogate", FAILURE, str(error), "get a fresh copy, or train it again")]
+
+
+def _holds_one(path: Path) -> bool:
+    """Return whether a folder or an intact file is a surrogate; others answer for the rest."""
+    if path.is_dir():
+        return (path / published.FILE).exists()
+    import h5py
+
+    from emulator.description import KIND
+
+    try:
+        digest.verify(path)
+        with h5py.File(path, "r") as file:
+            return file.attrs.get("format") == KIND.encode()
+    except (OSError, DataError, RuntimeError):
+        return False

@@ -1,0 +1,73 @@
+"""What ``tengri verify`` checks of run folders and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tengri import durable
+from tengri.errors import DataError
+from tengri.program.doctor import FAILURE, OK, WARNING, Check
+from tengri.shards import MANIFEST
+
+
+def run(path: str, exact: bool) -> list[Check] | None:
+    """Check every file of a run that a resume would read."""
+    from train.runfolder import is_run
+
+    folder = Path(path)
+    return list(_run(folder)) if is_run(folder) else None
+
+
+def _run(folder: Path) -> Iterator[Check]:
+    from train import checkpoints, logs, mend
+    from train.runfolder import RunFolder
+
+    mended = f"tengri resume {folder}"
+    for name in (*mend.TWINS, *(f"{mend.COPIES}/{n}" for n in mend.TWINS), "clock.json"):
+        if (folder / name).exists():
+            yield _check(name, mend.problem_with(folder / name), "intact", mended)
+    try:
+        RunFolder.open(folder).config()
+    except DataError as error:
+        yield Check("run", FAILURE, str(error), mended)
+    found = checkpoints.verify(folder)
+    if not found:
+        yield Check("checkpoints", WARNING, "none yet")
+    for step, problem in found.items():
+        yield _check(f"checkpoint {step}", problem, "intact", f"{mended} takes an earlier one")
+    torn = logs.damaged_lines(folder / "metrics.jsonl")
+    if torn:
+        yield Check("metrics.jsonl", WARNING, f"{len(torn)} damaged lines are left out: {torn[:9]}")
+    if (folder / "done.json").exists():
+        problem = mend.artefact_problem(folder)
+        yield _check("done.json", problem, "speaks of this surrogate.h5", mended)
+
+
+def dataset(path: str, exact: bool) -> list[Check] | None:
+    """Check the manifest and every shard of a data set."""
+    folder = Path(path)
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        if "made_with" not in durable.read_json(folder / MANIFEST):
+            return None  # shards of another kind
+        return list(_dataset(folder))
+    except DataError as error:
+        return [Check(MANIFEST, FAILURE, str(error), "make the data set again")]
+
+
+def _dataset(folder: Path) -> Iterator[Check]:
+    from train.dataset import Dataset
+
+    found = Dataset.open(folder)
+    yield Check(MANIFEST, OK, f"intact: {found.n_rows} rows in {found.n_shards} shards")
+    problems = found.verify()
+    for number, problem in problems.items():
+        yield Check(f"shard {number}", FAILURE, problem, found.remake(number))
+    if good := found.n_shards - len(problems):
+        yield Check("shards", OK, f"{good} of {found.n_shards} intact")
+
+
+def _check(name: str, problem: str, good: str, fix: str) -> Check:
+    return Check(name, FAILURE, problem, fix) if problem else Check(name, OK, good)

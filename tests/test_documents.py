@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from train.tables import ROOT, documents, rewritten
 
 
@@ -12,8 +14,9 @@ def test_tables_are_those_of_the_json_files():
     assert not stale, f"run python -m train.tables: {stale}"
 
 
-def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
-    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+@pytest.mark.parametrize("document", ["README.md", "docs/physics.md"])
+def test_the_code_of_the_documents_runs(document, tmp_path, monkeypatch):
+    code = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.S)
     assert code
     monkeypatch.chdir(tmp_path)
     names: dict = {}

@@ -77,10 +77,12 @@ class Problem:
     @property
     def inputs(self) -> dict[str, str]:
         """Digests of the files that the numbers depend on and that may change behind our back."""
-        return {
+        found = {
             "the SSP grid": self.model.ssp.sha256,
             "the filter curves": self.model.observation.photometry.fingerprint,
         }
+        started = {} if self.start is None else {"the surrogate of run.start": self.start.sha256}
+        return {**found, **started}
 
     @cached_property
     def boxes(self) -> dict[str, tuple[float, float]]:

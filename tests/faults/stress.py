@@ -134,6 +134,7 @@ class Stress:
 
     def _judge(self, name: str, death: kill.Death, safe: int) -> int:
         """Check a run after a session; return the last step that is known to be saved."""
+        self._expect(death.exit_code in (0, -9), f"{name}: exit code {death.exit_code}")
         found = death.last("restore")
         if found is not None:
             self._expect(found >= safe, f"{name}: resumed from {found}, {safe} was saved")

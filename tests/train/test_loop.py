@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from tests.train.conftest import (
     with_config,
 )
 from train.checkpoints import Checkpoints
-from train.guards import Lock, LockedError, Signals, Stopped
+from train.guards import Lock, LockedError, Signals
 from train.logs import read_metrics
 from train.loop import Loop, NaNStop
 from train.optimisers import build, polisher
@@ -121,52 +120,6 @@ def test_a_batch_is_a_function_of_seed_and_step(problem: Problem, tmp_path: Path
     per_epoch = plan.pool // CONFIG.optimiser.batch
     first_epoch = np.concatenate([b.rows.ravel() for b in blocks])[: per_epoch * 64]
     assert sorted(first_epoch) == list(range(plan.pool))
-
-
-OPTIMISERS = {
-    "muon": {},
-    "adamw": {"name": "adamw", "clip": 1.0},
-    "polish": {"polish": 4, "polish_rows": 128},
-    "late": {"late": 0.5, "late_batch": 128},
-}
-
-
-@pytest.mark.parametrize("settings", OPTIMISERS.values(), ids=OPTIMISERS)
-def test_resume_is_bit_exact(
-    problem: Problem, tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run that was stopped twice ends with the same bits as one that never was."""
-    same = with_config(problem, changed(CONFIG, "optimiser", **settings))
-    whole = trained(same, tmp_path / "whole")
-    folder, stops = tmp_path / "stopped", 0
-    new_run(same, folder)
-    for after in (8, 16, 10_000):
-        signals = Signals()
-        _stop_after(monkeypatch, signals, after)
-        try:
-            resumed = trained(same, folder, signals)
-        except Stopped as stopped:
-            stops += 1
-            assert f"tengri resume {folder}" in str(stopped)
-    assert stops == 2
-    assert resumed.steps == whole.steps
-    for a, b in zip(jax.tree.leaves(whole.params), jax.tree.leaves(resumed.params)):
-        np.testing.assert_array_equal(a, b)
-
-
-def _stop_after(monkeypatch: pytest.MonkeyPatch, signals: Signals, step: int) -> None:
-    """Raise the stop flag once ``step`` steps are done."""
-    from train import loop
-
-    real = loop.devices.agree
-
-    def agree(*flags: bool) -> tuple[bool, ...]:
-        signals.counted = getattr(signals, "counted", 0) + 1  # type: ignore[attr-defined]
-        if signals.counted * CONFIG.run.dispatch >= step:  # type: ignore[attr-defined]
-            signals.received = signal.SIGTERM
-        return (bool(signals.received), *real(*flags)[1:])
-
-    monkeypatch.setattr(loop.devices, "agree", agree)
 
 
 def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: Path) -> None:

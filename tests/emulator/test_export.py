@@ -64,7 +64,7 @@ def test_every_kind_of_network(exact, tmp_path, options):
 
 def test_the_published_ones(tmp_path):
     assert "reproduces" in export.to_numpy("sdss_tsnorm", tmp_path)
-    assert {f.name for f in tmp_path.iterdir()} >= {"sdss.npz", "sdss.py"}
+    assert {f.name for f in tmp_path.iterdir()} >= {"sdss_tsnorm.npz", "sdss_tsnorm.py"}
 
 
 def test_a_name_that_is_no_module(file, tmp_path):

@@ -354,8 +354,8 @@ class Loop:
         """Save the last good state and name what went wrong; ``state`` stopped before it."""
         good = int(state.step)
         index = block.rows[good - block.start]
-        position, band = self._culprit(state, pool, index)
         self._keep(state)
+        position, band = self._culprit(state, pool, index)
         row = self.source.rows(block.pool)
         place = describe_row(self.maker, row, position)
         raise NaNStop(
@@ -367,7 +367,8 @@ class Loop:
         """Return the pool position of the first row that spoils the batch, and its bands."""
         batch = pool.take(jnp.asarray(index))
         outputs = self.problem.network.apply(state.params, batch.rows.x)
-        good = np.all([_finite_rows(a) for a in (*batch.rows, outputs)], axis=0)
+        arrays = [*jax.tree.leaves(batch.rows), outputs]
+        good = np.all([_finite_rows(a) for a in arrays], axis=0)
         if good.all():
             one = jax.vmap(lambda i: jax.grad(self.loss)(state.params, batch.take(i[None])))
             grad = one(jnp.arange(len(index)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import pytest
 
 from emulator.scaling import OutputScaling
@@ -16,8 +17,9 @@ from train.config import Config, Data, Model, Network, Optimiser, Run
 from train.guards import Signals
 from train.loop import Loop, Trained
 from train.plan import Costs, make_plan
+from train.pools import Source
 from train.problem import Problem
-from train.rows import RowMaker
+from train.rows import RowMaker, Rows
 from train.runfolder import RunFolder
 
 
@@ -94,3 +96,16 @@ def scaling_of(problem: Problem) -> OutputScaling:
     """Return the scaling that the loop itself would find."""
     maker = RowMaker(problem, problem.config.run.seed)
     return problem.fit_scaling(maker.make(0, problem.config.data.pool))
+
+
+class Poisoned:
+    """A source of rows with one NaN in it, in the second column."""
+
+    def __init__(self, source: Source, row: int, where: str) -> None:
+        self.source, self.row, self.where, self.size = source, row, where, source.size
+
+    def rows(self, number: int) -> Rows:
+        rows = self.source.rows(number)
+        if rows.start <= self.row < rows.start + len(rows.flux):
+            getattr(rows, self.where)[self.row - rows.start, 1] = np.nan
+        return rows

@@ -22,15 +22,12 @@ from tests.train.conftest import (
     trained,
     with_config,
 )
-from train.checkpoints import Checkpoints
 from train.guards import Lock, LockedError, Signals
 from train.logs import read_metrics
-from train.loop import Loop, NaNStop
+from train.loop import Loop
 from train.optimisers import build, polisher
 from train.plan import Plan
-from train.pools import Pools
 from train.problem import Problem
-from train.rows import BadRowError, Rows
 from train.step import Pool, init, make_dispatch, make_loss, make_polish, make_step
 
 LINEAR = {
@@ -130,60 +127,15 @@ def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: 
         np.testing.assert_array_equal(a, b)
 
 
-class Poisoned:
-    """A source with one NaN in it."""
-
-    def __init__(self, pools: Pools, row: int, where: str) -> None:
-        self.source, self.row, self.where, self.size = pools.source, row, where, pools.source.size
-
-    def rows(self, number: int) -> Rows:
-        rows = self.source.rows(number)
-        if rows.start <= self.row < rows.start + len(rows.flux):
-            getattr(rows, self.where)[self.row - rows.start, 1] = np.nan
-        return rows
-
-
-def test_a_bad_training_row_stops_and_is_named(problem: Problem, tmp_path: Path) -> None:
-    loop = Loop(problem, new_run(problem, tmp_path / "run"), Signals())
-    loop.pools.source = Poisoned(loop.pools, 300, "flux")
-    with pytest.raises(BadRowError, match=r"1 of 256 .*row 300: no finite flux in sdss_r at .*z"):
-        loop.run()
-
-
 def test_bad_rows_can_be_skipped_but_never_in_silence(
     problem: Problem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lenient = with_config(problem, changed(CONFIG, "data", nonfinite="skip"))
     loop = Loop(lenient, new_run(lenient, tmp_path / "run"), Signals())
-    loop.pools.source = Poisoned(loop.pools, 300, "flux")
+    loop.pools.source = Poisoned(loop.pools.source, 300, "flux")
     loop.run()
     assert loop.pools.skipped == 1
     assert "row 300" in capsys.readouterr().out
-
-
-def test_a_nan_in_the_step_names_row_band_and_last_good_step(
-    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The poison comes in behind the check of the rows: only the step can see it."""
-    loop = Loop(problem, new_run(problem, tmp_path / "run"), Signals())
-    original = Problem.to_pool
-
-    def poisoned(self: Problem, scaling: Any, rows: Rows) -> Pool:
-        pool = original(self, scaling, rows)
-        is_second = np.array_equal(rows.inputs[:5], loop.source.rows(1).inputs[:5])
-        bad = pool.rows._replace(y=pool.rows.y.at[7, 1].set(jnp.nan))
-        return pool._replace(rows=bad) if is_second else pool
-
-    monkeypatch.setattr(Problem, "to_pool", poisoned)
-    with pytest.raises(NaNStop) as stop:
-        loop.run()
-    message = str(stop.value)
-    assert "in sdss_r" in message and "row 263" in message
-    assert f"tengri replay {tmp_path / 'run'} --row 263" in message
-    step = int(message.split(":")[0].removeprefix("step "))
-    assert f"last good step: {step - 1}" in message
-    found = Checkpoints(tmp_path / "run").steps()
-    assert found == [step - 1]
 
 
 def test_event_file_and_metrics_are_read_back(problem: Problem, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from emulator.targets.target import Batch
 from tengri.errors import DataError
 from tests.train.conftest import (
     CONFIG,
+    Poisoned,
     changed,
     new_run,
     scaling_of,

@@ -42,10 +42,23 @@ class IonisingLight:
 
     @classmethod
     def stored(cls, contents: Mapping[str, Array]) -> IonisingLight | None:
-        """Return what the datasets of a grid say; None where it has none."""
-        if not set(ionising.UNITS) <= contents.keys():
+        """Return what the datasets of a grid say; None where it has none.
+
+        Raises
+        ------
+        DataError
+            Some of the datasets only, or more metallicities, ages or wavelengths than the grid's.
+        """
+        absent = ionising.UNITS.keys() - contents.keys()
+        if len(absent) == len(ionising.UNITS):
             return None
+        if absent:
+            raise DataError(f"The grid lacks {', '.join(sorted(absent))}: give all or none of "
+                            f"{', '.join(ionising.UNITS)}.")  # fmt: skip
         photons, lg_age, behind = (contents[name] for name in ionising.UNITS)
+        if any(n > most for n, most in zip(behind.shape, contents["ssp_flux"].shape)):
+            raise DataError(f"ssp_flux_behind_gas has shape {behind.shape}, more than ssp_flux, "
+                            f"{contents['ssp_flux'].shape}.")  # fmt: skip
         blue = contents["ssp_wave"][: behind.shape[-1]]
         return cls(photons.astype(np.float64), lg_age.astype(np.float64), blue, behind)
 

@@ -179,13 +179,15 @@ def _validated(contents: dict[str, Array], attrs: dict[str, Any], path: Path) ->
         _check_sorted(contents, name, path)
     _check_values(contents, path)
     _check_units(contents, path)
+    for name in {"ssp_flux", "ssp_flux_behind_gas"} & contents.keys():
+        contents[name] = _to_our_sun(contents[name], attrs, path)
     lg_age = contents["ssp_lg_age_gyr"].astype(np.float64)
     edges = contents.get("ssp_age_edges_gyr")
     return SSPData(
         ssp_lgmet=contents["ssp_lgmet"].astype(np.float64),
         ssp_lg_age_gyr=lg_age,
         ssp_wave=contents["ssp_wave"].astype(np.float64),
-        ssp_flux=_to_our_sun(contents["ssp_flux"], attrs, path),
+        ssp_flux=contents["ssp_flux"],
         ssp_mass_remaining=contents.get("ssp_mass_remaining"),
         age_edges_gyr=log_midpoint_edges(lg_age) if edges is None else edges.astype(np.float64),
         ionising=IonisingLight.stored(contents),

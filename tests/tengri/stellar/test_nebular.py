@@ -210,6 +210,17 @@ def test_what_is_measured_on_the_grid_is_close_to_what_is_stored(stars):
     assert np.all(off < 0.5 * inside + 1e-6) and off.max() > 1e-3
 
 
+def test_datasets_that_do_not_belong_together_are_refused(stars):
+    contents = {"ssp_wave": stars.ssp_wave, "ssp_flux": stars.ssp_flux[:, :, :300],
+                "ssp_ionising_photons": stars.ionising.photons,
+                "ssp_ionising_lg_age_gyr": stars.ionising.lg_age_gyr}  # fmt: skip
+    with pytest.raises(DataError, match="lacks ssp_flux_behind_gas"):
+        IonisingLight.stored(contents)
+    wide = np.pad(stars.ionising.behind_gas, ((0, 0), (0, 0), (0, 100)))
+    with pytest.raises(DataError, match="more than ssp_flux"):
+        IonisingLight.stored({**contents, "ssp_flux_behind_gas": wide})
+
+
 def test_a_cut_grid_says_what_to_do(stars):
     young = stars.age_edges_gyr[:-1] < 0.005
     cut = replace(

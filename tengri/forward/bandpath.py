@@ -29,6 +29,10 @@ class FixedProjection:
 
     matrix: Any
 
+    def in_default_float(self) -> FixedProjection:
+        """Return the matrix as a JAX array of the process's default float."""
+        return FixedProjection(jnp.asarray(self.matrix, float))
+
     def project(self, lnu: Array, z: Array) -> Array:
         """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
         return self.matrix @ lnu
@@ -73,14 +77,8 @@ class BandPath:
 
     def arrays(self) -> tuple[SSPFlux, Any]:
         """Return what the compiled functions take as arguments, in the default float."""
-        return self.galaxy.flux(), jax.tree.map(_in_default_float, self.projection)
+        return self.galaxy.flux(), self.projection.in_default_float()
 
     def serves(self, p: Params) -> Array | bool:
         """Say whether the path is exact for these parameters, which may be traced."""
         return True
-
-
-def _in_default_float(a: np.ndarray) -> Array:
-    return (
-        jnp.asarray(a, float) if np.issubdtype(np.asarray(a).dtype, np.floating) else jnp.asarray(a)
-    )

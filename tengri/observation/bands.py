@@ -3,17 +3,18 @@
     ⟨L_ν⟩_b(z) = ∫ L_ν(λ/(1+z)) T_b(λ) dλ/λ  ÷  ∫ T_b(λ) dλ/λ          (photon counting)
 
 L_ν is piecewise linear between the nodes λ_i of the rest-frame grid, T_b between the knots of the
-filter's own curve; the integral is exact on the union of both grids. In observed wavelengths
-x_i = λ_i (1+z) every SED interval of width Δ_i needs two moments of g = T/(λ ∫T dλ/λ),
+filter's own curve; the integral is exact on the union of both grids. Integrated by parts it needs
+only the mean of G = ∫ T dλ/λ ÷ ∫ T_b dλ/λ between the nodes in observed wavelengths
+x_i = λ_i (1+z), that is the differences of H = ∫ G dλ:
 
-    A_i = ∫ g dλ,    B_i = ∫ (λ − x_i)/Δ_i g dλ,    ⟨L_ν⟩ = Σ_i A_i L_i + B_i (L_{i+1} − L_i).
+    ⟨L_ν⟩ = L_last − Σ_i (L_{i+1} − L_i) Ḡ_i,    Ḡ_i = [H(x_{i+1}) − H(x_i)] / (x_{i+1} − x_i).
 
-An interval is cut at the filter's knots into a first piece, whole filter segments, and a last
-piece. Pieces have closed forms (``segments.moments``), whole segments come from cumulative tables.
+H is a table of polynomials: one per segment of the curve, segments so short (``FINE``) that the
+fourth degree is exact to rounding.
 
 Emission lines need care in float32, where x_i is no better than 0.001 Å: wavelengths are measured
-from the band's centre, positions inside an interval from x_i, and every number that enters a
-difference is kept as a head of 12 bits, whose products and differences are exact, and a rest.
+from the band's centre, the large product that gives them is of numbers of 12 bits, thus exact, and
+H at the knots is kept as a head, of which differences are exact, and a rest.
 
 Shapes: n_wave nodes, n_band bands, n_slot = Σ_b size_b, where size_b is the largest number of
 nodes that band b can see at any redshift in the range.
@@ -22,8 +23,8 @@ nodes that band b can see at any redshift in the range.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,9 +32,10 @@ import numpy as np
 
 from tengri.errors import ConfigError
 from tengri.observation.filters import FilterCurve
-from tengri.observation.segments import moments, refine, segment_moments
+from tengri.observation.segments import refine, segment_moments
 
-_HEAD = 2048.0  # heads are whole numbers of 1/2048 of their range
+FINE = 2e-4  # largest half width of a segment over its middle
+_HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their range
 _STRETCH = 128.0  # the head of 1 + z counts in 1/128: 12 bits up to z = 31
 _MOST_JOINED = 16  # bands; see BandProjection._spread
 _MOST_BINS = 65536  # of a band's lookup table; finer curves take a second step instead
@@ -46,24 +48,44 @@ def _static() -> Any:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class CurveTables:
-    """Every filter's knots, end to end, with the cumulative moments of g = T/(λ ∫T dλ/λ).
+    """H of every filter, end to end: head + rest + q (g0 + q (g1 + q (g2 + q g3))), q = x − knot.
 
-    ``knot`` and ``split`` are measured from the band's centre; ``sum0`` = ∫ g dλ and ``sum1`` =
-    ∫ (λ − centre) g dλ run from the band's first knot, each as a head and a rest. Equal bins of
-    wavelength lead to segments: ``bins`` holds two per bin, before and after ``split``, the first
-    knot in it; a curve with knots closer than its bins takes ``more_steps``.
+    ``knot`` is measured from the band's centre. The first segment of a band is all that lies
+    blueward of it, where H = 0, the last one all that lies redward, where G = 1. Equal bins of
+    wavelength lead to segments: ``first`` is the one at the beginning of a bin and ``split``
+    where the next begins; a curve with knots closer than its bins takes ``more_steps``.
     """
 
     knot: np.ndarray
-    trans: np.ndarray
-    slope: np.ndarray
-    sum0: np.ndarray
-    sum0_rest: np.ndarray
-    sum1: np.ndarray
-    sum1_rest: np.ndarray
-    bins: np.ndarray
+    head: np.ndarray
+    rest: np.ndarray
+    g0: np.ndarray
+    g1: np.ndarray
+    g2: np.ndarray
+    g3: np.ndarray
+    first: np.ndarray
     split: np.ndarray
     more_steps: int = _static()
+
+    def around(self, knot: np.ndarray) -> CurveTables:
+        """Return the same H, expanded around knots nearby (where a shorter float can be)."""
+        q = knot - self.knot
+        return replace(
+            self,
+            knot=knot,
+            rest=self.rest + q * (self.g0 + q * self.g1),
+            g0=self.g0 + 2.0 * q * self.g1,
+        )
+
+    def integrals(self, x: jax.Array, segment: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Return H at ``x`` as a head, of which differences are exact, and a rest; and G."""
+        knot, head, rest, g0, g1, g2, g3 = (
+            _take(getattr(self, name), segment)
+            for name in ("knot", "head", "rest", "g0", "g1", "g2", "g3")
+        )
+        q = x - knot
+        h = rest + q * (g0 + q * (g1 + q * (g2 + q * g3)))
+        return head, h, g0 + q * (2.0 * g1 + q * (3.0 * g2 + q * 4.0 * g3))
 
 
 @jax.tree_util.register_dataclass
@@ -71,9 +93,8 @@ class CurveTables:
 class Slots:
     """Constants of each slot (n_slot,): which node of its window, and its band's numbers.
 
-    ``inner`` is False in a band's last slot, which ends the last interval and starts none. The
-    band's edges ``blue`` and ``red`` are measured from its ``centre`` [Å]; ``quantum`` is the
-    spacing of heads of wavelengths in it.
+    ``inner`` is False in a band's last slot, which ends the last interval and starts none;
+    the band's edges ``blue`` and ``red`` are measured from its ``centre`` [Å].
     """
 
     offset: np.ndarray
@@ -81,7 +102,6 @@ class Slots:
     blue: np.ndarray
     red: np.ndarray
     centre: np.ndarray
-    quantum: np.ndarray
     bins_per_aa: np.ndarray
     first_bin: np.ndarray
     last_bin: np.ndarray
@@ -108,7 +128,6 @@ class BandProjection:
     wave: np.ndarray
     wave_head: np.ndarray
     wave_rest: np.ndarray
-    width: np.ndarray
     blue: np.ndarray
     last_start: np.ndarray
     slots: Slots
@@ -143,24 +162,30 @@ class BandProjection:
         curves, per_band = _tables(filters)
         band = np.repeat(np.arange(len(sizes)), sizes)
         offset = np.concatenate([np.arange(n) for n in sizes])
-        inner = offset < np.repeat(sizes, sizes) - 1
         head = _head(wave)
         return cls(
             wave=wave,
             wave_head=head,
             wave_rest=wave - head,
-            width=np.append(np.diff(wave), 1.0),
             blue=np.array([f.wave[0] for f in filters]),
             last_start=(wave.size - np.array(sizes)).astype(np.int32),
             slots=Slots(
                 offset=offset.astype(np.int32),
-                inner=inner,
+                inner=offset < np.repeat(sizes, sizes) - 1,
                 **{name: values[band] for name, values in per_band.items()},
             ),
             curves=curves,
             filters=tuple(filters),
             sizes=sizes,
             covered=tuple(coverage(wave[0], wave[-1], filters, z_min, z_max).tolist()),
+        )
+
+    def in_default_float(self) -> BandProjection:
+        """Return the constants as JAX arrays of the process's default float."""
+        knot = np.asarray(self.curves.knot, jnp.zeros(()).dtype).astype(np.float64)
+        return jax.tree.map(
+            lambda a: jnp.asarray(a, float if np.issubdtype(a.dtype, np.floating) else None),
+            replace(self, curves=self.curves.around(knot)),
         )
 
     @property
@@ -174,16 +199,22 @@ class BandProjection:
         below = jnp.searchsorted(wave, blue / (1.0 + z), side="right", method="scan_unrolled") - 1
         return jnp.clip(below, 0, self.last_start)
 
-    def intervals(self, z: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Return (node, A, B): the node of each slot (n_slot,), the moments between neighbours.
+    def means(self, z: jax.Array, start: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Return Ḡ and dḠ/dz between each slot and the next, (n_slot − 1,).
 
-        A and B have n_slot − 1 entries; those between the last slot of a band and the first of
-        the next one are zero.
+        Between the last slot of a band and the first of the next one they mean nothing. With x
+        on both sides of an interval proportional to 1 + z,
+
+            (1 + z) dḠ/dz = x_i [G(x_{i+1}) − G(x_i)] / (x_{i+1} − x_i) + G(x_{i+1}) − Ḡ.
         """
-        node = self._spread(self.starts(z)) + self.slots.offset
-        x = self._from_centre(node, z)
-        width = _take(self.width, node) * (1.0 + z)
-        return node, *_interval_moments(self.slots, x, width, _look_up(self.curves, self.slots, x))
+        s = self.slots
+        x = self._from_centre(self._spread(start) + s.offset, z)
+        head, rest, g = self.curves.integrals(x, _locate(self.curves, s, x))
+        width = jnp.where(jnp.asarray(s.inner)[:-1], x[1:] - x[:-1], 1.0)
+        mean = ((head[1:] - head[:-1]) + (rest[1:] - rest[:-1])) / width
+        slope = (x + s.centre)[:-1] * (g[1:] - g[:-1]) / width + g[1:] - mean
+        beyond = x[:-1] >= jnp.asarray(s.red)[:-1]
+        return jnp.where(beyond, 1.0, mean), jnp.where(beyond, 0.0, slope / (1.0 + z))
 
     def _from_centre(self, node: jax.Array, z: jax.Array) -> jax.Array:
         """Return λ (1 + z) − centre of the nodes; the large product is of heads, thus exact."""
@@ -193,12 +224,32 @@ class BandProjection:
         return (wave * head - self.slots.centre) + (wave * (stretch - head) + rest * stretch)
 
     def project(self, lnu: jax.Array, z: jax.Array) -> jax.Array:
-        """Return the band averages (n_band,) of ``lnu`` (n_wave,) at redshift ``z``, same unit."""
-        node, whole, tilt = self.intervals(z)
-        level = _take(lnu, node)
-        terms = whole * level[:-1] + tilt * (level[1:] - level[:-1])
-        members = (self._band_of_slot()[:-1, None] == np.arange(self.n_band)).astype(terms.dtype)
-        return jnp.matmul(terms, members, precision="highest")  # in batches, one matrix product
+        """Return the band averages (n_band,) of ``lnu`` (n_wave,) at redshift ``z``, same unit.
+
+        They are linear in ``lnu``, and their slope in the scalar z is cheap beside them: said
+        so, gradients of either mode cost about as much as the values.
+        """
+
+        @jax.custom_jvp
+        def averages(lnu: jax.Array, z: jax.Array) -> jax.Array:
+            start = self.starts(z)
+            return self._integrated(self._windows(lnu, start), self.means(z, start)[0])
+
+        @averages.defjvp
+        def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+            (lnu, z), (more, shift) = primals, tangents
+            start = self.starts(z)
+            mean, slope = self.means(z, start)
+            level, change = self._windows(lnu, start), self._windows(more, start)
+            moved = _matmul((level[1:] - level[:-1]) * slope, self._members())
+            return self._integrated(level, mean), self._integrated(change, mean) - shift * moved
+
+        return averages(lnu, jnp.asarray(z, lnu.dtype))
+
+    def _integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
+        """Return L_last − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
+        last = np.arange(level.size)[:, None] == self._last
+        return _matmul(level, last) - _matmul((level[1:] - level[:-1]) * mean, self._members())
 
     def weights(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the windows as one padded table.
@@ -211,14 +262,28 @@ class BandProjection:
             ⟨L_ν⟩_b = Σ_k weight[b, k] L_ν[start[b] + k]; zero beyond ``sizes[b]``, where
             ``start[b] + k`` may run past the grid.
         """
-        _, whole, tilt = self.intervals(z)
-        flat = jnp.pad(whole - tilt, (0, 1)) + jnp.pad(tilt, (1, 0))
+        start = self.starts(z)
+        inner = np.asarray(self._members().any(axis=1))
+        ends = np.zeros(inner.size + 1, dtype=bool)
+        ends[self._last] = True
+        mean = jnp.where(inner, self.means(z, start)[0], 0.0)
+        flat = jnp.where(ends, 1.0, jnp.pad(mean, (0, 1))) - jnp.pad(mean, (1, 0))
         slot = np.arange(max(self.sizes)) + (np.cumsum(self.sizes) - self.sizes)[:, None]
         held = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
-        return self.starts(z), _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))
+        return start, _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))
+
+    @property
+    def _last(self) -> np.ndarray:
+        """Last slot of each band."""
+        return np.cumsum(self.sizes) - 1
 
     def _band_of_slot(self) -> np.ndarray:
         return np.repeat(np.arange(self.n_band), self.sizes)
+
+    def _members(self) -> np.ndarray:
+        """Say which band each interval between slots is in, (n_slot − 1, n_band); none, if two."""
+        band = self._band_of_slot()
+        return (band[:-1, None] == np.arange(self.n_band)) & (band[:-1] == band[1:])[:, None]
 
     def _spread(self, values: jax.Array) -> jax.Array:
         """Return (n_slot,) copies of one value per band.
@@ -229,6 +294,10 @@ class BandProjection:
             return _take(values, self._band_of_slot())
         runs = [jnp.broadcast_to(values[b], (size,)) for b, size in enumerate(self.sizes)]
         return jnp.concatenate(runs)
+
+    def _windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
+        """Return the values (n_wave,) in the window of each band, (n_slot,)."""
+        return _take(values, self._spread(start) + self.slots.offset)
 
     def matrix(self, z: float) -> np.ndarray:
         """Return the dense float64 weights (n_band, n_wave) at a fixed redshift (NumPy)."""
@@ -303,83 +372,19 @@ def _take(table: np.ndarray | jax.Array, index: np.ndarray | jax.Array) -> jax.A
     return values.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
-class _AtNode(NamedTuple):
-    """The curve around each node x; ``before`` and ``after`` sum up to the segment's two knots."""
-
-    segment: jax.Array
-    left: jax.Array  # offset of the segment's first knot from x, ≤ 0 inside the band
-    right: jax.Array  # offset of its last knot
-    trans: jax.Array  # at x, on the segment's straight line
-    slope: jax.Array
-    before: tuple[jax.Array, ...]  # sum0 and its rest, sum1 and its rest
-    after: tuple[jax.Array, ...]
-
-
-def _look_up(c: CurveTables, s: Slots, x: jax.Array) -> _AtNode:
-    """Gather what the intervals on both sides of each node need."""
-    segment = _locate(c, s, x)
-    left, right = _take(c.knot, segment) - x, _take(c.knot, segment + 1) - x
-    slope = _take(c.slope, segment)
-    trans = _take(c.trans, segment) - slope * left
-    sums = (c.sum0, c.sum0_rest, c.sum1, c.sum1_rest)
-    before = tuple(_take(table, segment) for table in sums)
-    after = tuple(_take(table, segment + 1) for table in sums)
-    return _AtNode(segment, left, right, trans, slope, before, after)
+def _matmul(values: jax.Array, matrix: np.ndarray) -> jax.Array:
+    return jnp.matmul(values, matrix.astype(values.dtype), precision="highest")
 
 
 def _locate(curves: CurveTables, s: Slots, x: jax.Array) -> jax.Array:
-    """Return the filter segment that holds each ``x``; the first or last one outside the band."""
-    place = ((x - s.blue) * s.bins_per_aa).astype(jnp.int32) + s.first_bin
+    """Return the segment that holds each ``x``."""
+    place = ((x - s.blue) * s.bins_per_aa + 1.0).astype(jnp.int32) + s.first_bin
     place = jnp.clip(place, s.first_bin, s.last_bin)
-    beyond = (x >= _take(curves.split, place)).astype(jnp.int32)
-    segment = _take(curves.bins, 2 * place + beyond)
+    segment = _take(curves.first, place) + (x >= _take(curves.split, place))
     for _ in range(curves.more_steps):
-        segment = jnp.minimum(segment + (x >= _take(curves.knot, segment + 1)), s.last_segment)
+        further = jnp.minimum(segment + 1, s.last_segment)
+        segment = jnp.where(x >= _take(curves.knot, further), further, segment)
     return segment
-
-
-def _interval_moments(
-    s: Slots, x: jax.Array, width: jax.Array, here: _AtNode
-) -> tuple[jax.Array, jax.Array]:
-    """Return A and B of the intervals [x, x + width] between each node and the next."""
-    here, there = jax.tree.map(lambda v: v[:-1], here), jax.tree.map(lambda v: v[1:], here)
-    s, x, width = jax.tree.map(lambda v: jnp.asarray(v)[:-1], (s, x, width))
-    begin = jnp.clip(s.blue - x, 0.0, width)
-    end = jnp.clip(s.red - x, 0.0, width)
-    inside = s.inner & (end > begin)
-    crossing = inside & (there.segment > here.segment)
-    stop = jnp.where(inside, jnp.minimum(end, here.right), begin)
-    resume = jnp.where(crossing, width + there.left, end)
-    wave = jnp.asarray(s.centre) + x
-    a0, a1 = _piece(wave, begin, stop, here.trans, here.slope, 0.0)
-    b0, b1 = _piece(wave, resume, end, there.trans, there.slope, width)
-    m0, m1 = _whole_segments(here.after, there.before, x, jnp.asarray(s.quantum))
-    m0, m1 = jnp.where(crossing, m0, 0.0), jnp.where(crossing, m1, 0.0)
-    return a0 + m0 + b0, (a1 + m1 + b1) / width
-
-
-def _piece(
-    wave: jax.Array,
-    begin: jax.Array,
-    end: jax.Array,
-    trans: jax.Array,
-    slope: jax.Array,
-    at: jax.Array | float,
-) -> tuple[jax.Array, jax.Array]:
-    """Return ∫ g and ∫ (λ − x) g over offsets [begin, end] from x; T(x + at) is ``trans``."""
-    offset, half = (begin + end) / 2.0, (end - begin) / 2.0
-    m0, m1 = moments(wave + offset, half, trans + slope * (offset - at), slope)
-    return m0, m1 + offset * m0
-
-
-def _whole_segments(
-    begin: tuple[jax.Array, ...], end: tuple[jax.Array, ...], x: jax.Array, quantum: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """Return ∫ g and ∫ (λ − x) g = Σ1 − x Σ0 between two knots, x from the band's centre."""
-    sum0, rest0, sum1, rest1 = (e - b for b, e in zip(begin, end))
-    head = jnp.round(x / quantum) * quantum
-    m0 = sum0 + rest0
-    return m0, (sum1 - head * sum0) + (rest1 - head * rest0 - (x - head) * m0)
 
 
 # --- float64 preparation --------------------------------------------------------------------
@@ -412,47 +417,47 @@ def _window_size(wave: np.ndarray, curve: FilterCurve, z_min: float, z_max: floa
 def _tables(filters: Sequence[FilterCurve]) -> tuple[CurveTables, dict[str, np.ndarray]]:
     """Return the concatenated tables and, per band (n_band,), the numbers the slots carry."""
     centres = [float(np.float32(f.pivot)) for f in filters]
-    quanta = [_quantum(f.wave - centre) for f, centre in zip(filters, centres)]
-    made = [_one_table(*one) for one in zip(filters, centres, quanta)]
+    made = [_one_table(*one) for one in zip(filters, centres)]
     knots = np.cumsum([0] + [t["knot"].size for t in made])
     bins = np.cumsum([0] + [t["split"].size for t in made])
-    joined = {name: np.concatenate([t[name] for t in made]) for name in made[0] if name != "bins"}
-    lookup = np.concatenate([t["bins"].ravel() + first for t, first in zip(made, knots)])
-    more_steps = max(int(np.diff(t["bins"][:, 0]).max(initial=1)) for t in made) - 1
-    tables = CurveTables(bins=lookup.astype(np.int32), more_steps=max(more_steps, 0), **joined)
-    blue = np.array([t["knot"][0] for t in made])
+    joined = {name: np.concatenate([t[name] for t in made]) for name in made[0]}
+    joined["first"] = (joined["first"] + np.repeat(knots[:-1], np.diff(bins))).astype(np.int32)
+    blue = np.array([t["knot"][1] for t in made])
     red = np.array([t["knot"][-1] for t in made])
-    return tables, {
+    most = max(int(np.diff(t["first"]).max()) for t in made)
+    return CurveTables(more_steps=most - 1, **joined), {
         "blue": blue,
         "red": red,
         "centre": np.array(centres),
-        "quantum": np.array(quanta),
-        "bins_per_aa": np.diff(bins) / (red - blue),
+        "bins_per_aa": (np.diff(bins) - 2) / (red - blue),
         "first_bin": bins[:-1].astype(np.int32),
         "last_bin": (bins[1:] - 1).astype(np.int32),
-        "last_segment": (knots[1:] - 2).astype(np.int32),
+        "last_segment": (knots[1:] - 1).astype(np.int32),
     }
 
 
-def _one_table(curve: FilterCurve, centre: float, quantum: float) -> dict[str, np.ndarray]:
-    wave, trans = refine(curve.wave, curve.trans)
+def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
+    wave, trans = refine(curve.wave, curve.trans, FINE)
     trans = trans / segment_moments(wave, trans)[0].sum()
     m0, m1 = segment_moments(wave, trans)
-    knot = wave - centre
-    sum0 = np.cumsum(np.append(0.0, m0))
-    sum1 = np.cumsum(np.append(0.0, m1 + (knot[1:] + knot[:-1]) / 2.0 * m0))
-    head0 = np.round(sum0 * _HEAD) / _HEAD
-    head1 = np.round(sum1 / quantum * _HEAD) / _HEAD * quantum
-    bins, split = _bins(knot)
+    width, start = np.diff(wave), wave[:-1]
+    g = np.append(0.0, np.cumsum(m0))
+    h = np.append(0.0, np.cumsum(g[:-1] * width + width / 2.0 * m0 - m1))
+    # T/λ = t0 + t1 q + t2 q² + … in q = λ − start
+    t0 = trans[:-1] / start
+    t1 = (np.diff(trans) / width - t0) / start
+    quantum = 2.0 ** np.ceil(np.log2(h[-1]) - 22.0)
+    head = np.round(h / quantum) * quantum
+    first, split = _bins(wave - centre)
     return {
-        "knot": knot,
-        "trans": trans,
-        "slope": np.append(np.diff(trans) / np.diff(wave), 0.0),
-        "sum0": head0,
-        "sum0_rest": sum0 - head0,
-        "sum1": head1,
-        "sum1_rest": sum1 - head1,
-        "bins": bins,
+        "knot": np.append(wave[0], wave) - centre,
+        "head": np.append(0.0, head),
+        "rest": np.append(0.0, h - head),
+        "g0": np.append(0.0, g),
+        "g1": np.pad(t0 / 2.0, 1),
+        "g2": np.pad(t1 / 6.0, 1),
+        "g3": np.pad(-t1 / start / 12.0, 1),
+        "first": first,
         "split": split,
     }
 
@@ -463,18 +468,15 @@ def _head(wave: np.ndarray) -> np.ndarray:
     return np.round(wave / quantum) * quantum
 
 
-def _quantum(offsets: np.ndarray) -> float:
-    """Return the power of two of which the largest offset from the centre holds ≤ 2048."""
-    return float(2.0 ** np.ceil(np.log2(np.abs(offsets).max() / _HEAD)))
-
-
 def _bins(knot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the segments (n, 2) before and after the first knot in each of n equal bins, and it.
+    """Return the segment at the beginning of each of n equal bins, and the next segment's knot.
 
-    The bins are as fine as the closest knots, so that none holds two, up to ``_MOST_BINS``.
+    The bins are as fine as the closest knots, so that none holds two, up to ``_MOST_BINS``. One
+    more on either side leads to all that lies outside the band.
     """
     span, last = knot[-1] - knot[0], knot.size - 2
     n = int(min(np.ceil(span / np.diff(knot).min()), _MOST_BINS))
     begins = knot[0] + span * np.arange(n) / n
     before = np.clip(np.searchsorted(knot, begins, "right") - 1, 0, last)
-    return np.stack([before, np.minimum(before + 1, last)], axis=1), knot[before + 1]
+    first = np.concatenate([[0], before + 1, [last + 1]])
+    return first, np.concatenate([knot[:1], knot[before + 1], knot[-1:]])

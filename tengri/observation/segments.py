@@ -43,9 +43,11 @@ def segment_moments(wave: np.ndarray, trans: np.ndarray) -> tuple[np.ndarray, np
     return moments(mid, half, trans_mid, np.diff(trans) / np.diff(wave))
 
 
-def refine(wave: np.ndarray, trans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Insert points on the straight segments until each has a half width below ``WIDEST``."""
-    parts = np.ceil(np.diff(wave) / (wave[1:] + wave[:-1]) / WIDEST).astype(int)
+def refine(
+    wave: np.ndarray, trans: np.ndarray, widest: float = WIDEST
+) -> tuple[np.ndarray, np.ndarray]:
+    """Insert points on the straight segments until each is narrow: half width / middle ≤ widest."""
+    parts = np.ceil(np.diff(wave) / (wave[1:] + wave[:-1]) / widest).astype(int)
     start = np.repeat(np.arange(parts.size), parts)
     part = np.arange(start.size) - np.repeat(np.cumsum(parts) - parts, parts)
     fine = wave[start] + np.diff(wave)[start] * (part / parts[start])

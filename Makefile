@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: install lint types test test-all train clean
+.PHONY: install lint types test test-all docs train clean
 
 install: $(BIN)/.installed
 
@@ -24,11 +24,14 @@ types: install
 test: lint types
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
-test-all: test
+test-all: test docs
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
+
+docs: install
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
 train: install
 	$(BIN)/tengri train sdss
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -30,7 +30,7 @@ import emulator
 from tengri import Parameters
 from tengri.forward.flat import Data, FlatFunction
 
-WALKERS, STEPS, BURN_IN, KEPT = 256, 2500, 500, 8192
+WALKERS, STEPS, BURN_IN, KEPT = 256, 2500, 500, 4096
 WARM_UP, DRAWS = 300, 700  # of the NUTS run that is timed
 SIGNAL_TO_NOISE = (20, 100)
 
@@ -53,6 +53,22 @@ class Pair(NamedTuple):
     emulated: FlatFunction
 
 
+class Compiled(NamedTuple):
+    """Functions of (vectors (n, size), data of one mock) → (n,), compiled once for all mocks."""
+
+    posterior: Any
+    likelihood: Any
+    exact_likelihood: Any
+
+    @classmethod
+    def of(cls, models: Pair) -> Compiled:
+        def batch(density: Any) -> Any:
+            return jax.jit(lambda u, d: jax.lax.map(lambda v: density(v, d), u, batch_size=128))
+
+        return cls(batch(models.emulated.log_posterior), batch(models.emulated.log_likelihood),
+                   batch(models.exact.log_likelihood))  # fmt: skip
+
+
 def pair(given: dict[str, Any]) -> Pair:
     spec = Parameters(**given) if given else None
     fast = emulator.load("sdss", spec=spec, units="nJy")
@@ -70,13 +86,13 @@ def mocks(models: Pair, n: int, signal_to_noise: float) -> tuple[Data, np.ndarra
     return jax.tree.map(lambda *a: np.stack(a), *each), np.asarray(models.exact.vector(drawn))
 
 
-def explored(flat: FlatFunction, start: np.ndarray, data: Data) -> tuple[np.ndarray, float]:
+def explored(density: Any, start: np.ndarray, data: Data) -> tuple[np.ndarray, float]:
     """Return (draws (KEPT, size), effective number of draws) of emcee on one mock."""
-    density = jax.jit(jax.vmap(lambda u: flat.log_posterior(u, data)))
+    size = start.size
     rng = np.random.default_rng(5)
-    first = start + 0.1 * rng.normal(size=(WALKERS, flat.size))
+    first = start + 0.1 * rng.normal(size=(WALKERS, size))
     sampler = emcee.EnsembleSampler(
-        WALKERS, flat.size, lambda u: np.asarray(density(u), np.float64), vectorize=True,
+        WALKERS, size, lambda u: np.asarray(density(u, data), np.float64), vectorize=True,
         moves=[(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)],
     )  # fmt: skip
     sampler.run_mcmc(first, STEPS, skip_initial_state_check=True)
@@ -100,17 +116,11 @@ def nuts(flat: FlatFunction, key: jax.Array, start: jax.Array, data: Data) -> ja
     return jax.lax.scan(lambda s, k: (step(k, s)[0],) * 2, state, keys)[1].position
 
 
-def likelihood(flat: FlatFunction, draws: jax.Array, data: Data) -> np.ndarray:
-    """Return the log-likelihood of every draw (n,)."""
-    one = jax.jit(lambda u: jax.lax.map(lambda v: flat.log_likelihood(v, data), u, batch_size=128))
-    return np.asarray(one(draws), np.float64)
-
-
-def shifted(models: Pair, start: np.ndarray, data: Data) -> dict[str, Any]:
+def shifted(models: Pair, run: Compiled, start: np.ndarray, data: Data) -> dict[str, Any]:
     """Return shifts [σ] and width ratios of the parameters of one mock, and effective numbers."""
-    chosen, effective = explored(models.emulated, start, data)
+    chosen, effective = explored(run.posterior, start, data)
     draws = jnp.asarray(chosen, float)
-    log_w = likelihood(models.exact, draws, data) - likelihood(models.emulated, draws, data)
+    log_w = np.asarray(run.exact_likelihood(draws, data) - run.likelihood(draws, data), np.float64)
     weight = np.exp(log_w - log_w.max())
     weight /= weight.sum()
     values = physical(models.emulated, draws)
@@ -120,10 +130,11 @@ def shifted(models: Pair, start: np.ndarray, data: Data) -> dict[str, Any]:
             "effective": effective, "weighted": 1.0 / (weight**2).sum()}  # fmt: skip
 
 
-def compared(models: Pair, n: int, signal_to_noise: float) -> dict[str, Any]:
+def compared(models: Pair, run: Compiled, n: int, signal_to_noise: float) -> dict[str, Any]:
     """Return shifts of the posterior means and ratios of the widths over mocks × parameters."""
     data, truth = mocks(models, n, signal_to_noise)
-    found = [shifted(models, truth[i], jax.tree.map(lambda a, i=i: a[i], data)) for i in range(n)]
+    found = [shifted(models, run, truth[i], jax.tree.map(lambda a, i=i: a[i], data))
+             for i in range(n)]  # fmt: skip
     shift = np.concatenate([f["shift"] for f in found])
     return {
         "galaxies": n,
@@ -176,9 +187,10 @@ def main() -> None:
     }  # fmt: skip
     for name, given in SPECS.items():
         models = pair(given)
+        run = Compiled.of(models)
         result[name] = {}
         for ratio in SIGNAL_TO_NOISE:
-            result[name][f"S/N {ratio}"] = compared(models, args.mocks, ratio)
+            result[name][f"S/N {ratio}"] = compared(models, run, args.mocks, ratio)
             print(name, ratio, json.dumps(result[name][f"S/N {ratio}"], indent=1), flush=True)
         data, truth = mocks(models, 1, SIGNAL_TO_NOISE[0])
         result[name]["time"] = {

@@ -56,11 +56,23 @@ def _short(value: Any) -> str:
 def _box(d: Mapping[str, Any]) -> list[str]:
     rows = [
         {"parameter": p["name"], "unit": p["unit"], "description": p["description"],
-         "trained box": f"follows {p['follows']}" if p["follows"] else p["prior"]}
+         "trained box": _range(d["target"], p)}
         for p in d["parameters"]
     ]  # fmt: skip
     columns = ("parameter", "trained box", "unit", "description")
-    return [table([{name: row[name] for name in columns} for row in rows])]
+    lines = [table([{name: row[name] for name in columns} for row in rows])]
+    if d["target"]["name"] == "ssp_photometry":
+        lines.append("The star-formation history is exact: these sfh_… parameters, or any others.")
+    return lines
+
+
+def _range(target: Mapping[str, Any], p: Mapping[str, Any]) -> str:
+    """Return where a parameter may lie: anywhere, if no network has learnt it."""
+    if p["follows"]:
+        return f"follows {p['follows']}"
+    learnt = {*target["input_names"], *(name for name, _ in target.get("fixed", ()))}
+    exact = p["name"] not in learnt and not p["prior"].startswith("Fixed")
+    return "any (exact)" if exact else p["prior"]
 
 
 def _errors(d: Mapping[str, Any]) -> list[str]:

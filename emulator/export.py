@@ -9,18 +9,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jax
 import numpy as np
 
 from emulator import artefact as artefacts
 from emulator import published
 from emulator.artefact import Artefact
+from emulator.scaling import BELOW_FLOOR
 from emulator.surrogate import EmulatedSEDModel
-from emulator.targets import PhotometryTarget
+from emulator.targets import SSPPhotometryTarget
 from emulator.targets.photometry import FLOOR
+from emulator.targets.ssp_photometry import LN_NODES
+from emulator.targets.ssp_photometry import LOG10_UNIT as LOG10_UNIT_OF_AGES
 from emulator.verification import SAME
+from tengri.components.dust.attenuation import LAWS
 from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.cosmology import Z_MAX
 from tengri.errors import ConfigError, DataError
+from tengri.forward.galaxy import AgeBins
 from tengri.forward.units import LOG10_UNIT
 from tengri.jsonable import jsonable
 
@@ -49,7 +55,7 @@ def to_numpy(
     Raises
     ------
     ConfigError
-        A name that is no name of a module, or a target other than photometry.
+        A name that is no name of a module, or a dust law that the NumPy file does not know.
     DataError
         The files cannot be written, or do not reproduce the surrogate.
     """
@@ -58,14 +64,12 @@ def to_numpy(
     name = name or (source.parent.name if source.name == published.FILE else source.stem)
     if not name.isidentifier():
         raise ConfigError(f"{name!r} is no name of a module: give --name, letters and _ only.")
-    if not isinstance(artefact.target, PhotometryTarget):
-        raise ConfigError(f"Only photometry can be exported, not {artefact.target.name!r}.")
+    arrays = {**_arrays(artefact), **_known(artefact)}
     npz, code = (Path(folder) / f"{name}{suffix}" for suffix in (".npz", ".py"))
     about = np.frombuffer(json.dumps(_about(artefact)).encode(), np.uint8)
-    kept = {n: a for n, a in artefacts.arrays(artefact).items() if n.split("/")[0] in _KEPT}
     try:
         npz.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(npz, about=about, **kept)  # type: ignore[arg-type]  # names are paths
+        np.savez(npz, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
         code.write_text(STANDALONE.read_text("utf-8").replace("NAME", name), encoding="utf-8")
     except OSError as error:
         raise DataError(f"{npz.parent}: cannot be written ({error.strerror or error}).") from error
@@ -75,26 +79,51 @@ def to_numpy(
     return f"{npz}\n{code}\nreproduces the surrogate's check fluxes to {worst:.1e}"
 
 
-_KEPT = ("weights", "scaling")
+def _arrays(artefact: Artefact) -> dict[str, np.ndarray]:
+    stored = artefacts.arrays(artefact)
+    return {n: a for n, a in stored.items() if n.split("/")[0] in ("weights", "scaling")}
+
+
+def _known(artefact: Artefact) -> dict[str, np.ndarray]:
+    """Return what stands beside the network of all ages: age bins, curves of attenuation."""
+    target = artefact.target
+    if not isinstance(target, SSPPhotometryTarget):
+        return {}
+    edges = AgeBins.split(np.asarray(artefact.ssp["age_edges"])).edges
+    out = {"age_edges": edges, "ln_nodes": LN_NODES}
+    for which, name in zip(("bc", "diff"), target.laws):
+        law = LAWS[name]
+        if not law.params:
+            out[f"law/{which}"] = np.asarray(law.curve(np.exp(LN_NODES), {}), np.float64)
+        elif name != "power_law":
+            raise ConfigError(
+                f"The dust law {name!r} has parameters of its own, which the NumPy file does not "
+                "know: it can be exported with power_law, or with a law that has none."
+            )
+    return out
 
 
 def _about(artefact: Artefact) -> dict[str, Any]:
     """Return what the code needs to know beside the arrays."""
     spec, params = artefact.spec, artefact.spec.composition.params
-    boxes = EmulatedSEDModel(artefact).domain.boxes
-    free = [n for n in spec.all_params if n not in spec.mirrors]
+    model = EmulatedSEDModel(artefact)
+    asked = [box.name for box in model.domain.boxes]
+    asked += [artefact.target.amplitude] if artefact.target.amplitude else []
     return jsonable(
         {
             "written_from": artefact.sha256,
             "bands": artefact.band_names,
             "target": artefact.target.to_dict(),
             "floor": FLOOR,
+            "below_floor": BELOW_FLOOR,
+            "log10_unit": LOG10_UNIT_OF_AGES,
             "network": artefact.network.to_dict(),
             "input_log": artefact.in_scaling.log,
+            "input_shift": artefact.in_scaling.shift,
             "cosmology": {**artefact.cosmology, "z_max": Z_MAX},
             "parameters": {n: {"unit": params[n].unit, "shape": list(params[n].shape),
-                               "default": spec.get_distribution(n).default} for n in free},
-            "box": {box.name: (box.low, box.high) for box in boxes},
+                               "default": spec.get_distribution(n).default} for n in asked},
+            "box": {box.name: (box.low, box.high) for box in model.domain.boxes},
             "lsun_erg_s": LSUN_ERG_S,
             "mpc_cm": MPC_CM,
         }
@@ -115,5 +144,18 @@ def _difference(module: ModuleType, artefact: Artefact) -> float:
     checks = artefact.checks
     if not checks:
         raise DataError("The surrogate carries no check pairs to prove an export on.")
-    maggies = module.fluxes(**checks["params"]) * 10.0 ** -LOG10_UNIT["maggies"]
+    flux = module.fluxes(**standalone_arguments(artefact, checks["params"]))
+    maggies = flux * 10.0 ** -LOG10_UNIT["maggies"]
     return float(np.max(np.abs(maggies / checks["flux_surrogate"] - 1.0)))
+
+
+def standalone_arguments(artefact: Artefact, params: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return a batch of parameters as the exported file takes it."""
+    if not isinstance(artefact.target, SSPPhotometryTarget):
+        return dict(params)
+    model = EmulatedSEDModel(artefact)
+    p = model.spec.resolve(params, batch=True)
+    log10_mass, ages = jax.jit(jax.vmap(model.stars.formed))(p)
+    formed = 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)
+    names = {box.name for box in model.domain.boxes}
+    return {"formed": formed, **{n: v for n, v in params.items() if n in names}}

@@ -1,11 +1,15 @@
 """Band fluxes from the surrogate beside this file (same name, .npz). Needs NumPy alone.
 
->>> from NAME import magnitudes, fluxes, BANDS                        # doctest: +SKIP
+>>> from NAME import magnitudes, fluxes, BANDS, ABOUT                 # doctest: +SKIP
 >>> magnitudes(redshift=0.1, met_logzsol=-0.3, …)                     # doctest: +SKIP
 
 Keywords are parameters: numbers, or arrays of one length n; what was fixed in training may be left
 out. Galaxies outside the trained box are NaN. f_ν is in erg/s/cm²/Hz, magnitudes are AB.
-Star formation is taken for granted: a history that forms no star by t(z) is not noticed.
+
+A surrogate of one star-formation history takes its parameters, amplitude included; a history that
+forms no star by t(z) is not noticed. One of all stellar ages (``AGE_EDGES``) takes ``formed``
+instead, the mass [Msun] formed in each bin of lookback time, (n_bins,) or (n, n_bins);
+`formed_in_bins` gives it for a table of SFR.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ with np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False) as _file:
 ABOUT = json.loads(ARRAYS.pop("about").tobytes().decode())
 BANDS = tuple(ABOUT["bands"])
 TARGET, NETWORK, COSMOLOGY = ABOUT["target"], ABOUT["network"], ABOUT["cosmology"]
+AGE_EDGES: Any = ARRAYS.get("age_edges")  # lookback time [Gyr], where ages were learnt
 F32 = np.float32
 
 
@@ -31,17 +36,25 @@ def magnitudes(**params: Any) -> Array:
     return -2.5 * np.log10(fluxes(**params)) - 48.60
 
 
-def fluxes(**params: Any) -> Array:
+def fluxes(formed: Any = None, **params: Any) -> Array:
     """Return f_ν [erg/s/cm²/Hz], (n_bands,) or (n, n_bands)."""
-    p = complete(params)
-    flux = unit_flux(network(inputs(p)))
-    scale = p[TARGET["amplitude"]] + TARGET["log10_unit"] + log10_dilution(p["redshift"])
-    out = np.where(inside(p)[:, None], flux * 10.0 ** scale[:, None], np.nan)
-    single = all(np.ndim(v) == len(ABOUT["parameters"][k]["shape"]) for k, v in params.items())
+    n = None if formed is None or np.ndim(formed) == 1 else len(formed)
+    p = complete(params, n)
+    if TARGET["name"] == "ssp_photometry":
+        if formed is None:
+            raise TypeError("give formed=, the mass formed in the bins between AGE_EDGES")
+        flux, scale = of_all_ages(network(inputs(p)), np.atleast_2d(formed), p), ABOUT["log10_unit"]
+    else:
+        flux = unit_flux(network(inputs(p)))
+        scale = p[TARGET["amplitude"]] + TARGET["log10_unit"]
+    factor = 10.0 ** (scale + log10_dilution(p["redshift"]))
+    out = np.where(inside(p)[:, None], flux * factor[:, None], np.nan)
+    known = ABOUT["parameters"]
+    single = n is None and all(np.ndim(v) == len(known[k]["shape"]) for k, v in params.items())
     return out[0] if single else out
 
 
-def complete(params: dict[str, Any]) -> dict[str, Array]:
+def complete(params: dict[str, Any], rows: int | None) -> dict[str, Array]:
     """Return every parameter with a leading axis (n,)."""
     known = ABOUT["parameters"]
     for name in params:
@@ -52,7 +65,7 @@ def complete(params: dict[str, Any]) -> dict[str, Array]:
         raise KeyError(f"missing: {', '.join(absent)}")
     given = {n: np.asarray(params.get(n, about["default"]), float) for n, about in known.items()}
     lengths = {v.shape[0] for n, v in given.items() if v.ndim > len(known[n]["shape"])}
-    n = max(lengths, default=1)
+    n = max(lengths, default=rows or 1)
     return {name: np.broadcast_to(v, (n, *known[name]["shape"])) for name, v in given.items()}
 
 
@@ -69,12 +82,53 @@ def inputs(p: dict[str, Array]) -> Array:
     """Return the scaled inputs of the network, (n, n_in) in float32."""
     names = TARGET["input_names"]
     raw = np.concatenate([p[name].reshape(len(p[name]), -1) for name in names], axis=1).astype(F32)
-    log = np.array(ABOUT["input_log"])
-    raw = np.where(log, np.log(np.where(log, raw, F32(1))), raw)
+    log, shift = np.array(ABOUT["input_log"]), np.array(ABOUT["input_shift"], F32)
+    raw = np.where(log, np.log(np.where(log, raw + shift, F32(1))), raw)
     return (raw - ARRAYS["scaling/in/centre"]) / ARRAYS["scaling/in/half"]
 
 
-def features(x: Array) -> Array:
+# --- the network ------------------------------------------------------------------------------
+
+
+def network(x: Array) -> Array:
+    """Return the outputs y (n, n_out) of scaled inputs, logarithms of what was learnt."""
+    weights = {name[8:]: a for name, a in ARRAYS.items() if name.startswith("weights/")}
+    if NETWORK["name"] == "per_output":
+        each = {name[6:]: a for name, a in weights.items()}  # without "bands/"
+        v = np.concatenate(
+            [mlp({name: a[k] for name, a in each.items()}, x) for k in range(len(BANDS))], axis=1
+        )
+    else:
+        v = (mlp if NETWORK["name"] == "mlp" else resmlp)(weights, x)
+    y = v * ARRAYS["scaling/out/scale"]
+    if "scaling/out/rotation" in ARRAYS:
+        y = y @ ARRAYS["scaling/out/rotation"].T
+    return (y + ARRAYS["scaling/out/mean"]).astype(float)
+
+
+def mlp(w: dict[str, Array], x: Array) -> Array:
+    """Return dense layers with activations between them."""
+    h = features(w, x)
+    for i in range(NETWORK["depth"]):
+        h = activation(w, dense(w, h, f"layer_{i}"), i)
+    return dense(w, h, "out")
+
+
+def resmlp(w: dict[str, Array], x: Array) -> Array:
+    """Return blocks h + second(act(first(act(h))))."""
+    h = dense(w, features(w, x), "layer_0")
+    for i in range(NETWORK["depth"]):
+        inner = activation(w, dense(w, activation(w, h, 2 * i), f"first_{i}"), 2 * i + 1)
+        h = h + dense(w, inner, f"second_{i}")
+    return dense(w, activation(w, h, 2 * NETWORK["depth"]), "out")
+
+
+def dense(w: dict[str, Array], x: Array, layer: str) -> Array:
+    """Return one layer, before its activation."""
+    return x @ w[f"{layer}/kernel"] + w[f"{layer}/bias"]
+
+
+def features(w: dict[str, Array], x: Array) -> Array:
     """Append the redshift features."""
     if NETWORK["redshift"] == "none":
         return x
@@ -83,50 +137,73 @@ def features(x: Array) -> Array:
         phase = z[:, None] * (F32(np.pi) * np.arange(1, NETWORK["n_features"] + 1, dtype=F32))
         return np.concatenate([x, np.sin(phase), np.cos(phase)], axis=1)
     knots = np.linspace(-1.0, 1.0, NETWORK["knots"])
-    table = [np.interp(z, knots, column) for column in ARRAYS["weights/redshift/table"].T]
+    table = [np.interp(z, knots, column) for column in w["redshift/table"].T]
     return np.column_stack([x, *table]).astype(F32)
 
 
-def activation(x: Array, i: int) -> Array:
+def activation(w: dict[str, Array], x: Array, i: int) -> Array:
     """Return the activation of layer ``i``."""
     kind = NETWORK["activation"]
     if kind == "tanh":
         return np.tanh(x)
     if kind == "gelu":
-        return 0.5 * x * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)))
+        return 0.5 * x * (1.0 + np.tanh(F32(np.sqrt(2.0 / np.pi)) * (x + F32(0.044715) * x**3)))
     if kind == "silu":
         return x / (1.0 + np.exp(-x))
-    alpha, beta = (ARRAYS[f"weights/act_{i}/{name}"] for name in ("alpha", "beta"))
+    alpha, beta = w[f"act_{i}/alpha"], w[f"act_{i}/beta"]
     return (beta + (1.0 - beta) / (1.0 + np.exp(-alpha * x))) * x
 
 
-def dense(x: Array, layer: str) -> Array:
-    """Return one layer, before its activation."""
-    return x @ ARRAYS[f"weights/{layer}/kernel"] + ARRAYS[f"weights/{layer}/bias"]
-
-
-def network(x: Array) -> Array:
-    """Return the outputs y (n, n_bands) of scaled inputs, in physical units."""
-    if NETWORK["name"] == "mlp":
-        h = features(x)
-        for i in range(NETWORK["depth"]):
-            h = activation(dense(h, f"layer_{i}"), i)
-    else:
-        h = dense(features(x), "layer_0")
-        for i in range(NETWORK["depth"]):
-            inner = activation(dense(activation(h, 2 * i), f"first_{i}"), 2 * i + 1)
-            h = h + dense(inner, f"second_{i}")
-        h = activation(h, 2 * NETWORK["depth"])
-    y = dense(h, "out") * ARRAYS["scaling/out/scale"]
-    if "scaling/out/rotation" in ARRAYS:
-        y = y @ ARRAYS["scaling/out/rotation"].T
-    return (y + ARRAYS["scaling/out/mean"]).astype(float)
+# --- from its outputs to light ----------------------------------------------------------------
 
 
 def unit_flux(y: Array) -> Array:
     """Undo the softened logarithm: f = e^y − δ S, S = Σ e^y / (1 + n δ)."""
     total = np.exp(y).sum(axis=1, keepdims=True) / (1.0 + len(BANDS) * TARGET["softening"])
     return np.maximum(np.exp(y) - TARGET["softening"] * total, ABOUT["floor"] * total)
+
+
+def of_all_ages(y: Array, formed: Array, p: dict[str, Array]) -> Array:
+    """Return the light (n, n_bands) of the masses formed (n, n_bins), dust in front."""
+    u = np.exp(y)
+    if "scaling/out/floor" in ARRAYS:
+        floor = np.exp(ARRAYS["scaling/out/floor"])
+        u = np.maximum(u - floor, ABOUT["below_floor"] * floor)
+    light = u.reshape(len(u), len(BANDS), -1) * formed[:, None]
+    young = np.arange(light.shape[2]) < TARGET["n_young"]
+    cloud, diffuse = (attenuation(p, which) for which in ("bc", "diff"))
+    return diffuse * (cloud * light[..., young].sum(axis=2) + light[..., ~young].sum(axis=2))
+
+
+def attenuation(p: dict[str, Array], which: str) -> Array:
+    """Return the light that passes at the pivot wavelengths at rest, (n, n_bands)."""
+    nodes = ARRAYS["ln_nodes"]
+    if f"law/{which}" in ARRAYS:
+        curve = np.broadcast_to(ARRAYS[f"law/{which}"], (len(p["redshift"]), len(nodes)))
+    else:  # a power law
+        curve = np.exp(p["dust_slope"][:, None] * (nodes - np.log(5500.0)))
+    step = nodes[1] - nodes[0]
+    ln_wave = np.log(TARGET["pivots"]) - np.log1p(p["redshift"])[:, None]
+    s = np.clip((ln_wave - nodes[0]) / step, 1.0, len(nodes) - 2.001)
+    i = s.astype(int)
+    a, b, c, d = (np.take_along_axis(curve, i + k, axis=1) for k in (-1, 0, 1, 2))
+    t = s - i
+    k = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return np.exp(-p[f"dust_tau_{which}"][:, None] * k)
+
+
+def formed_in_bins(t_gyr: Any, sfr: Any) -> Array:
+    """Return the mass [Msun] formed between ``AGE_EDGES``, (n_bins,).
+
+    ``sfr`` [Msun/yr] is linear between the lookback times ``t_gyr``, ascending, and zero outside.
+    """
+    t = np.asarray(t_gyr, float)
+    grid = np.union1d(AGE_EDGES, t)
+    rate = np.interp(grid, t, np.asarray(sfr, float))
+    steps = 0.5 * (rate[1:] + rate[:-1]) * np.diff(grid)
+    steps[(grid[1:] <= t[0]) | (grid[:-1] >= t[-1])] = 0.0
+    total = np.concatenate([[0.0], np.cumsum(steps)])
+    return 1e9 * np.diff(np.interp(AGE_EDGES, grid, total))
 
 
 def log10_dilution(z: Array) -> Array:

@@ -22,15 +22,35 @@ def build_spec(given: Mapping[str, Any]) -> Parameters:
     """
     if not given:
         raise ConfigError("model.parameters is empty: name the parameters and their ranges.")
-    return Parameters(**{name: _value(value) for name, value in given.items()})
+    return Parameters(**{name: plain_prior(value) for name, value in given.items()})
 
 
-def _value(value: Any) -> Any:
+def plain_prior(value: Any) -> Any:
+    """Return a plain value as ``Parameters`` takes it."""
     if isinstance(value, Mapping):
         return Distribution.from_dict(value)
     if isinstance(value, (list, tuple)) and all(isinstance(v, (int, float)) for v in value):
         return tuple(value)
     return value
+
+
+def changed_spec(spec: Parameters, given: Mapping[str, Any]) -> Parameters:
+    """Return a spec with plain values in it.
+
+    Where they speak of another star-formation history, it takes the place of the spec's own: a
+    surrogate that has learnt stellar ages serves any.
+    """
+    values = {name: plain_prior(value) for name, value in given.items()}
+    if all(name in spec.all_params or not _of_history(name) for name in values):
+        return spec.with_params(**values) if values else spec
+    kept = {name: spec.mirrors.get(name) or spec.get_distribution(name) for name in spec.all_params}
+    everything = {**spec.to_dict()["settings"], **kept}
+    others = {name: value for name, value in everything.items() if not _of_history(name)}
+    return Parameters(**{**others, **values})
+
+
+def _of_history(name: str) -> bool:
+    return name.startswith("sfh_") or name in ("mean_sfh_type", "n_grid")
 
 
 def build_observation(instruments: Iterable[str], bands: Iterable[str]) -> Observation:

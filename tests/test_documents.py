@@ -1,12 +1,26 @@
-"""Figures in README and docs are those of the committed JSON files; the README's code runs."""
+"""Figures in README and docs are those of the committed JSON files; what they show is run."""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
+from emulator import hdf5, published
+from emulator.description import FORMAT_VERSION, KIND
+from tengri.__main__ import main, program
 from train.tables import ROOT, documents, rewritten
+
+PAGES = ("install", "tutorial", "train", "own_case", "catalogues", "samplers", "extend")
+BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
+_, COMMANDS = program()
 
 
 def test_tables_are_those_of_the_json_files():
@@ -14,14 +28,101 @@ def test_tables_are_those_of_the_json_files():
     assert not stale, f"run python -m train.tables: {stale}"
 
 
+def script(text: str) -> str:
+    """Return a document as one program: Python as it is, shell by bash, TOML into its file."""
+    lines = ["import pathlib, subprocess"]
+    for kind, block in BLOCK.findall(text):
+        if kind == "python":
+            lines.append(block)
+        elif kind == "sh":
+            lines.append(f"subprocess.run(['bash', '-euo', 'pipefail', '-c', {block!r}], check=1)")
+        else:
+            name = block.splitlines()[0].removeprefix("# ")
+            lines.append(f"pathlib.Path({name!r}).write_text({block!r})")
+    return "\n".join(lines)
+
+
+def runs(text: str, folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-c", script(text)], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PATH": path, "MPLBACKEND": "Agg"}, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/physics.md"])
-def test_the_code_of_the_documents_runs(document, tmp_path, monkeypatch):
-    code = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.S)
-    assert code
+def test_the_code_of_the_documents_runs(document, tmp_path):
+    blocks = BLOCK.findall((ROOT / document).read_text())
+    python = "".join(f"```{kind}\n{code}```\n" for kind, code in blocks if kind == "python")
+    assert python
+    runs(python, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_line_of_the_page_runs(page, tmp_path):
+    runs((ROOT / f"docs/{page}.md").read_text(), tmp_path)
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_a_warning(tmp_path):
+    words = ["-W", "--keep-going", "-q", str(ROOT / "docs"), str(tmp_path / "html")]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True,
+                          timeout=600, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    for page in ("index", "tutorial", "api", "extend", "components"):
+        assert (tmp_path / "html" / f"{page}.html").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.choices))
+def test_every_command_has_an_example_that_parses(name):
+    epilog = COMMANDS.choices[name].epilog
+    assert epilog and epilog.startswith("example"), name
+    for example in epilog.partition(": ")[2].split(";"):
+        words = shlex.split(example.split(">")[0])
+        assert words[:2] == ["tengri", name]
+        program()[0].parse_args(words[1:])
+
+
+# --- wrong commands ---------------------------------------------------------------------------
+
+MISTAKES = re.findall(
+    r"^\$ tengri (.*)\n((?:tengri.*\n)+)", (ROOT / "docs/mistakes.md").read_text(), re.M
+)
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """What the page of mistakes takes for granted."""
     monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for block in code:
-        exec(block, names)
+    for name, column, unit in (("cat", "redshift", ""), ("times", "sfh_dpl_tau_gyr", "Myr"),
+                               ("typo", "dust_tau_dif", "")):  # fmt: skip
+        with h5py.File(f"{name}.h5", "w") as file:
+            file[column] = np.array([0.1, 0.2])
+            file[column].attrs["unit"] = unit
+    Path("full.png").symlink_to("/dev/full")
+    _, document, arrays = hdf5.read(published.resolve("sdss"), KIND, newest=FORMAT_VERSION)
+    later = hdf5.Header(KIND, FORMAT_VERSION + 1, "tengri 9.9")
+    hdf5.write(tmp_path / "future.h5", later, document, arrays)
+
+
+def test_there_are_mistakes_enough():
+    assert len(MISTAKES) >= 10
+
+
+@pytest.mark.parametrize(("command", "answer"), MISTAKES, ids=[c for c, _ in MISTAKES])
+def test_a_wrong_command_answers_as_documented(command, answer, workplace, capsys):
+    before = sorted(Path().iterdir())
+    try:
+        code = main(shlex.split(command))
+    except SystemExit as usage:
+        code = int(usage.code or 0)
+    out, error = capsys.readouterr()
+    assert code in (1, 2) and not out
+    pattern = ".*".join(map(re.escape, answer.strip().split("…")))
+    assert re.search(pattern, error.strip().splitlines()[-1]), error
+    assert sorted(Path().iterdir()) == before
 
 
 def test_nothing_large_and_no_pickle():

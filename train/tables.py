@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tengri.__main__ import program
 from tengri.program import components
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +37,7 @@ def _redshifts(training: dict[str, Any]) -> str:
 
 def exact() -> str:
     """Return the cost of the exact model beside DSPS, Markdown."""
-    data = json.loads((ROOT / "benchmarks/results/exact.json").read_text())
+    data = _result("exact")
     rows = ["| | float32 | float64 |", "|---|---|---|"]
     for key, value in data["float32"].items():
         name = key.replace("|", "\\|")  # a bar would end the cell
@@ -44,7 +45,37 @@ def exact() -> str:
     return "\n".join(rows)
 
 
-TABLES = {"accuracy": accuracy, "exact": exact, "components": components.markdown}
+def commands() -> str:
+    """Return every command with what it does and an example, Markdown."""
+    _, known = program()
+    rows = ["| command | what it does | example |", "|---|---|---|"]
+    for action in sorted(known._choices_actions, key=lambda a: a.dest):
+        example = str(known.choices[action.dest].epilog).partition(": ")[2].replace("|", "\\|")
+        shown = "<br>".join(f"`{part.strip()}`" for part in example.split(";"))
+        rows.append(f"| `{action.dest}` | {action.help} | {shown} |")
+    return "\n".join(rows)
+
+
+def catalogue() -> str:
+    """Return what a million rows cost, Markdown."""
+    data = _result("catalogue")
+    names = ("rows", "cores", "wall [s]", "processor [s]", "load at start", "peak memory [MB]",
+             "output [MB]")  # fmt: skip
+    return "\n".join([f"| {' | '.join(names)} |", "|---" * len(names) + "|",
+                      f"| {' | '.join(f'{data[name]:,}' for name in names)} |"])  # fmt: skip
+
+
+def _result(name: str) -> dict[str, Any]:
+    return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
+
+
+TABLES = {
+    "accuracy": accuracy,
+    "exact": exact,
+    "components": components.markdown,
+    "commands": commands,
+    "catalogue": catalogue,
+}
 
 
 def rewritten(text: str) -> str:

@@ -148,7 +148,8 @@ def _errors(model: BandModel, values: Columns, flux: np.ndarray, level: int | No
     bars = errors_at(_magnitudes(model, flux), redshift, level)
     if model.units != "mag_ab":
         bars = flux * np.expm1(0.4 * np.log(10.0) * bars)
-    return {f"{name}_err": column for name, column in zip(model.filter_names, bars.T)}
+    columns = np.asarray(bars, flux.dtype).T
+    return {f"{name}_err": column for name, column in zip(model.filter_names, columns)}
 
 
 def _magnitudes(model: BandModel, flux: np.ndarray) -> np.ndarray:

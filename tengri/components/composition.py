@@ -162,10 +162,21 @@ def _optional(registry: Mapping[str, Any], name: str | None) -> Any:
     return None if name in (None, "none") else registry[name]
 
 
-@cache
+# the registries, besides that of histories, whose components have parameters
+_WITH_PARAMS: tuple[Mapping[str, Any], ...] = (
+    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, AGN_MODELS,
+)  # fmt: skip
+
+
 def registered_params() -> dict[str, Param]:
     """Return every parameter of every component, chosen or not, by name."""
+    return _registered(sum(map(len, (SFH_FAMILIES, *_WITH_PARAMS))))
+
+
+@cache
+def _registered(n_components: int) -> dict[str, Param]:
+    """Collect them anew when a registry has grown: registries never shrink."""
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
-    for registry in (METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, AGN_MODELS):
+    for registry in _WITH_PARAMS:
         groups += [component.params for component in registry.values()]
     return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}

@@ -53,7 +53,8 @@ def build(
     args : Namespace
         With the options of `add_options`.
     changes : mapping, optional
-        Parameters that the command itself declares in the exact model, e.g. a swept range.
+        Parameters that the command itself declares, e.g. a swept range; a surrogate keeps its own
+        priors, but takes a star-formation history that it does not have.
     **options
         ``units``, and for a surrogate ``out_of_domain``.
 
@@ -65,7 +66,7 @@ def build(
     described = _described(args)
     if args.model == EXACT:
         return _exact(described, changes or {}, options)
-    return _surrogate(args, described, options)
+    return _surrogate(args, described, changes or {}, options)
 
 
 def _described(args: argparse.Namespace) -> dict[str, Any]:
@@ -121,8 +122,10 @@ def _exact(
     return SEDModel(build_spec(parameters), ssp, observation, **options)
 
 
-def _surrogate(args: argparse.Namespace, described: Mapping[str, Any], options: Any) -> BandModel:
-    from tengri.described import build_observation
+def _surrogate(
+    args: argparse.Namespace, described: Mapping[str, Any], changes: Mapping[str, Any], options: Any
+) -> BandModel:
+    from tengri.described import build_observation, changed_spec
 
     if args.ssp or args.config:
         raise ConfigError(
@@ -131,8 +134,11 @@ def _surrogate(args: argparse.Namespace, described: Mapping[str, Any], options: 
         )
     load = _loader()
     model = load(args.model, **options)
-    if described["parameters"]:
-        model = model.with_spec(model.spec.with_params(**described["parameters"]))
+    history = {name: value for name, value in changes.items()
+               if name.startswith("sfh_") and name not in model.spec.all_params}  # fmt: skip
+    given = {**described["parameters"], **history}
+    if given:
+        model = model.with_spec(changed_spec(model.spec, given))
     if "bands" in described:
         observation = build_observation(described["instruments"], described["bands"])
         model = model.with_observation(observation)

@@ -150,16 +150,14 @@ def _shards(args: argparse.Namespace, n_rows: int) -> int:
 
 
 def _changes(args: argparse.Namespace, table: Any, columns: dict[str, str]) -> dict[str, Any]:
-    """Return what the catalogue declares in the exact model: its parameters, its redshifts."""
-    if args.model != models.EXACT:
-        return {}
+    """Return what the catalogue declares: its parameters and, of the exact model, its redshifts."""
     from tengri.components.composition import registered_params
 
     changes: dict[str, Any] = {}
     for name, column in columns.items():
         first = table.read([column], 0, 1)[column]
         changes[name] = registered_params()[name].default if first.ndim == 1 else first[0]
-    if "redshift" in columns:
+    if "redshift" in columns and args.model == models.EXACT:
         changes["redshift"] = _redshifts(table, columns["redshift"])
     return changes
 

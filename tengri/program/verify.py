@@ -29,7 +29,7 @@ def add_parser(commands: Any) -> None:
         "an SSP grid or a surrogate. Surrogates are evaluated as well and must repeat their check "
         "pairs; with --exact so must the exact model on the grid of the training. Exit code 1 if "
         "anything is damaged.",
-        epilog="examples: tengri verify runs/mine    tengri verify sdss --exact",
+        epilog="examples: tengri verify runs/mine; tengri verify sdss --exact",
     )
     parser.add_argument("path", metavar="PATH", help="a file, a folder or a surrogate's name")
     parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from emulator import export
 from emulator.artefact import Artefact, read, ssp_info, write
 from emulator.history import cosmology_to_dict
 from emulator.networks import build_network
@@ -18,6 +19,7 @@ from emulator.verification import evaluate, verify, with_checks
 from tengri import Parameters, SEDModel
 from tengri.errors import ConfigError, ParameterError
 from tests.emulator.conftest import draws, tiny_observation, tiny_ssp
+from tests.emulator.test_export import alone
 
 BOX = {
     "met_logzsol": (-1.0, 0.2),
@@ -201,3 +203,28 @@ def test_a_nucleus_is_an_exact_term(artefact, exact):
         return lit - dark
 
     assert np.allclose(nucleus(fast), nucleus(slow), rtol=2e-3)
+
+
+def test_numpy_alone_gives_the_fluxes_of_masses_formed(artefact, tmp_path):
+    write(tmp_path / "ages.h5", artefact)
+    export.to_numpy(tmp_path / "ages.h5", tmp_path, "mine")
+    params = draws(artefact.spec, 20, seed=9)
+    answer = alone(tmp_path, export.standalone_arguments(artefact, params))
+    ours = np.asarray(EmulatedSEDModel(artefact).predict_photometry_batch(params))
+    np.testing.assert_allclose(answer["flux"], ours, rtol=3e-5)
+    assert answer["loaded"] == []
+
+
+def test_a_table_of_sfr_fills_the_bins(artefact, tmp_path, monkeypatch):
+    """Against a fine trapezium; star formation begins and ends where the table does."""
+    write(tmp_path / "ages.h5", artefact)
+    export.to_numpy(tmp_path / "ages.h5", tmp_path, "sums")
+    monkeypatch.syspath_prepend(tmp_path)
+    import sums  # type: ignore[import-not-found]
+
+    t, sfr = np.array([0.02, 0.5, 3.0]), np.array([2.0, 5.0, 1.0])
+    fine = np.linspace(0.02, 3.0, 400_001)
+    rate = np.interp(fine, t, sfr)
+    total = np.append(0.0, np.cumsum(0.5 * (rate[1:] + rate[:-1]) * np.diff(fine)))
+    expected = 1e9 * np.diff(np.interp(sums.AGE_EDGES, fine, total))
+    np.testing.assert_allclose(sums.formed_in_bins(t, sfr), expected, rtol=1e-4, atol=1e2)

@@ -147,6 +147,23 @@ def test_exact_model_of_the_columns(capsys, tmp_path):
     np.testing.assert_allclose(stored(out)["sdss_r"], np.asarray(expected)[:, 1], rtol=1e-9)
 
 
+def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_path):
+    path, z = tmp_path / "cat.h5", np.linspace(0.05, 0.8, 6)
+    history = {"sfh_delayed_tau_gyr": np.full(6, 1.5), "sfh_delayed_age_gyr": np.linspace(1, 5, 6)}
+    with h5py.File(path, "w") as file:
+        for name, values in {**history, "redshift": z}.items():
+            file[name] = values
+    others = ["met_logzsol=-0.3", "dust_tau_bc=0.5", "dust_tau_diff=0.4", "dust_slope=-0.7"]
+    words = [word for item in others for word in ("--set", item)]
+    predict(capsys, path, tmp_path / "fast.h5", "--model", "sdss", "--units", "mag_ab", *words)
+    predict(
+        capsys, path, tmp_path / "exact.h5", "--instrument", "SDSS", "--units", "mag_ab", *words
+    )
+    fast, exact = stored(tmp_path / "fast.h5"), stored(tmp_path / "exact.h5")
+    for band in ("sdss_g", "sdss_r", "sdss_z"):
+        np.testing.assert_allclose(fast[band], exact[band], atol=0.01)
+
+
 def test_dry_run_writes_nothing(capsys, catalogue, tmp_path):
     words = ["predict", str(catalogue), "-o", str(tmp_path / "o.h5"), *SDSS, "--dry-run"]
     assert main(words) == 0

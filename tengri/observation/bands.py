@@ -229,22 +229,7 @@ class BandProjection:
         They are linear in ``lnu``, and their slope in the scalar z is cheap beside them: said
         so, gradients of either mode cost about as much as the values.
         """
-
-        @jax.custom_jvp
-        def averages(lnu: jax.Array, z: jax.Array) -> jax.Array:
-            start = self.starts(z)
-            return self._integrated(self._windows(lnu, start), self.means(z, start)[0])
-
-        @averages.defjvp
-        def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
-            (lnu, z), (more, shift) = primals, tangents
-            start = self.starts(z)
-            mean, slope = self.means(z, start)
-            level, change = self._windows(lnu, start), self._windows(more, start)
-            moved = _matmul((level[1:] - level[:-1]) * slope, self._members())
-            return self._integrated(level, mean), self._integrated(change, mean) - shift * moved
-
-        return averages(lnu, jnp.asarray(z, lnu.dtype))
+        return _averages(self, lnu, jnp.asarray(z, lnu.dtype))
 
     def _integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
         """Return L_last − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
@@ -302,6 +287,23 @@ class BandProjection:
     def matrix(self, z: float) -> np.ndarray:
         """Return the dense float64 weights (n_band, n_wave) at a fixed redshift (NumPy)."""
         return band_matrix(self.wave, self.filters, z)
+
+
+@jax.custom_jvp
+def _averages(bands: BandProjection, lnu: jax.Array, z: jax.Array) -> jax.Array:
+    start = bands.starts(z)
+    return bands._integrated(bands._windows(lnu, start), bands.means(z, start)[0])
+
+
+@_averages.defjvp
+def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    # the constants of the projection are an argument, for they may be tracers of an outer jit
+    (bands, lnu, z), (_, more, shift) = primals, tangents
+    start = bands.starts(z)
+    mean, slope = bands.means(z, start)
+    level, change = bands._windows(lnu, start), bands._windows(more, start)
+    moved = _matmul((level[1:] - level[:-1]) * slope, bands._members())
+    return bands._integrated(level, mean), bands._integrated(change, mean) - shift * moved
 
 
 def band_matrix(wave_rest: np.ndarray, filters: Sequence[FilterCurve], z: float) -> np.ndarray:

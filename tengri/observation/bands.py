@@ -4,13 +4,15 @@
 
 L_ν is piecewise linear between the nodes λ_i of the rest-frame grid, T_b between the knots of the
 filter's own curve; the integral is exact on the union of both grids. Integrated by parts it needs
-only the mean of G = ∫ T dλ/λ ÷ ∫ T_b dλ/λ between the nodes in observed wavelengths
-x_i = λ_i (1+z), that is the differences of H = ∫ G dλ:
+only the mean of G(x) = −∫_x T dλ/λ ÷ ∫ T_b dλ/λ, what the band still has to come, between the nodes
+in observed wavelengths x_i = λ_i (1+z), that is the differences of H = ∫ G dλ:
 
-    ⟨L_ν⟩ = L_last − Σ_i (L_{i+1} − L_i) Ḡ_i,    Ḡ_i = [H(x_{i+1}) − H(x_i)] / (x_{i+1} − x_i).
+    ⟨L_ν⟩ = L_first − Σ_i (L_{i+1} − L_i) Ḡ_i,    Ḡ_i = [H(x_{i+1}) − H(x_i)] / (x_{i+1} − x_i).
 
-H is a table of polynomials: one per segment of the curve, segments so short (``FINE``) that the
-fourth degree is exact to rounding.
+G is −1 before the band and 0 beyond it, with all digits as it comes near: behind dust and below the
+Lyman limit spectra rise to the red by many powers of ten, and there nothing may be lost. H is a
+table of polynomials: one per segment of the curve, segments so short (``FINE``) that the fourth
+degree is exact to rounding.
 
 Emission lines need care in float32, where x_i is no better than 0.001 Å: wavelengths are measured
 from the band's centre, the large product that gives them is of numbers of 12 bits, thus exact, and
@@ -51,7 +53,7 @@ class CurveTables:
     """H of every filter, end to end: head + rest + q (g0 + q (g1 + q (g2 + q g3))), q = x − knot.
 
     ``knot`` is measured from the band's centre. The first segment of a band is all that lies
-    blueward of it, where H = 0, the last one all that lies redward, where G = 1. Equal bins of
+    blueward of it, where G = −1, the last one all that lies redward, where H = 0. Equal bins of
     wavelength lead to segments: ``first`` is the one at the beginning of a bin and ``split``
     where the next begins; a curve with knots closer than its bins takes ``more_steps``.
     """
@@ -214,7 +216,7 @@ class BandProjection:
         mean = ((head[1:] - head[:-1]) + (rest[1:] - rest[:-1])) / width
         slope = (x + s.centre)[:-1] * (g[1:] - g[:-1]) / width + g[1:] - mean
         beyond = x[:-1] >= jnp.asarray(s.red)[:-1]
-        return jnp.where(beyond, 1.0, mean), jnp.where(beyond, 0.0, slope / (1.0 + z))
+        return jnp.where(beyond, 0.0, mean), jnp.where(beyond, 0.0, slope / (1.0 + z))
 
     def _from_centre(self, node: jax.Array, z: jax.Array) -> jax.Array:
         """Return λ (1 + z) − centre of the nodes; the large product is of heads, thus exact."""
@@ -232,9 +234,9 @@ class BandProjection:
         return _averages(self, lnu, jnp.asarray(z, lnu.dtype))
 
     def _integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
-        """Return L_last − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
-        last = np.arange(level.size)[:, None] == self._last
-        return _matmul(level, last) - _matmul((level[1:] - level[:-1]) * mean, self._members())
+        """Return L_first − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
+        first = np.arange(level.size)[:, None] == self._first
+        return _matmul(level, first) - _matmul((level[1:] - level[:-1]) * mean, self._members())
 
     def weights(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return the windows as one padded table.
@@ -249,18 +251,17 @@ class BandProjection:
         """
         start = self.starts(z)
         inner = np.asarray(self._members().any(axis=1))
-        ends = np.zeros(inner.size + 1, dtype=bool)
-        ends[self._last] = True
+        begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
-        flat = jnp.where(ends, 1.0, jnp.pad(mean, (0, 1))) - jnp.pad(mean, (1, 0))
-        slot = np.arange(max(self.sizes)) + (np.cumsum(self.sizes) - self.sizes)[:, None]
+        flat = begins + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
+        slot = np.arange(max(self.sizes)) + self._first[:, None]
         held = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
         return start, _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))
 
     @property
-    def _last(self) -> np.ndarray:
-        """Last slot of each band."""
-        return np.cumsum(self.sizes) - 1
+    def _first(self) -> np.ndarray:
+        """First slot of each band."""
+        return np.cumsum(self.sizes) - self.sizes
 
     def _band_of_slot(self) -> np.ndarray:
         return np.repeat(np.arange(self.n_band), self.sizes)
@@ -443,25 +444,30 @@ def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
     trans = trans / segment_moments(wave, trans)[0].sum()
     m0, m1 = segment_moments(wave, trans)
     width, start = np.diff(wave), wave[:-1]
-    g = np.append(0.0, np.cumsum(m0))
-    h = np.append(0.0, np.cumsum(g[:-1] * width + width / 2.0 * m0 - m1))
+    g = -_sums_from_the_end(m0)
+    h = _sums_from_the_end(width / 2.0 * m0 + m1 - g[1:] * width)
     # T/λ = t0 + t1 q + t2 q² + … in q = λ − start
     t0 = trans[:-1] / start
     t1 = (np.diff(trans) / width - t0) / start
-    quantum = 2.0 ** np.ceil(np.log2(h[-1]) - 22.0)
+    quantum = 2.0 ** np.ceil(np.log2(h[0]) - 22.0)
     head = np.round(h / quantum) * quantum
     first, split = _bins(wave - centre)
     return {
         "knot": np.append(wave[0], wave) - centre,
-        "head": np.append(0.0, head),
-        "rest": np.append(0.0, h - head),
-        "g0": np.append(0.0, g),
+        "head": np.append(head[0], head),
+        "rest": np.append(h[0] - head[0], h - head),
+        "g0": np.append(-1.0, g),
         "g1": np.pad(t0 / 2.0, 1),
         "g2": np.pad(t1 / 6.0, 1),
         "g3": np.pad(-t1 / start / 12.0, 1),
         "first": first,
         "split": split,
     }
+
+
+def _sums_from_the_end(parts: np.ndarray) -> np.ndarray:
+    """Return the sum of each part and all that follow, and 0 after the last, (n + 1,)."""
+    return np.append(np.cumsum(parts[::-1])[::-1], 0.0)
 
 
 def _head(wave: np.ndarray) -> np.ndarray:

@@ -15,5 +15,5 @@ def read_value(text: str) -> Any:
         pass
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or a number of 4300 digits
         return text

@@ -7,6 +7,7 @@ numbers. What is read here is checked first: data in the file itself, of numbers
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,17 @@ def problem_with(item: Any, most: int = MAX_BYTES) -> str:
     """Return why an object of HDF5 is not a plain array of numbers, or nothing."""
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.shape is None:
         return "is not a dataset of numbers"
+    return storage_problem(item, most)
+
+
+def storage_problem(item: h5py.Dataset, most: int = MAX_BYTES) -> str:
+    """Return why a dataset of any type cannot be read from the file it is in, or nothing."""
     if item.is_virtual or item.external is not None:
         return "has its data in another file"
     if item.nbytes > most:
         return f"is larger than {most} bytes"
+    if item.chunks and item.dtype.itemsize * math.prod(item.chunks) > MAX_BYTES:
+        return f"has chunks of more than {MAX_BYTES} bytes"
     if item.nbytes > _SMALL + MAX_RATIO * item.id.get_storage_size():
         return f"declares {item.nbytes} bytes and stores {item.id.get_storage_size()}"
     return ""

@@ -283,7 +283,9 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else _read_python(text, path)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except ConfigError:
+        raise
+    except (ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readable configuration: {error}.") from None
     for item in overrides:
         _override(data, item)

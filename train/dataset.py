@@ -204,6 +204,14 @@ class Dataset:
         if not path.exists():
             raise DataError(f"{path} is missing.")
         digest.verify(path)
+        try:
+            return self._contents(path, number)
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{path}: malformed ({error}).") from None
+
+    def _contents(self, path: Path, number: int) -> Rows:
         start, stop = self.bounds(number)
         with h5py.File(path, "r") as file:
             if file.attrs["fingerprint"] != fingerprint(self.description):
@@ -219,7 +227,7 @@ class Dataset:
         """Return what is wrong with a shard, or nothing."""
         try:
             self._read(self.path(number), number)
-        except (DataError, KeyError, ValueError) as error:
+        except DataError as error:
             return str(error)
         return ""
 

@@ -9,18 +9,20 @@ from typing import Any
 
 import h5py
 
-from tengri import digest
+from tengri import digest, plain
 from tengri.catalogue.table import Columns, Schema
 from tengri.errors import DataError, unknown
 
 UNIT_NAMES = ("unit", "units")
+#: A column may be larger than memory: it is read by rows.
+MAX_BYTES = 1 << 50
 
 
 class Hdf5Table:
     """The columns of an open file: datasets of a group, or the fields of a compound dataset."""
 
     def __init__(self, source: Any, path: Path) -> None:
-        self._source = source
+        self._source, self._path = source, path
         self._compound = isinstance(source, h5py.Dataset)
         lengths = _lengths(source)
         if not lengths or len(set(lengths.values())) > 1:
@@ -38,16 +40,29 @@ class Hdf5Table:
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
         """Return rows of some columns."""
         if self._compound:
-            rows = self._source[start:stop]
+            rows = self._stored(self._source)[start:stop]
             return {name: rows[name] for name in names}
-        return {name: self._source[name][start:stop] for name in names}
+        return {name: self._stored(self._source[name])[start:stop] for name in names}
+
+    def _stored(self, item: h5py.Dataset) -> h5py.Dataset:
+        """Return a dataset after checking that the file itself holds it."""
+        if problem := plain.storage_problem(item, most=MAX_BYTES):
+            raise DataError(f"{self._path}: {item.name.lstrip('/')} {problem}.")
+        return item
 
 
 def _lengths(source: Any) -> dict[str, int]:
     if isinstance(source, h5py.Dataset):
-        return dict.fromkeys(source.dtype.names or (), len(source))
-    return {name: len(item) for name, item in source.items()
-            if isinstance(item, h5py.Dataset) and item.ndim > 0}  # fmt: skip
+        names = source.dtype.names if source.ndim == 1 else None
+        return dict.fromkeys(names or (), source.size)
+    return {name: len(item) for name, item in _own(source).items()
+            if isinstance(item, h5py.Dataset) and item.shape}  # fmt: skip
+
+
+def _own(group: h5py.Group) -> dict[str, Any]:
+    """Return what a group itself holds: links lead to other places and files."""
+    return {name: group[name] for name in group
+            if isinstance(group.get(name, getlink=True), h5py.HardLink)}  # fmt: skip
 
 
 @contextmanager
@@ -63,13 +78,22 @@ def open_table(path: Path, name: str | None) -> Iterator[Hdf5Table]:
 
 def _source(file: h5py.File, name: str | None) -> Any:
     if name is not None:
-        if name not in file:
-            raise unknown("table", name, file)
-        return file[name]
+        return _inside(file, name)
     compound = [
-        item for item in file.values() if isinstance(item, h5py.Dataset) and item.dtype.names
+        item for item in _own(file).values() if isinstance(item, h5py.Dataset) and item.dtype.names
     ]
     return compound[0] if len(compound) == 1 else file
+
+
+def _inside(file: h5py.File, name: str) -> Any:
+    """Return the group or dataset of a path, none of whose parts is a link."""
+    place: Any = file
+    for part in name.strip("/").split("/"):
+        here = _own(place) if isinstance(place, h5py.Group) else {}
+        if part not in here:
+            raise unknown("table", name, _own(file))
+        place = here[part]
+    return place
 
 
 def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:

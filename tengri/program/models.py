@@ -90,9 +90,11 @@ def pair(item: str) -> tuple[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    from tengri import plain
+
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        data = tomllib.loads(plain.read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--config {path}: cannot be read as TOML ({error}).") from None
     section = data.get("model")
     if not isinstance(section, dict):

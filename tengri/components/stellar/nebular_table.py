@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from tengri import digest
+from tengri import digest, plain
 from tengri.errors import DataError
 from tengri.grids import compact, files
 
@@ -100,4 +100,6 @@ def _read(path: Path) -> NebularTable:
         missing = set(_DATASETS) - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
-        return NebularTable(**{name: np.asarray(file[name], np.float64) for name in _DATASETS})
+        return NebularTable(
+            **{name: plain.array(file, name, path).astype(np.float64) for name in _DATASETS}
+        )

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri import digest
+from tengri import digest, plain
 from tengri.components.dust.emission.model import DustEmission
 from tengri.components.hats import hat_weights
 from tengri.constants import C_AA_PER_S
@@ -86,7 +86,7 @@ def templates() -> Templates:
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
         return Templates(
-            *(np.asarray(file[name], np.float64)
+            *(plain.array(file, name, path).astype(np.float64)
               for name in ("wave", "qpah", "umin", "umin_only", "umin_umax"))
         )  # fmt: skip
 

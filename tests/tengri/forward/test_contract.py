@@ -98,9 +98,8 @@ def thinned(ssp):
     return replace(ssp, ssp_wave=ssp.ssp_wave[::4], ssp_flux=ssp.ssp_flux[:, :, ::4])
 
 
-# One of each kind in the quick suite, everything in the long one.
-QUICK = {"sfh tsnorm", "sfh dpl", "sfh continuity", "law noll09", "dust emission dl07",
-         "nebular cloudy", "agn standard"}  # fmt: skip
+# Thirty seconds each: a history, gas and dust in the quick suite, everything in the long one.
+QUICK = {"sfh tsnorm", "dust emission dl07", "nebular cloudy"}
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_gradients_through_few_wavelengths(one_redshift):
     np.testing.assert_allclose(slopes(OneRedshift(2.5, 2.5)), want, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_many_galaxies_at_one_redshift_take_the_path_of_few_wavelengths(ssp, monkeypatch):
     monkeypatch.setattr("tengri.forward.model.WORTH_A_PATH", N)
     model = build(ssp, (0.05, 5.0))

@@ -15,7 +15,7 @@ WORLDS = {
 }
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", ["plain", pytest.param("dust and gas", marks=pytest.mark.slow)])
 def test_kernel_times_ages_is_the_photometry(world):
     grid, components = WORLDS[world]
     spec = Parameters(mean_sfh_type="tsnorm", **COMMON, **components)

@@ -126,6 +126,7 @@ def test_sobol_rows_go_through_the_model(two_free):
     np.testing.assert_allclose(later[:3], first[5:], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_histories_without_stars_are_refused_by_every_prediction(coarse_ssp):
     spec = Parameters(**{**SEED, "sfh_tsnorm_peak_lbt_gyr": 12.0, "sfh_tsnorm_width_gyr": 0.2,
                          "redshift": (0.1, 8.0)})  # fmt: skip

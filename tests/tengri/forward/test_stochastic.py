@@ -51,6 +51,7 @@ def test_a_population_has_the_mean_flux_of_its_mean_history(model, smooth, popul
     assert 0.15 < scatter[0] < 0.3 and scatter[-1] < 0.1
 
 
+@pytest.mark.slow
 def test_a_batch_is_its_galaxies(model, population):
     few = {k: np.asarray(v)[:3] for k, v in population.items()}
     batch = np.asarray(model.predict_photometry_batch(few))

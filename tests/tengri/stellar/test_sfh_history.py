@@ -183,15 +183,20 @@ def test_bad_tables() -> None:
             check_table(t, rate)
 
 
-def test_prior_curves_of_every_family() -> None:
-    for name in SFH_FAMILIES:
-        extra = {}
-        if name == "table":
-            extra = {"sfh_table_t_gyr": np.linspace(0, 13, 4), "sfh_table_sfr": np.ones(4)}
-        ages, curves = sample_sfh_prior(name, KEY, n=3, **extra)
-        assert ages.shape == (256,) and curves.shape == (3, 256)
-        assert np.isfinite(curves).all() and (curves >= 0).all()
-        assert (curves.max(axis=1) > 0).all()
+QUICK = ("tsnorm", "continuity", "burst", "table")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in SFH_FAMILIES]
+)
+def test_prior_curves_of_every_family(name: str) -> None:
+    extra = {}
+    if name == "table":
+        extra = {"sfh_table_t_gyr": np.linspace(0, 13, 4), "sfh_table_sfr": np.ones(4)}
+    ages, curves = sample_sfh_prior(name, KEY, n=3, **extra)
+    assert ages.shape == (256,) and curves.shape == (3, 256)
+    assert np.isfinite(curves).all() and (curves >= 0).all()
+    assert (curves.max(axis=1) > 0).all()
 
 
 def test_prior_overrides() -> None:

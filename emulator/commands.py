@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_json, add_quiet, emit
+from tengri.program.output import add_output, emit
 
 SURROGATE = "a file, a run folder or a name (tengri list surrogates)"
 
@@ -27,7 +27,7 @@ def _info_parser(commands: Any) -> None:
     )
     parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
     parser.add_argument("--card", action="store_true", help="print its model card instead")
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(func=_info)
 
 
@@ -39,7 +39,8 @@ def _card_parser(commands: Any) -> None:
         epilog="example: tengri card sdss > sdss.md",
     )
     parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
-    parser.set_defaults(func=_info, card=True, json=False)
+    add_output(parser)
+    parser.set_defaults(func=_info, card=True)
 
 
 def _export_parser(commands: Any) -> None:
@@ -56,7 +57,7 @@ def _export_parser(commands: Any) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("."),
                         help="output folder (default: this one)")  # fmt: skip
     parser.add_argument("--name", help="name of the two files (default: the surrogate's)")
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_export)
 
 
@@ -71,5 +72,6 @@ def _info(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from emulator import export
 
-    print(export.to_numpy(args.surrogate, args.out, args.name))
+    made = export.to_numpy(args.surrogate, args.out, args.name)
+    emit(args.json, str(made), made._asdict())
     return 0

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -33,9 +33,21 @@ from tengri.jsonable import jsonable
 STANDALONE = Path(__file__).with_name("standalone.py")
 
 
+class Exported(NamedTuple):
+    """The two files, and the worst relative difference of their fluxes to the surrogate's."""
+
+    weights: Path
+    code: Path
+    difference: float
+
+    def __str__(self) -> str:
+        proof = f"reproduces the surrogate's check fluxes to {self.difference:.1e}"
+        return f"{self.weights}\n{self.code}\n{proof}"
+
+
 def to_numpy(
     path_or_name: str | os.PathLike[str], folder: str | os.PathLike[str], name: str | None = None
-) -> str:
+) -> Exported:
     """Write ``name.npz`` and ``name.py``, and prove them on the check pairs.
 
     Parameters
@@ -49,7 +61,7 @@ def to_numpy(
 
     Returns
     -------
-    str
+    Exported
         What was written, and how well it reproduces the surrogate.
 
     Raises
@@ -76,7 +88,7 @@ def to_numpy(
     worst = _difference(_module(code), artefact)
     if not worst <= SAME:
         raise DataError(f"{code} differs from the surrogate by {worst:.1e}: not to be used.")
-    return f"{npz}\n{code}\nreproduces the surrogate's check fluxes to {worst:.1e}"
+    return Exported(npz, code, worst)
 
 
 def _arrays(artefact: Artefact) -> dict[str, np.ndarray]:

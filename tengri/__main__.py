@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -81,7 +82,14 @@ def _own_packages_first() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser whose error for a wrong choice says what was probably meant."""
+    """An argument parser whose error for a wrong choice says what was probably meant.
+
+    -1e-3 is a number to it: argparse itself takes that for an option before Python 3.14.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._negative_number_matcher = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ def jsonable(value: Any) -> Any:
         return [jsonable(v) for v in value]
     if isinstance(value, (list, tuple)):
         return []
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, (np.generic, np.ndarray)):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shlex
@@ -20,7 +21,6 @@ from train.tables import ROOT, documents, rewritten
 
 PAGES = ("install", "tutorial", "train", "own_case", "catalogues", "samplers", "extend")
 BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
-_, COMMANDS = program()
 
 
 def test_tables_are_those_of_the_json_files():
@@ -75,14 +75,28 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
         assert (tmp_path / "html" / f"{page}.html").stat().st_size > 5000
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.choices))
-def test_every_command_has_an_example_that_parses(name):
-    epilog = COMMANDS.choices[name].epilog
-    assert epilog and epilog.startswith("example"), name
-    for example in epilog.partition(": ")[2].split(";"):
-        words = shlex.split(example.split(">")[0])
-        assert words[:2] == ["tengri", name]
-        program()[0].parse_args(words[1:])
+def leaves(parser, words=()):
+    """Return (words, parser) of every command that does something."""
+    inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not inner:
+        return [(words, parser)]
+    return [leaf for name, sub in inner[0].choices.items() for leaf in leaves(sub, (*words, name))]
+
+
+LEAVES = leaves(program()[0])
+LONG = {("train",), ("predict",), ("dataset",), ("data", "build")}
+
+
+@pytest.mark.parametrize(("words", "parser"), LEAVES, ids=[" ".join(w) for w, _ in LEAVES])
+def test_every_command_has_json_quiet_an_example_and_a_dry_run_where_it_is_long(words, parser):
+    options = parser._option_string_actions
+    assert {"--json", "--quiet", "--help"} <= set(options)
+    assert ("--dry-run" in options) == (words in LONG)
+    assert str(parser.epilog).startswith("example")
+    for example in parser.epilog.partition(": ")[2].split(";"):
+        typed = shlex.split(example.split(">")[0])
+        assert typed[: len(words) + 1] == ["tengri", *words]
+        program()[0].parse_args(typed[1:])
 
 
 # --- wrong commands ---------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_quiet
+from tengri.program.output import add_output, aside, emit
 
 
 def add_parser(commands: Any) -> None:
@@ -34,7 +35,7 @@ def _train_parser(commands: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
     _process_options(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_train)
 
 
@@ -46,7 +47,7 @@ def _resume_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("run", metavar="RUN", type=Path)
     _process_options(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_resume)
 
 
@@ -58,6 +59,7 @@ def _replay_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("run", metavar="RUN", type=Path)
     parser.add_argument("--row", type=int, required=True, metavar="N", help="global row index")
+    add_output(parser)
     parser.set_defaults(func=_replay)
 
 
@@ -73,8 +75,9 @@ def _dataset_parser(commands: Any) -> None:
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="with verify")
     parser.add_argument("--shard", metavar="i/n", help="make one of n shards; default: all")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR")
+    parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     _config_options(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_dataset)
 
 
@@ -94,7 +97,7 @@ def _compare_parser(commands: Any) -> None:
     parser.add_argument("--n", type=int, default=5000, help="prior draws (default 5000)")
     parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
     parser.add_argument("-o", "--out", metavar="DIR", help="output folder, default compare-NAME")
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_compare)
 
 
@@ -130,14 +133,15 @@ def _train(args: argparse.Namespace) -> int:
     if args.dry_run:
         from train.dryrun import describe
 
-        print(describe(config, out))
+        lines = describe(config, out)
+        emit(args.json, "\n".join(lines), {"dry run": lines})
         return 0
     from train import devices
 
     devices.connect(args.coordinator, args.processes, args.process)
     from train import run
 
-    return _guarded(lambda: run.start(config, out, _command()))
+    return _guarded(args, out, lambda: run.start(config, out, _command()))
 
 
 def _resume(args: argparse.Namespace) -> int:
@@ -146,21 +150,33 @@ def _resume(args: argparse.Namespace) -> int:
     devices.connect(args.coordinator, args.processes, args.process)
     from train import run
 
-    return _guarded(lambda: run.resume(args.run))
+    return _guarded(args, args.run, lambda: run.resume(args.run))
 
 
 def _replay(args: argparse.Namespace) -> int:
     from train import run
 
-    return run.replay(args.run, args.row)
+    found = run.replay(args.run, args.row)
+    lines = [f"row {args.row}:", *(f"  {n} = {v!r}" for n, v in found["parameters"].items())]
+    for kind in ("float32", "float64"):
+        shown = ", ".join(f"{b} {f:.6g}" for b, f in found[f"unit fluxes, {kind}"].items())
+        lines.append(f"unit fluxes, {kind}: {shown}")
+    emit(args.json, "\n".join(lines), found)
+    return 0
 
 
-def _guarded(call: Any) -> int:
+def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> int:
+    """Train; with ``--json`` say on standard output only what became of it."""
+    from train import devices, run
     from train.guards import Stopped
     from train.logs import say
 
     try:
-        return call()
+        with aside(args):
+            code = call()
+        if args.json and devices.is_first():
+            emit(True, "", run.summary(path))
+        return code
     except Stopped as stopped:
         say(str(stopped))
         return 130
@@ -170,55 +186,75 @@ def _guarded(call: Any) -> int:
 
 
 def _dataset(args: argparse.Namespace) -> int:
-    if args.config == "verify":
-        return _dataset_verify(args.folder or args.out)
+    from tengri.errors import ConfigError
     from tengri.shards import parse_shard
     from train import config as configs
+
+    if args.config == "verify":
+        return _dataset_verify(args)
+    config = configs.load(args.config, args.overrides)
+    number, shards = parse_shard(args.shard) if args.shard else (0, config.data.shards)
+    numbers = [number] if number else list(range(1, shards + 1))
+    if args.out is None:
+        raise ConfigError("tengri dataset needs -o DIR, the folder of the data set.")
+    if args.dry_run:
+        from train.dryrun import describe_rows
+
+        lines = describe_rows(config, numbers, shards, args.out)
+        emit(args.json, "\n".join(lines), {"dry run": lines})
+        return 0
+    with aside(args):
+        states, bad = _made(args, config, numbers, shards)
+        _say_bad(bad)
+    emit(args.json, f"{args.out}: done", {"folder": args.out, "shards": states, "bad rows": bad})
+    return 0
+
+
+def _made(
+    args: argparse.Namespace, config: Any, numbers: list[int], shards: int
+) -> tuple[dict[int, str], list[int]]:
+    """Make shards; return the state of each, and the rows without a finite flux."""
     from train.dataset import Dataset
     from train.problem import Problem
     from train.rows import RowMaker
 
-    config = configs.load(args.config, args.overrides)
-    number, shards = parse_shard(args.shard) if args.shard else (0, config.data.shards)
-    if args.out is None:
-        from tengri.errors import ConfigError
-
-        raise ConfigError("tengri dataset needs -o DIR, the folder of the data set.")
     problem = Problem.build(config)
     settings = [word for o in args.overrides for word in ("--set", o)]
     command = shlex.join(["tengri", "dataset", args.config, *settings])
     dataset = Dataset.create(args.out, problem, shards, command)
     maker = RowMaker(problem, config.run.seed, config.data.sampler)
-    bad: list[int] = []
-    for n in [number] if number else range(1, shards + 1):
-        made = dataset.make(maker, n)
-        print(f"shard {n}/{shards}: {'made' if made else 'good already'}", flush=True)
-        bad += dataset.bad_rows([n])
-    return _report_bad(bad)
+    states: dict[int, str] = {}
+    for n in numbers:
+        states[n] = "made" if dataset.make(maker, n) else "good already"
+        print(f"shard {n}/{shards}: {states[n]}", flush=True)
+    return states, dataset.bad_rows(numbers)
 
 
-def _report_bad(rows: list[int]) -> int:
+def _say_bad(rows: list[int]) -> None:
     if rows:
         shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
         print(f"{len(rows)} rows have no finite flux (kept, and counted when training): {shown}")
-    return 0
 
 
-def _dataset_verify(folder: Path | None) -> int:
+def _dataset_verify(args: argparse.Namespace) -> int:
     from tengri.errors import ConfigError
     from train.dataset import Dataset
 
+    folder = args.folder or args.out
     if folder is None:
         raise ConfigError("tengri dataset verify needs the folder of the data set.")
     dataset = Dataset.open(folder)
     problems = dataset.verify()
-    for number, problem in problems.items():
-        print(f"shard {number}: {problem}\n  remake it: {dataset.remake(number)}")
+    bad = [] if problems else dataset.bad_rows(range(1, dataset.n_shards + 1))
+    with aside(args):
+        for number, problem in problems.items():
+            print(f"shard {number}: {problem}\n  remake it: {dataset.remake(number)}")
+        _say_bad(bad)
     good = dataset.n_shards - len(problems)
-    print(f"{folder}: {good} of {dataset.n_shards} shards are intact, {dataset.n_rows} rows in all")
-    if problems:
-        return 1
-    return _report_bad(dataset.bad_rows(range(1, dataset.n_shards + 1)))
+    text = f"{folder}: {good} of {dataset.n_shards} shards are intact, {dataset.n_rows} rows in all"
+    emit(args.json, text, {"folder": folder, "shards": dataset.n_shards, "rows": dataset.n_rows,
+                           "problems": problems, "bad rows": bad})  # fmt: skip
+    return int(bool(problems))
 
 
 def _command() -> str:

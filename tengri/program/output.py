@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json`` and ``--quiet``, which every command has; `tengri.__main__` silences."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-
-
-def add_quiet(parser: argparse.ArgumentParser) -> None:
-    """Add ``--quiet``; `tengri.__main__` silences standard output."""
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="print errors only; the exit code tells"
     )
+
+
+@contextlib.contextmanager
+def aside(args: argparse.Namespace) -> Iterator[None]:
+    """Send what is told on the way to standard error where standard output is for JSON."""
+    if not args.json or args.quiet:
+        yield
+        return
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def emit(as_json: bool, text: str, data: Any) -> None:

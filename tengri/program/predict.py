@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.program import models
-from tengri.program.output import add_json, add_quiet, emit
+from tengri.program.output import add_output, emit
 
 
 def add_parser(commands: Any) -> None:
@@ -27,8 +27,7 @@ def add_parser(commands: Any) -> None:
     models.add_options(parser)
     _column_options(parser.add_argument_group("columns"))
     _work_options(parser.add_argument_group("work"))
-    add_json(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_predict)
 
 
@@ -61,7 +60,9 @@ def _predict(args: argparse.Namespace) -> int:
     with open_table(args.catalogue, args.table) as table:
         job = _job(args, table)
         if args.dry_run:
-            print(_described(args, job))
+            plan = _planned(args, job)
+            text = "\n".join(f"{name:<10s} {value}" for name, value in plan.items())
+            emit(args.json, f"{text}\nnothing has been written (dry run)", plan)
             return 0
         if args.shard:
             return _one_shard(args, job)
@@ -179,7 +180,7 @@ def _redshifts(table: Any, column: str) -> Any:
     return float(lo) if lo == hi else (float(lo), float(hi))
 
 
-def _described(args: argparse.Namespace, job: Any) -> str:
+def _planned(args: argparse.Namespace, job: Any) -> dict[str, str]:
     """Return what would be done, with a measured speed."""
     rows = min(job.table.n_rows, 4096)
     job.predict(0, rows)
@@ -187,14 +188,12 @@ def _described(args: argparse.Namespace, job: Any) -> str:
     job.predict(0, rows)
     rate = rows / (time.perf_counter() - begin)
     size = sum(dtype.itemsize for dtype in job.schema.dtypes.values()) * job.table.n_rows
-    lines = [
-        f"catalogue  {args.catalogue}: {job.table.n_rows} rows",
-        f"model      {job.model!r}",
-        "columns    " + ", ".join(p if p == c else f"{p} from {c}" for p, c in job.columns.items()),
-        f"output     {', '.join(job.schema.dtypes)} [{args.units}]",
-        f"work       {job.n_shards} shards in {job.folder}",
-        f"measured   {rate:.0f} rows/s on {rows} rows; all in {job.table.n_rows / rate:.0f} s",
-        f"disk       {2 * size / 1e6:.0f} MB while joining, {size / 1e6:.0f} MB after",
-        "nothing has been written (dry run)",
-    ]
-    return "\n".join(lines)
+    return {
+        "catalogue": f"{args.catalogue}: {job.table.n_rows} rows",
+        "model": repr(job.model),
+        "columns": ", ".join(p if p == c else f"{p} from {c}" for p, c in job.columns.items()),
+        "output": f"{', '.join(job.schema.dtypes)} [{args.units}]",
+        "work": f"{job.n_shards} shards in {job.folder}",
+        "measured": f"{rate:.0f} rows/s on {rows} rows; all in {job.table.n_rows / rate:.0f} s",
+        "disk": f"{2 * size / 1e6:.0f} MB while joining, {size / 1e6:.0f} MB after",
+    }

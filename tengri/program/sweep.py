@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.program import models
-from tengri.program.output import add_json, add_quiet, emit
+from tengri.program.output import add_output, emit
 
 
 def add_parser(commands: Any) -> None:
@@ -26,8 +26,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-o", "--out", type=Path, metavar="FILE",
                         help="figure, .png .pdf or .svg (default sweep_PARAMETER.png)")  # fmt: skip
     models.add_options(parser)
-    add_json(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_sweep)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tengri.errors import DataError
 from tengri.program.doctor import FAILURE, OK, WARNING, Check, line
-from tengri.program.output import add_json, add_quiet, emit
+from tengri.program.output import add_output, emit
 
 GROUP = "tengri.verifiers"
 
@@ -33,8 +33,7 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("path", metavar="PATH", help="a file, a folder or a surrogate's name")
     parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")
-    add_json(parser)
-    add_quiet(parser)
+    add_output(parser)
     parser.set_defaults(func=_verify)
 
 
@@ -91,6 +90,6 @@ def _is_grid(file: Path) -> bool:
 
     try:
         with h5py.File(file, "r") as contents:
-            return "ssp_flux" in contents
+            return contents.get("ssp_flux", getlink=True) is not None
     except (OSError, RuntimeError):
         return False

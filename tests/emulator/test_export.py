@@ -36,8 +36,10 @@ def alone(folder, params):
 
 
 def test_numpy_alone(file, surrogate, tmp_path, capsys):
-    assert main(["export", str(file), "--numpy", "-o", str(tmp_path), "--name", "mine"]) == 0
-    assert "reproduces" in capsys.readouterr().out
+    words = ["export", str(file), "--numpy", "-o", str(tmp_path), "--name", "mine", "--json"]
+    assert main(words) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert made["code"] == str(tmp_path / "mine.py") and made["difference"] < 1e-4
     params = draws(surrogate.spec, 50, seed=3)
     answer = alone(tmp_path, params)
     assert answer["loaded"] == [] and tuple(answer["bands"]) == surrogate.filter_names
@@ -63,7 +65,7 @@ def test_every_kind_of_network(exact, tmp_path, options):
 
 
 def test_the_published_ones(tmp_path):
-    assert "reproduces" in export.to_numpy("sdss_tsnorm", tmp_path)
+    assert "reproduces" in str(export.to_numpy("sdss_tsnorm", tmp_path))
     assert {f.name for f in tmp_path.iterdir()} >= {"sdss_tsnorm.npz", "sdss_tsnorm.py"}
 
 

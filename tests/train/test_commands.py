@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,44 @@ def test_mistakes_are_one_clear_error(
     with pytest.raises(error, match=message):
         program(*argv)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["train", "tiny"], ["dataset", "tiny", "--shard", "2/3"]])
+def test_a_dry_run_measures_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert program(*words, "--dry-run", "--out", "there") == 0
+    text = capsys.readouterr().out
+    for said in ("pivot", "µs/row", "ETA", "disk: about", "would write: there/", "nothing has"):
+        assert said in text
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_json_alone_is_on_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run, its row and its comparison: what is told on the way goes to standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def printed(*words: str) -> Any:
+        assert program(*words, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    short = ("run.steps=40", "run.evaluation_rows=300", "run.validation_rows=64", "data.pool=512")
+    settings = [word for item in short for word in ("--set", item)]
+    done = printed("train", "tiny", *settings, "--out", "run")
+    assert done["artefact"] == "run/surrogate.h5" and done["pooled"]["p99"] > 0.0
+    assert printed("resume", "run")["sha256"] == done["sha256"]
+    row = printed("replay", "run", "--row", "3")
+    assert set(row["parameters"]) and row["unit fluxes, float64"].keys()
+    numbers = printed("compare", "run", "--sweep", "dust_tau_diff", "-o", "c")
+    assert (tmp_path / numbers["page"]).is_file() and "sweep_dust_tau_diff" in numbers[
+        "comparisons"
+    ]
 
 
 def test_dataset_by_shards_then_verify(

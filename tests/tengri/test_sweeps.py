@@ -134,7 +134,9 @@ class Shifted:
         return self._model.predict_photometry_batch(params) * 10 ** (-0.4 * 5e-3)
 
 
-@pytest.mark.parametrize("kind", ["sweep", "grid", "track", "n_draws"])
+@pytest.mark.parametrize(
+    "kind", ["sweep", "grid", "track", pytest.param("n_draws", marks=pytest.mark.slow)]
+)
 def test_compare_finds_a_known_offset(model, kind):
     request = {
         "sweep": ({"sweep": ("dust_tau_diff", [0.0, 1.0])}, without("dust_tau_diff")),

@@ -147,6 +147,7 @@ def test_exact_model_of_the_columns(capsys, tmp_path):
     np.testing.assert_allclose(stored(out)["sdss_r"], np.asarray(expected)[:, 1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_path):
     path, z = tmp_path / "cat.h5", np.linspace(0.05, 0.8, 6)
     history = {"sfh_delayed_tau_gyr": np.full(6, 1.5), "sfh_delayed_age_gyr": np.linspace(1, 5, 6)}

@@ -41,7 +41,7 @@ def test_weights_share_and_clamp() -> None:
 
 def test_weights_are_smooth_everywhere_inside() -> None:
     mean = np.linspace(NODES[0], NODES[-1], 500)
-    first = jax.vmap(jax.jacfwd(lambda m: weights(m, NODES)))(mean)
+    first = jax.jit(jax.vmap(jax.jacfwd(lambda m: weights(m, NODES))))(mean)
     assert (np.abs(first).max(axis=1) > 0.1).all()  # no dead stretch, as binned weights have
     second = np.diff(first, axis=0) / (mean[1] - mean[0])
     assert np.abs(second).max() < 4 / 0.1 / 0.3  # no kink: bounded by density / node spacing

@@ -51,7 +51,12 @@ def signature(history: StarFormationHistory, p: dict, t_univ: float) -> jax.Arra
     return mass + jnp.sum(jnp.sin(np.arange(len(EDGES) - 1)) * fractions)
 
 
-@pytest.mark.parametrize("name", SFH_FAMILIES)
+QUICK = ("tsnorm", "dpl", "continuity", "burst")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in SFH_FAMILIES]
+)
 def test_gradient_of_every_parameter(name: str) -> None:
     for history in variants(name):
         p = middle(history)

@@ -257,11 +257,25 @@ def read(path: str | Path) -> Artefact:
     path = Path(path)
     sealed, doc, stored = hdf5.read(path, KIND, newest=FORMAT_VERSION)
     try:
+        _check_document(doc)
         artefact = _build(doc, stored, sealed)
         check(artefact)
+        artefact.cosmology_object()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise DataError(f"{path}: malformed surrogate: {error}") from error
     return artefact
+
+
+_TABLES = ("spec", "target", "network", "cosmology", "ssp", "accuracy", "training")
+_TEXTS = ("card", "created")
+
+
+def _check_document(doc: Mapping[str, Any]) -> None:
+    """Raise where a part of the document is not of its kind."""
+    for kind, names in ((dict, _TABLES), (str, _TEXTS)):
+        for name in names:
+            if not isinstance(doc[name], kind):
+                raise TypeError(f"{name} is {type(doc[name]).__name__}, not {kind.__name__}")
 
 
 def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact:

@@ -22,6 +22,7 @@ import numpy as np
 
 from tengri import digest, plain
 from tengri.errors import DataError
+from tengri.sink import new_hdf5
 
 Arrays = dict[str, np.ndarray]
 
@@ -46,7 +47,7 @@ class Header(NamedTuple):
 def write(path: Path, header: Header, document: Mapping[str, Any], arrays: Arrays) -> str:
     """Write and seal a file; return its digest. The caller chooses a temporary name."""
     text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode()
-    with h5py.File(path, "w", userblock_size=digest.USERBLOCK, libver=LIBVER) as file:
+    with new_hdf5(path, libver=LIBVER) as file:
         file.attrs["format"] = np.bytes_(header.kind)
         file.attrs["format_version"] = np.int64(header.version)
         file.attrs["written_by"] = np.bytes_(header.written_by)

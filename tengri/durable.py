@@ -45,6 +45,14 @@ def read_json(path: Path) -> Any:
     return document["content"]
 
 
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """Return what `write_json` wrote, an object with ``keys``; raises as `read_json` does."""
+    content = read_json(path)
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise DataError(f"{path}: malformed, it needs {', '.join(keys) or 'an object'}.")
+    return content
+
+
 def _sealed(content: Any) -> str:
     body = json.dumps(content, sort_keys=True, allow_nan=False)
     digest = hashlib.sha256(body.encode()).hexdigest()

@@ -19,6 +19,7 @@ import h5py
 
 from tengri import digest, durable
 from tengri.errors import ConfigError, DataError
+from tengri.sink import new_hdf5
 
 MANIFEST = "manifest.json"
 
@@ -62,7 +63,7 @@ def write_shard(
     """
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
     try:
-        with h5py.File(temporary, "w", userblock_size=digest.USERBLOCK) as file:
+        with new_hdf5(temporary) as file:
             fill(file)
         digest.seal(temporary)
         check(temporary)

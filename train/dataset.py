@@ -74,7 +74,7 @@ class Dataset:
                 f"{folder} holds no data set ({MANIFEST} is missing): make one with "
                 f"`tengri dataset CONFIG -o {folder}`."
             )
-        content = files.read_json(folder / MANIFEST)
+        content = files.read_object(folder / MANIFEST, "rows", "made_with")
         try:
             rows, command = content["rows"], content["made_with"]["command"]
             version = rows["format"]
@@ -87,7 +87,7 @@ class Dataset:
                 "Update tengri, or make the data set again."
             )
         for name, most in (("rows", MAX_ROWS), ("shards", MAX_SHARDS)):
-            if not isinstance(rows.get(name), int) or not 0 < rows[name] <= most:
+            if type(rows.get(name)) is not int or not 0 < rows[name] <= most:
                 raise DataError(f"{folder / MANIFEST}: {name} is {rows.get(name)!r}.")
         return cls(folder, rows, command)
 

@@ -15,7 +15,9 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.summary import scalar
 
 from tengri.errors import DataError
 
@@ -36,7 +38,7 @@ class Log:
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / "metrics.jsonl"
         try:
-            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+            self._events = _Events(folder / "tensorboard", step)
             self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
@@ -47,21 +49,21 @@ class Log:
 
     def write(self, step: int, scalars: Scalars) -> None:
         """Append finite scalars; one that is not finite becomes null in the JSON."""
-        for name, value in scalars.items():
-            if math.isfinite(value):
-                self._writer.add_scalar(name, value, step)
         finite = {k: (v if math.isfinite(v) else None) for k, v in scalars.items()}
         self._line({"step": step, "time": round(time.time(), 3), **finite})
-        self._writer.flush()
+        try:
+            self._events.write(step, {k: v for k, v in finite.items() if v is not None})
+        except OSError as error:
+            raise DataError(f"{self._path.parent}: no space for its log ({error}).") from error
 
     def close(self) -> None:
         """Flush everything to disk."""
         with suppress(OSError):  # a full disk: the checkpoint has said so, or will
             self._file.flush()
             os.fsync(self._file.fileno())
-        with suppress(OSError):
-            self._file.close()
-        self._writer.close()
+        for file in (self._file, self._events):
+            with suppress(OSError):
+                file.close()
 
     def _line(self, record: dict[str, Any]) -> None:
         try:
@@ -69,6 +71,25 @@ class Log:
             self._file.flush()
         except OSError as error:
             raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
+
+
+class _Events:
+    """The event file of one session, written at once: a queue would hide a full disk."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        folder.mkdir(exist_ok=True)
+        self._writer = EventsWriter(str(folder / "events"), f".{os.getpid()}")
+        start = SessionLog(status=SessionLog.START)
+        self._writer.write_event(Event(step=step, wall_time=time.time(), session_log=start))
+
+    def write(self, step: int, scalars: Scalars) -> None:
+        for name, value in scalars.items():
+            summary = scalar(name, value)
+            self._writer.write_event(Event(step=step, wall_time=time.time(), summary=summary))
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 def _checked(record: dict[str, Any]) -> str:

@@ -95,7 +95,7 @@ class RunFolder:
 
     def header(self) -> dict[str, Any]:
         """Return the contents of ``config.json``."""
-        return files.read_json(self.path / "config.json")
+        return files.read_object(self.path / "config.json", "format", "config", "command")
 
     def config(self) -> Config:
         """Return the configuration of the run."""
@@ -106,7 +106,8 @@ class RunFolder:
     def plan(self) -> dict[str, Any] | None:
         """Return the stored plan, or None before the first measurement."""
         path = self.path / "plan.json"
-        return files.read_json(path) if path.exists() else None
+        keys = ("plan", "scaling", "costs", "inputs")
+        return files.read_object(path, *keys) if path.exists() else None
 
     def write_plan(
         self, plan: Plan, scaling: OutputScaling, costs: Costs, inputs: dict[str, str]
@@ -122,7 +123,7 @@ class RunFolder:
     def seconds(self) -> float:
         """Return how long earlier sessions have trained."""
         path = self.path / "clock.json"
-        return float(files.read_json(path)["seconds"]) if path.exists() else 0.0
+        return float(files.read_object(path, "seconds")["seconds"]) if path.exists() else 0.0
 
     def write_seconds(self, seconds: float) -> None:
         """Store how long the run has trained."""
@@ -143,7 +144,8 @@ class RunFolder:
     def done(self) -> dict[str, Any] | None:
         """Return digest and accuracy of the finished artefact, or None."""
         path = self.path / "done.json"
-        return files.read_json(path) if path.exists() else None
+        keys = ("sha256", "verdict", "proof")
+        return files.read_object(path, *keys) if path.exists() else None
 
     def write_done(self, content: dict[str, Any]) -> None:
         """Mark the run as finished; the last thing that is written."""

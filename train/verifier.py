@@ -50,7 +50,7 @@ def dataset(path: str, exact: bool) -> list[Check] | None:
     if not (folder / MANIFEST).is_file():
         return None
     try:
-        if "made_with" not in durable.read_json(folder / MANIFEST):
+        if "made_with" not in durable.read_object(folder / MANIFEST):
             return None  # shards of another kind
         return list(_dataset(folder))
     except DataError as error:

@@ -12,6 +12,7 @@ import h5py
 from tengri import digest, plain
 from tengri.catalogue.table import Columns, Schema
 from tengri.errors import DataError, unknown
+from tengri.sink import new_hdf5
 
 UNIT_NAMES = ("unit", "units")
 #: A column may be larger than memory: it is read by rows.
@@ -98,7 +99,7 @@ def _inside(file: h5py.File, name: str) -> Any:
 
 def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
     """Write one dataset per column, chunk by chunk, and seal the file."""
-    with h5py.File(path, "w", userblock_size=digest.USERBLOCK) as file:
+    with new_hdf5(path) as file:
         file.attrs.update(schema.facts)
         create_columns(file, schema)
         start = 0

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from tengri import digest
+from tengri.errors import DataError
+from tengri.sink import new_hdf5
 
 
 def write_sealed(
@@ -22,12 +23,17 @@ def write_sealed(
 
     Every dataset is shuffled, deflated and protected by fletcher32. The same input gives the
     same bytes. A file of that name is replaced only when the new one is complete.
+
+    Raises
+    ------
+    DataError
+        A full disk, a folder that cannot be written.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with h5py.File(partial, "w", userblock_size=digest.USERBLOCK, libver="earliest") as file:
+        with new_hdf5(partial, libver="earliest") as file:
             for name, values in datasets.items():
                 item = file.create_dataset(
                     name,
@@ -43,6 +49,8 @@ def write_sealed(
                 file.attrs[key] = value
         sealed = digest.seal(partial)
         os.replace(partial, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
     finally:
         partial.unlink(missing_ok=True)
     return sealed

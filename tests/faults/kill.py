@@ -1,10 +1,12 @@
-"""``kill -9`` at a chosen phase: a child is forked, listened to, and killed there and then."""
+"""Signals at a chosen phase: a child is forked, listened to, and killed there and then."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,8 +55,8 @@ class Death:
 
 
 def run(target: Callable[..., None], *args: Any, at: tuple[str, int] | None = None,
-        delay: float = 0.0) -> Death:  # fmt: skip
-    """Run a victim; kill it ``delay`` seconds into the n-th call of the phase ``at``.
+        delay: float = 0.0, signals: Sequence[int] = (signal.SIGKILL,)) -> Death:  # fmt: skip
+    """Run a victim; send signals ``delay`` seconds into the n-th call of the phase ``at``.
 
     Without ``at``, or when it ends before, it lives to its end.
     """
@@ -75,8 +77,9 @@ def run(target: Callable[..., None], *args: Any, at: tuple[str, int] | None = No
         if waiting and mark[:2] == (waiting[0], "in"):
             waiting = (waiting[0], waiting[1] - 1)
             if waiting[1] <= 0:
-                time.sleep(delay)
-                process.kill()
+                for number in signals:
+                    time.sleep(delay)
+                    os.kill(process.pid, number)  # type: ignore[arg-type]
                 waiting = None
     process.kill()
     process.join()

@@ -6,22 +6,29 @@ costs it no imports. It sends ``(phase, "in" | "out", number)`` down a pipe as i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import resource
+import signal
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 import tengri.__main__
 import train.commands
 from emulator import artefact
+from tengri.errors import DataError
 from train import config as configs
 from train import evaluate, report, run
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
+from train.guards import Lock
 from train.pools import Pools
 from train.rows import Rows
 from train.runfolder import RunFolder
@@ -56,6 +63,22 @@ def program(pipe: Connection, words: list[str], folder: str) -> None:
     os._exit(tengri.__main__.main(words))
 
 
+def on_a_full_disk(pipe: Connection, words: list[str], folder: str, phase: str, call: int) -> None:
+    """Run the program; from the n-th call of a phase on no file can grow beyond 64 bytes."""
+    owner, name = PHASES[phase]
+    original, calls = getattr(owner, name), iter(range(1, 10**6))
+
+    @functools.wraps(original)
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == call:
+            unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, unlimited))
+        return original(*args, **kwargs)
+
+    setattr(owner, name, limited)
+    program(pipe, words, folder)
+
+
 def saver(pipe: Connection, folder: str) -> None:
     """Save checkpoints until killed; ``out`` says which step is safe."""
     checkpoints = Checkpoints(Path(folder))
@@ -63,6 +86,34 @@ def saver(pipe: Connection, folder: str) -> None:
         pipe.send(("save", "in", step))
         checkpoints.save(step, state(step), 1.0 / step)
         pipe.send(("save", "out", step))
+
+
+def holder(pipe: Connection, folder: str) -> None:
+    """Hold the lock of a run until killed."""
+    with Lock(Path(folder)):
+        pipe.send(("lock", "in", os.getpid()))
+        signal.pause()
+
+
+def racer(pipe: Connection, folder: str, config: str, starts_at: float) -> None:
+    """Make a run folder at a moment agreed upon; ``out`` says that it is this process's."""
+    settings = configs.load(config)
+    pipe.send(("race", "in", os.getpid()))
+    time.sleep(max(0.0, starts_at - time.time()))
+    with contextlib.suppress(DataError):
+        RunFolder.create(Path(folder), settings, "tengri train")
+        pipe.send(("race", "out", os.getpid()))
+
+
+def worker(pipe: Connection, words: list[str], shards: list[str], folder: str) -> None:
+    """Make some shards of a data set, one after another, as a job of its own would."""
+    os.chdir(folder)
+    _redirect(LOG)
+    for shard in shards:
+        pipe.send(("worker", "in", int(shard.split("/")[0])))
+        if tengri.__main__.main([*words, "--shard", shard]) != 0:
+            os._exit(1)
+        pipe.send(("worker", "out", int(shard.split("/")[0])))
 
 
 def folder_maker(pipe: Connection, folder: str, config: str) -> None:
@@ -100,6 +151,11 @@ def state(step: int) -> dict[str, Any]:
         "params": {"w": rng.normal(size=(192, 192)).astype(np.float32)},
         "step": np.asarray(step, np.int32),
     }
+
+
+def bits(tree: Any) -> list[bytes]:
+    """Return the bytes of every array of a tree."""
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree)]
 
 
 def rows_of(dataset: Dataset, shard: int) -> Rows:

@@ -1,0 +1,221 @@
+"""Promise: a full disk or a read-only folder is one clear error; what was saved stays whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import emulator
+from emulator import artefact
+from tengri import durable as files
+from tengri.errors import DataError
+from tests.faults import kill, tiny, victims
+from tests.faults.make_golden import RUN
+from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
+from train import config as configs
+from train import mend
+from train.checkpoints import Checkpoints, verify
+from train.dataset import Dataset
+from train.guards import Lock, Signals
+from train.logs import Log, read_metrics
+from train.loop import Loop
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+Counter = Callable[..., None]
+GOLDEN = Path(__file__).parents[1] / "emulator" / "golden" / "v1.h5"
+
+
+@contextmanager
+def full(most: int) -> Iterator[None]:
+    """While no file may grow beyond ``most`` bytes: a write fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def readonly() -> Iterator[Path]:
+    """Return a folder that this process can enter and not write, whoever runs the tests.
+
+    It is of the time of the test: a superuser becomes nobody for as long.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield folder
+        os.seteuid(os.getuid())
+        os.chmod(folder, 0o755)
+
+
+def close(folder: Path) -> None:
+    """Take the right to write into a folder and all below away."""
+    for path in [folder, *folder.rglob("*")]:
+        os.chmod(path, 0o555 if path.is_dir() else 0o444)
+    if os.getuid() == 0:
+        os.seteuid(65534)
+
+
+# --- a full disk --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [0, 100, 20_000, 100_000])
+def test_a_checkpoint(tmp_path: Path, most: int, injected: Counter) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, victims.state(1), 1.0)
+    with full(most), pytest.raises(DataError, match=r"checkpoint 2 could not be saved.*intact"):
+        checkpoints.save(2, victims.state(2), 0.5)
+    checkpoints.close()
+    again = Checkpoints(tmp_path)
+    found = again.restore(victims.state)
+    assert found is not None and found.step == 1
+    np.testing.assert_array_equal(found.state["params"]["w"], victims.state(1)["params"]["w"])
+    again.save(2, victims.state(2), 0.5)  # when there is space again
+    assert not any(verify(tmp_path).values()) and again.steps() == [1, 2]
+    injected("disk")
+
+
+@pytest.mark.parametrize("most", [0, 40])
+def test_a_sealed_file(tmp_path: Path, most: int, injected: Counter) -> None:
+    path = tmp_path / "clock.json"
+    files.write_json(path, {"seconds": 1.0})
+    with full(most), pytest.raises(DataError, match=r"clock\.json: cannot be written"):
+        files.write_json(path, {"seconds": 2.0})
+    assert files.read_json(path) == {"seconds": 1.0} and os.listdir(tmp_path) == ["clock.json"]
+    injected("disk")
+
+
+def test_a_run_folder(tmp_path: Path, injected: Counter) -> None:
+    (tmp_path / "tiny.toml").write_text(tiny.CONFIG)
+    config = configs.load(str(tmp_path / "tiny.toml"))
+    with full(100), pytest.raises(DataError, match="run: cannot be made"):
+        RunFolder.create(tmp_path / "run", config, "tengri train")
+    assert os.listdir(tmp_path) == ["tiny.toml"]
+    injected("disk")
+
+
+@pytest.mark.parametrize("most", [0, 1000, 8000])
+def test_an_artefact(tmp_path: Path, most: int, injected: Counter) -> None:
+    good = artefact.read(GOLDEN)
+    path = tmp_path / "surrogate.h5"
+    artefact.write(path, good)
+    before = path.read_bytes()
+    with full(most), pytest.raises(DataError, match=r"surrogate\.h5"):
+        artefact.write(path, good)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["surrogate.h5"]
+    injected("disk")
+
+
+@pytest.mark.parametrize("most", [0, 1000, 3000])
+def test_a_shard(stored: Path, most: int, injected: Counter) -> None:
+    dataset = Dataset.open(stored)
+    rows = dataset.rows(*dataset.bounds(2)[:1], dataset.bounds(2)[1] - dataset.bounds(2)[0])
+    before = sorted(os.listdir(stored))
+    with full(most), pytest.raises(DataError, match=r"shard-00002\.h5"):
+        dataset._write(2, rows)
+    assert sorted(os.listdir(stored)) == before and dataset.verify() == {}
+    injected("disk")
+
+
+@pytest.mark.parametrize("most", [10, 145])
+def test_the_log(tmp_path: Path, most: int, injected: Counter) -> None:
+    """Whether the lines find no room or the events, in time and without waiting for a queue."""
+    log = Log(tmp_path, 0)
+    log.write(1, {"loss": 1.0})
+    with full(most):
+        with pytest.raises(DataError, match=re.escape(str(tmp_path))):
+            log.write(2, {f"loss_{i}": 0.5 for i in range(30 if most == 10 else 1)})
+        log.close()
+    assert next(r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")) == 1
+    injected("disk")
+
+
+@pytest.mark.slow
+def test_the_loop_of_a_training(problem: Problem, tmp_path: Path, injected: Counter) -> None:
+    """The disk fills up after the first save; the resumed run ends as if it never had."""
+    often = with_config(problem, changed(CONFIG, "run", save_seconds=0.0))
+    whole = trained(often, tmp_path / "whole")
+    loop = Loop(often, new_run(often, tmp_path / "run"), Signals())
+    save = loop.checkpoints.save
+
+    def limited(step: int, state: object, metric: float) -> None:
+        if step <= 8:
+            return save(step, state, metric)
+        with full(64):
+            return save(step, state, metric)
+
+    loop.checkpoints.save = limited  # type: ignore[method-assign]
+    with pytest.raises(DataError, match="checkpoint 12 could not be saved"):
+        loop.run()
+    loop.checkpoints.close()
+    assert [step for step, problem in verify(tmp_path / "run").items() if not problem][-1] == 8
+    again = trained(often, tmp_path / "run")
+    assert victims.bits(again.params) == victims.bits(whole.params)
+    injected("disk")
+
+
+# --- a folder that cannot be written ------------------------------------------------------------
+
+
+def test_nothing_begins_in_a_read_only_folder(readonly: Path, injected: Counter) -> None:
+    config = configs.load("tiny")
+    good = artefact.read(GOLDEN)
+    files.write_json(readonly / "old.json", 1)
+    (readonly / "run").mkdir()
+    close(readonly)
+    for write in (
+        lambda: RunFolder.create(readonly / "other", config, "tengri train"),
+        lambda: files.write_json(readonly / "old.json", 2),
+        lambda: artefact.write(readonly / "surrogate.h5", good),
+        lambda: Checkpoints(readonly / "run"),
+        lambda: Lock(readonly / "run").__enter__(),
+        lambda: Log(readonly / "run", 0),
+    ):
+        with pytest.raises(DataError, match=f"{readonly}.*cannot be (made|written)"):
+            write()
+        injected("disk")
+    os.seteuid(os.getuid())
+    assert sorted(p.name for p in readonly.rglob("*")) == ["old.json", "run"]
+    assert files.read_json(readonly / "old.json") == 1
+
+
+def test_a_run_that_became_read_only(finished: Path, readonly: Path, injected: Counter) -> None:
+    """Its surrogate is still read; a resume says what it cannot do, and changes nothing."""
+    run = readonly / RUN
+    finished.rename(run)
+    (run / "clock.json").write_text("damaged")
+    before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
+    close(readonly)
+    assert emulator.load(run / "surrogate.h5").filter_names == ("g", "r")
+    with pytest.raises(DataError, match="cannot be mended"):
+        mend.mend(run)
+    assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
+    injected("disk")
+
+
+# --- the whole program --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", ["plan", "save", "artefact", "report", "done"])
+def test_the_program_when_the_disk_fills_up(tmp_path: Path, phase: str, injected: Counter) -> None:
+    """Exit code 1 and one line; with space again, a resume ends well."""
+    tiny.write(tmp_path)
+    words = ["train", "tiny.toml", "--out", "run"]
+    end = kill.run(victims.on_a_full_disk, words, str(tmp_path), phase, 2 if phase == "save" else 1)
+    said = (tmp_path / victims.LOG).read_text()
+    assert end.exit_code == 1 and "Traceback" not in said
+    assert said.strip().splitlines()[-1].startswith("tengri train: run/")
+    assert end.last("save") is None or not all(verify(tmp_path / "run").values())
+    assert kill.run(victims.program, ["resume", "run"], str(tmp_path)).exit_code == 0
+    injected("disk")

@@ -35,14 +35,63 @@ def _redshifts(training: dict[str, Any]) -> str:
     return f"{lo:g}–{hi:g}"
 
 
-def exact() -> str:
-    """Return the cost of the exact model beside DSPS, Markdown."""
-    data = _result("exact")
-    rows = ["| | float32 | float64 |", "|---|---|---|"]
-    for key, value in data["float32"].items():
-        name = key.replace("|", "\\|")  # a bar would end the cell
-        rows.append(f"| {name} | {value:.3g} | {data['float64'][key]:.3g} |")
+def speed() -> str:
+    """Return what a galaxy costs in every code and call, Markdown."""
+    grids = _result("speed")["grids"]
+    columns = [(grid, name) for grid in grids for name in ("float32", "float64")]
+    rows = _head(["µs per galaxy", *(f"{_shape(grids[g])}, {name}" for g, name in columns)])
+    first = next(iter(grids.values()))["float32"]
+    for contender in first["contenders"]:
+        if contender == "matrix product":
+            continue
+        costs = (grids[g][x]["contenders"][contender]["us_per_galaxy"] for g, x in columns)
+        rows.append(f"| {contender} | {' | '.join(f'{cost:.3g}' for cost in costs)} |")
+    for ratio in first["ratios"]:
+        cells = (grids[g][x]["ratios"][ratio] for g, x in columns)
+        rows.append(f"| **{ratio}** | {' | '.join(f'**{c:.3g} ×**' for c in cells)} |")
     return "\n".join(rows)
+
+
+def speed_in_short() -> str:
+    """Return how many times faster than the peers, on the embedded grid, Markdown."""
+    both = _result("speed")["grids"]["embedded"]
+    rows = _head(["", "float32", "float64"])
+    for name in ("exact, batch", "exact, batch, one redshift", "surrogate, kernel, batch",
+                 "surrogate, end-to-end, batch", "DSPS", "bagpipes"):  # fmt: skip
+        cells = (both[x]["contenders"][name]["us_per_galaxy"] for x in ("float32", "float64"))
+        rows.append(f"| {name} [µs/galaxy] | {' | '.join(f'{c:.3g}' for c in cells)} |")
+    for name, value in both["float32"]["ratios"].items():
+        rows.append(f"| {name} | {value:.3g} × | {both['float64']['ratios'][name]:.3g} × |")
+    return "\n".join(rows)
+
+
+def roofline() -> str:
+    """Return work per galaxy and the share of the matrix-product peak, Markdown."""
+    rows = _head(["", "FLOP in matrix products", "FLOP in all", "bytes", "share of the peak"])
+    for name in ("float32", "float64"):
+        result = _result("speed")["grids"]["embedded"][name]
+        for what, r in result["roofline"].items():
+            rows.append(f"| {what}, {name} | {r['matrix_flop']:.3g} | {r['flop']:.3g} "
+                        f"| {r['bytes']:.3g} | {100 * r['share_of_peak']:.0f} % |")  # fmt: skip
+    return "\n".join(rows)
+
+
+def large() -> str:
+    """Return throughput and memory of large batches, Markdown."""
+    rows = _head(["galaxies", "µs per galaxy", "peak memory of the process [MB]"])
+    for n, r in _result("speed")["large"].items():
+        memory = r["peak_memory_mb_of_the_process_so_far"]
+        rows.append(f"| {int(n):,} | {r['us_per_galaxy']:.3g} | {memory:.0f} |")
+    return "\n".join(rows)
+
+
+def _head(cells: list[str]) -> list[str]:
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
+
+
+def _shape(both: dict[str, Any]) -> str:
+    shape = both["float32"]["shape"]
+    return f"{shape['ages']} × {shape['wavelengths']}"
 
 
 def commands() -> str:
@@ -56,13 +105,35 @@ def commands() -> str:
     return "\n".join(rows)
 
 
+def posterior() -> str:
+    """Return how far posteriors of exact and emulated model are apart, Markdown."""
+    data = _result("posterior")
+    fits = {name: fit for name, fit in data.items() if isinstance(fit, dict)}
+    cases = {f"{name}, {ratio}": fit[ratio] for name, fit in fits.items()
+             for ratio in fit if ratio != "time"}  # fmt: skip
+    names = list(next(iter(cases.values())))
+    rows = [f"| | {' | '.join(cases)} |", "|---" * (len(cases) + 1) + "|"]
+    for name in names:
+        rows.append(f"| {name} | {' | '.join(_short(case[name]) for case in cases.values())} |")
+    times = ["", "| time of one chain | exact | emulated |", "|---|---|---|"]
+    for name, fit in fits.items():
+        for what in fit["time"]["exact"]:
+            shown = (_short(fit["time"][kind][what]) for kind in ("exact", "emulated"))
+            times.append(f"| {name}: {what} | {' | '.join(shown)} |")
+    return "\n".join(rows + times)
+
+
+def _short(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
+
+
 def catalogue() -> str:
     """Return what a million rows cost, Markdown."""
     data = _result("catalogue")
     names = ("rows", "cores", "wall [s]", "processor [s]", "load at start", "peak memory [MB]",
              "output [MB]")  # fmt: skip
     return "\n".join([f"| {' | '.join(names)} |", "|---" * len(names) + "|",
-                      f"| {' | '.join(f'{data[name]:,}' for name in names)} |"])  # fmt: skip
+                      f"| {' | '.join(_short(data[name]) for name in names)} |"])  # fmt: skip
 
 
 def _result(name: str) -> dict[str, Any]:
@@ -71,10 +142,14 @@ def _result(name: str) -> dict[str, Any]:
 
 TABLES = {
     "accuracy": accuracy,
-    "exact": exact,
+    "speed": speed,
+    "speed in short": speed_in_short,
+    "roofline": roofline,
+    "large": large,
     "components": components.markdown,
     "commands": commands,
     "catalogue": catalogue,
+    "posterior": posterior,
 }
 
 

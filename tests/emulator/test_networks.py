@@ -53,7 +53,10 @@ def test_contract(name, activation, redshift):
     assert np.abs(y).max() < 0.5  # untrained, it answers close to the mean
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n == "per_output" else ()) for n in NETWORKS],
+)
 def test_float32_whatever_the_process_uses(name):
     network, weights = built(name, redshift="table")
     x = np.linspace(-1, 1, N_IN)

@@ -33,6 +33,10 @@ HISTORIES = {
     "continuity": {"mean_sfh_type": "continuity", "sfh_cont_ratio_0": (-1.0, 1.0)},
     "stochastic": {"mean_sfh_type": ["dpl", "field"], "n_grid": 32},
 }
+QUICK = ("stochastic",)
+EVERY_HISTORY = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in HISTORIES]
+)
 
 
 def model(**history):
@@ -88,7 +92,7 @@ def artefact(exact, target):
     return with_checks(bare, params, evaluate(exact, params))
 
 
-@pytest.mark.parametrize("name", HISTORIES)
+@EVERY_HISTORY
 def test_a_perfect_network_gives_the_exact_photometry(target, exact, name):
     """The network's part is replaced by the truth: what remains is exact, for any history."""
     asked = model(**HISTORIES[name])
@@ -139,7 +143,7 @@ def test_loss_vanishes_at_the_truth_and_sees_the_mixtures(exact, target):
     assert brighter == pytest.approx(1.05e-4, rel=0.02)
 
 
-@pytest.mark.parametrize("name", HISTORIES)
+@EVERY_HISTORY
 def test_any_history_may_be_asked_for(artefact, name):
     asked = EmulatedSEDModel(artefact).with_spec(Parameters(**BOX, **HISTORIES[name]))
     flux = np.asarray(asked.predict_photometry_batch(draws(asked.spec, 4)))

@@ -30,11 +30,15 @@ class DataError(TengriError, OSError):
 
 
 def suggestion(name: str, valid: Iterable[str], most: int = 4) -> str:
-    """Return ``" Did you mean a, b?"`` for the nearest valid names, else the valid names."""
-    names = sorted(map(str, valid))
-    near = difflib.get_close_matches(str(name), names, n=most, cutoff=0.6)
+    """Return ``" Did you mean a, b?"`` for the nearest valid names, else the valid names.
+
+    Names that go on where ``name`` ends come first, in whatever case.
+    """
+    names, typed = sorted(map(str, valid)), str(name)
+    longer = [n for n in names if len(typed) > 2 and n.lower().startswith(typed.lower())]
+    near = [*longer, *difflib.get_close_matches(typed, names, n=most, cutoff=0.6)]
     if near:
-        return f" Did you mean {', '.join(near)}?"
+        return f" Did you mean {', '.join(list(dict.fromkeys(near))[:most])}?"
     shown = ", ".join(names[:40]) + (" …" if len(names) > 40 else "")
     return f" Known: {shown}." if names else ""
 

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tengri import load_ssp_data
 
 HERE = Path(__file__).parent
 GRID = "ssp_prsc_miles_chabrier_wNE_logGasU-3.0_logGasZ0.0.h5"
 
 
+@pytest.mark.slow
 def test_every_cell_of_the_seed_runs(tmp_path):
     (tmp_path / "data").mkdir()
     shutil.copy(load_ssp_data().path, tmp_path / "data" / GRID)

@@ -44,7 +44,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["near", pytest.param("far", marks=pytest.mark.slow)])
 def test_magnitudes_from_the_same_weights(case):
     instrument, redshifts = CASES[case]
     spec = Parameters(

@@ -1,0 +1,123 @@
+"""Promise: exit code 0 only after the artefact was re-read, verified and re-evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import h5py
+import numpy as np
+import pytest
+
+from tengri import digest
+from tengri import durable as files
+from tengri.__main__ import main as program
+from tengri.errors import TengriError
+from tests.faults.make_golden import RUN
+from tests.train.conftest import new_run
+from train import evaluate, report, run
+from train.guards import Signals
+from train.loop import Loop
+from train.problem import Problem
+from train.runfolder import RunFolder
+
+Counter = Callable[..., None]
+
+
+def flip(folder: RunFolder) -> None:
+    """One bit of the artefact."""
+    data = bytearray(folder.artefact.read_bytes())
+    data[len(data) // 2] ^= 1
+    folder.artefact.write_bytes(data)
+
+
+def cut(folder: RunFolder) -> None:
+    """The last byte of the artefact."""
+    folder.artefact.write_bytes(folder.artefact.read_bytes()[:-1])
+
+
+def remove(folder: RunFolder) -> None:
+    """All of it."""
+    folder.artefact.unlink()
+
+
+def other_file(folder: RunFolder) -> None:
+    """A good surrogate, of another run."""
+    golden = Path(__file__).parents[1] / "emulator" / "golden" / "v1.h5"
+    folder.artefact.write_bytes(golden.read_bytes())
+
+
+def other_weights(folder: RunFolder) -> None:
+    """A good seal, also in ``done.json``, on weights that give other fluxes."""
+    with h5py.File(folder.artefact, "r+") as file:
+        file["weights/out/bias"][...] += np.float32(1e-3)
+    _believe(folder)
+
+
+def other_numbers(folder: RunFolder) -> None:
+    """Everything fits but the accuracy that was written down."""
+    done = files.read_json(folder.path / "done.json")
+    done["proof"]["p95"] *= 0.9
+    files.write_json(folder.path / "done.json", done)
+
+
+def _believe(folder: RunFolder) -> None:
+    done = files.read_json(folder.path / "done.json")
+    done["sha256"] = digest.seal(folder.artefact)
+    files.write_json(folder.path / "done.json", done)
+
+
+WAYS = [flip, cut, remove, other_file, other_weights, other_numbers]
+
+
+@pytest.mark.slow
+def test_what_happens_after_the_artefact_was_written(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    """Spoilt between the last write and the proof: no run ends with 0."""
+    monkeypatch.setattr(report, "write", lambda *_: None)  # figures take seconds
+    folder = new_run(problem, tmp_path / "run")
+    trained = Loop(problem, folder, Signals()).run()
+    assert run.finish(problem, folder, trained) == 0
+    good = {path: path.read_bytes() for path in (folder.artefact, folder.path / "done.json")}
+    for spoil in WAYS:
+        spoil(folder)
+        with pytest.raises(TengriError, match="surrogate"):
+            run._prove(problem, folder)
+        for path, data in good.items():
+            path.write_bytes(data)
+        injected("exit")
+    assert run._prove(problem, folder) == 0
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, remove, other_file, other_weights])
+def test_verify_fails(
+    golden: Path, spoil: Callable[[RunFolder], None], injected: Counter,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    spoil(RunFolder(golden / RUN))
+    assert program(["verify", RUN]) == 1
+    assert "FAIL" in capsys.readouterr().out
+    injected("exit")
+
+
+def test_without_the_proof_anything_would_do(
+    problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: the end of a run is 0 because of the proof, and only of it."""
+    monkeypatch.setattr(run, "_prove", lambda problem, folder: 7)
+    for module, name in (
+        (evaluate, "evaluate"),
+        (run, "build_artefact"),
+        (run, "write"),
+        (run, "EmulatedSEDModel"),
+        (evaluate, "throughput"),
+        (report, "write"),
+        (run, "proof"),
+        (RunFolder, "write_done"),
+        (run.accuracy, "table_text"),
+    ):
+        monkeypatch.setattr(module, name, MagicMock())  # fmt: skip
+    monkeypatch.setattr(run, "say", lambda text: None)
+    assert run.finish(problem, RunFolder(tmp_path), MagicMock()) == 7

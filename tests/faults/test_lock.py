@@ -1,0 +1,87 @@
+"""Promise: two processes never work on one run; a dead one locks nobody out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tengri.__main__ import main as program
+from tests.faults import kill, tiny, victims
+from train.guards import Lock, LockedError
+from train.runfolder import RunFolder
+
+Counter = Callable[..., None]
+
+
+def begun(target: Callable[..., None], *args: object) -> tuple[object, object, int]:
+    """Start a process; return it, its pipe and the number that it sent first."""
+    ours, theirs = kill.WARM.Pipe(duplex=False)
+    process = kill.WARM.Process(target=target, args=(theirs, *args), daemon=True)
+    process.start()
+    theirs.close()
+    return process, ours, ours.recv()[2]
+
+
+def test_the_second_is_refused_and_told_who_holds_it(
+    finished: Path, injected: Counter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then the first is killed: the third goes on, and says what it found."""
+    before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+    process, _, pid = begun(victims.holder, str(finished))
+    try:
+        assert program(["resume", str(finished)]) == 1
+        assert f"is in use by process {pid} on " in capsys.readouterr().err
+        with pytest.raises(LockedError, match=f"process {pid}"), Lock(finished):
+            pass
+        after = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+        assert before.items() <= after.items()
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        process.join()  # type: ignore[attr-defined]
+    with Lock(finished) as lock:
+        assert f"stale lock of process {pid} on " in lock.recovered
+    injected("lock", 3)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": "x"}', "\0" * 5000, '{"pid": 1}'])
+def test_a_lock_file_may_hold_anything(tmp_path: Path, content: str, injected: Counter) -> None:
+    (tmp_path / "lock").write_text(content)
+    with Lock(tmp_path), pytest.raises(LockedError, match=f"process {os.getpid()}"), Lock(tmp_path):
+        pass
+    injected("lock")
+
+
+def test_a_new_training_does_not_enter_an_old_run(
+    golden: Path, injected: Counter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(golden.rglob("*"))
+    assert program(["train", "tiny.toml", "--out", "run-1"]) == 1
+    assert "run-1 exists. Continue it with `tengri resume run-1`" in capsys.readouterr().err
+    assert sorted(golden.rglob("*")) == before
+    injected("lock")
+
+
+@pytest.mark.slow
+def test_one_of_many_makes_the_folder(tmp_path: Path, injected: Counter) -> None:
+    """Four processes begin the same run at the same instant, five times."""
+    (tmp_path / "tiny.toml").write_text(tiny.CONFIG)
+    for race in range(5):
+        folder, when = tmp_path / f"run-{race}", time.time() + 0.3
+        racers = [begun(victims.racer, str(folder), str(tmp_path / "tiny.toml"), when)
+                  for _ in range(4)]  # fmt: skip
+        winners = 0
+        for process, pipe, _ in racers:
+            process.join()  # type: ignore[attr-defined]
+            with suppress(EOFError):
+                winners += pipe.recv()[1] == "out"  # type: ignore[attr-defined]
+        assert winners == 1
+        assert RunFolder.open(folder).config().run.steps == 24
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*(f"run-{i}" for i in range(5)),
+                                                          "tiny.toml"]  # fmt: skip
+    injected("lock", 15)

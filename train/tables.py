@@ -117,7 +117,7 @@ def posterior() -> str:
         rows.append(f"| {name} | {' | '.join(_short(case[name]) for case in cases.values())} |")
     times = ["", "| time of one chain | exact | emulated |", "|---|---|---|"]
     for name, fit in fits.items():
-        for what in fit["time"]["exact"]:
+        for what in fit.get("time", {}).get("exact", ()):
             shown = (_short(fit["time"][kind][what]) for kind in ("exact", "emulated"))
             times.append(f"| {name}: {what} | {' | '.join(shown)} |")
     return "\n".join(rows + times)
@@ -136,6 +136,40 @@ def catalogue() -> str:
                       f"| {' | '.join(_short(data[name]) for name in names)} |"])  # fmt: skip
 
 
+#: Promise, and the files ``tests/faults/test_….py`` that hold it.
+PROMISES = {
+    "a kill at any instant loses at most the work since the last save": ("kill",),
+    "a resumed run ends with the bits of one that never stopped": ("resume",),
+    "every flipped bit and truncation is found and named, the last good copy serves":
+        ("bits", "verify"),
+    "a NaN is never saved and evicts nothing": ("nan",),
+    "a full disk or read-only folder is one clear error, what was saved stays": ("disk",),
+    "one signal: step finished, saved, verified; two: exit at once, still resumable": ("signals",),
+    "two processes never work on one run; a dead one locks nobody out": ("lock",),
+    "runs and data sets of every format are read, newer ones refused": ("golden",),
+    "exit code 0 only after the artefact was read, verified and evaluated again": ("exit",),
+    "one data set from 1, 2 and 8 workers, in any order": ("workers",),
+    "foreign files run nothing and fill no memory": ("hostile",),
+    "any bytes, contents and words end in a result or one clear error": ("fuzz",),
+}  # fmt: skip
+
+
+def reliability() -> str:
+    """Return promise, tests, faults injected and lost, Markdown."""
+    faults, kills = (json.loads((ROOT / f"tests/faults/results/{name}.json").read_text())
+                     for name in ("faults", "kills"))  # fmt: skip
+    rows = _head(["promise", "tests/faults/", "faults injected", "lost"])
+    for promise, files in PROMISES.items():
+        n = sum(sum(faults[file]["faults"].values()) for file in files)
+        lost = sum(len(faults[file]["failed"]) for file in files)
+        shown = ", ".join(f"`test_{file}.py`" for file in files)
+        rows.append(f"| {promise} | {shown} | {n:,} | {lost} |")
+    phases = ", ".join(f"{phase} {n}" for phase, n in kills["phases"].items())
+    rows.append(f"| kills, run after run to the end: {phases} | `stress.py` | {kills['kills']:,} "
+                f"| {kills['lost']} |")  # fmt: skip
+    return "\n".join(rows)
+
+
 def _result(name: str) -> dict[str, Any]:
     return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
 
@@ -149,6 +183,7 @@ TABLES = {
     "components": components.markdown,
     "commands": commands,
     "catalogue": catalogue,
+    "reliability": reliability,
     "posterior": posterior,
 }
 

@@ -120,6 +120,7 @@ def test_a_batch_is_a_function_of_seed_and_step(problem: Problem, tmp_path: Path
     assert sorted(first_epoch) == list(range(plan.pool))
 
 
+@pytest.mark.slow
 def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: Path) -> None:
     whole = trained(problem, tmp_path / "whole")
     new_run(problem, tmp_path / "fresh")

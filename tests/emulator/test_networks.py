@@ -35,7 +35,10 @@ def built(name, activation="silu", redshift="none", **options):
     return network, network.init(jax.random.key(1), N_IN, N_OUT)
 
 
-@pytest.mark.parametrize(("name", "activation", "redshift"), ALL)
+@pytest.mark.parametrize(
+    ("name", "activation", "redshift"),
+    [pytest.param(*case, marks=() if case[0] == "mlp" else pytest.mark.slow) for case in ALL],
+)
 def test_contract(name, activation, redshift):
     network, weights = built(name, activation, redshift)
     x = jax.random.uniform(jax.random.key(0), (6, N_IN), jnp.float32, -1, 1)

@@ -59,7 +59,15 @@ CASES = {
     "laplace cut": (Laplace(0.5, 2.0, -1.0, 9.0), stats.laplace(0.5, 2.0)),
 }
 # Laws that another case of the same law, or of the same kind of cut, stands for.
-SLOW = {"normal one side", "normal lower tail", "log-normal cut", "t2", "t2 cut", "laplace cut"}
+SLOW = {
+    "normal one side",
+    "normal lower tail",
+    "log-normal cut",
+    "t2",
+    "t2 cut",
+    "t30 tail",
+    "laplace cut",
+}
 EVERY = pytest.mark.parametrize(
     "prior, law",
     [pytest.param(*case, id=name, marks=[pytest.mark.slow] if name in SLOW else [])

@@ -80,6 +80,7 @@ def test_another_configuration_is_refused(problem: Problem, dataset: Dataset) ->
         Dataset.create(dataset.folder, with_config(problem, ROWS), 8, "test")
 
 
+@pytest.mark.slow
 def test_training_from_stored_rows(problem: Problem, dataset: Dataset, tmp_path: Path) -> None:
     stored = with_config(
         problem, changed(ROWS, "data", source="stored", path=str(dataset.folder), pool=256)

@@ -79,7 +79,7 @@ def test_bin_mean_against_a_finely_sampled_process() -> None:
     assert np.sqrt(bin_variance(v, jnp.array([width / tau]))[0]) == pytest.approx(sampled, rel=0.06)
 
 
-@pytest.mark.parametrize("tau_myr", [20.0, 300.0])
+@pytest.mark.parametrize("tau_myr", [pytest.param(20.0, marks=pytest.mark.slow), 300.0])
 def test_spread_of_the_mass_does_not_depend_on_the_grid(tau_myr: float) -> None:
     spread = {}
     for n in (256, 1024):
@@ -120,7 +120,7 @@ def test_mass_amplitude_holds_with_a_field() -> None:
     assert formed(history, p, EDGES, 9.0)[0] == pytest.approx(10.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("bits", [32, pytest.param(64, marks=pytest.mark.slow)])
 def test_gradients_over_the_whole_range(bits: int) -> None:
     with jax.enable_x64(bits == 64):
         history = StarFormationHistory.build(["tsnorm", "field"])

@@ -54,9 +54,12 @@ def signature(history: StarFormationHistory, p: dict, t_univ: float) -> jax.Arra
 QUICK = ("tsnorm", "dpl", "continuity", "burst")
 
 
-@pytest.mark.parametrize(
+FAMILIES = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in SFH_FAMILIES]
 )
+
+
+@FAMILIES
 def test_gradient_of_every_parameter(name: str) -> None:
     for history in variants(name):
         p = middle(history)
@@ -83,7 +86,7 @@ def test_gradient_of_every_parameter(name: str) -> None:
 INERT_INSIDE = {"sfh_const_start_gyr"}
 
 
-@pytest.mark.parametrize("name", SFH_FAMILIES)
+@FAMILIES
 @pytest.mark.parametrize("bits", [32, 64])
 def test_finite_in_every_corner(name: str, bits: int) -> None:
     with jax.enable_x64(bits == 64):

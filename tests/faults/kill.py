@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,8 @@ def run(target: Callable[..., None], *args: Any, at: tuple[str, int] | None = No
             if waiting[1] <= 0:
                 for number in signals:
                     time.sleep(delay)
-                    os.kill(process.pid, number)  # type: ignore[arg-type]
+                    with suppress(ProcessLookupError):  # it has ended by itself
+                        os.kill(process.pid, number)  # type: ignore[arg-type]
                 waiting = None
     process.kill()
     process.join()

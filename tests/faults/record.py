@@ -1,6 +1,7 @@
 """Count the faults that the tests of reliability inject, and what was lost.
 
     python -m tests.faults.record              # every test of faults, the long ones too
+    python -m tests.faults.record disk bits    # of these files alone; the rest stays as it is
     python -m train.tables                     # the table of docs/reliability.md
 
 A fault counts where its test passed; each test that failed is one thing lost. The kills of
@@ -27,10 +28,11 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
 
-def run(words: list[str], report: Path) -> None:
-    """Run the tests of this folder, one process; the report holds what was injected."""
+def run(name: str, report: Path) -> None:
+    """Run the tests of a file, long ones too, in one process; the report says what they did."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "",
-               "-o", "junit_family=xunit1", f"--junitxml={report}", *words]  # fmt: skip
+               "-o", "junit_family=xunit1", f"--junitxml={report}",
+               f"tests/faults/test_{name}.py"]  # fmt: skip
     subprocess.run(command, cwd=HERE.parents[1], check=False)
 
 
@@ -52,20 +54,22 @@ def counted(report: Path) -> dict[str, Any]:
 
 def main() -> int:
     """Run from the command line; the exit code is 1 where anything was lost."""
+    known = sorted(path.stem.removeprefix("test_") for path in HERE.glob("test_*.py"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tests", nargs="*", default=[str(HERE)], help="default: all of them")
+    parser.add_argument("names", nargs="*", default=known, metavar="NAME")
     parser.add_argument("-o", "--out", type=Path, default=RESULTS / "faults.json")
     args = parser.parse_args()
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary:
-        report = Path(temporary, "report.xml")
-        run(args.tests, report)
-        found = counted(report)
-    found |= {"lost": len(found["failed"]), "seconds": round(time.monotonic() - began)}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    durable.write_text(args.out, json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1))
-    return 1 if found["lost"] else 0
+    found = json.loads(args.out.read_text()) if args.out.exists() else {}
+    for name in args.names:
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as temporary:
+            report = Path(temporary, "report.xml")
+            run(name, report)
+            found[name] = counted(report) | {"seconds": round(time.monotonic() - began)}
+        print(f"{name}: {json.dumps(found[name])}", flush=True)
+        durable.write_text(args.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
+    return 1 if any(found[name]["failed"] for name in args.names) else 0
 
 
 if __name__ == "__main__":

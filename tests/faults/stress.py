@@ -24,6 +24,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,19 @@ class Record:
         """Processes that died by our hand."""
         return sum(self.phases.values())
 
+    def content(self) -> dict[str, Any]:
+        """Return the record, JSON-serialisable."""
+        return {
+            "kills": self.kills,
+            "lost": len(self.lost),
+            "what_was_lost": self.lost,
+            "most_steps_redone": self.redone,
+            "steps_between_saves": 4,
+            "phases": dict(sorted(self.phases.items())),
+            "versions": {"tengri": __version__, "jax": jax.__version__,
+                         "python": platform.python_version()},
+        }  # fmt: skip
+
 
 @dataclass
 class Stress:
@@ -78,14 +92,15 @@ class Stress:
         self.took["shard"] = max(made.durations()["shard"])
         self.shards = _shards(self.folder / "set-whole")
 
-    def run(self, kills: int) -> None:
-        """Go on until so many victims have died."""
+    def run(self, kills: int) -> Iterator[Record]:
+        """Go on until so many victims have died; the record comes after every run."""
         number = 0
         while self.record.kills < kills:
             self._training(number, kills)
             if self.record.kills < kills:
                 self._dataset(number, kills)
             number += 1
+            yield self.record
 
     # --- victims ------------------------------------------------------------------------------
 
@@ -194,25 +209,17 @@ def _shards(folder: Path) -> list[str]:
     return [digest.verify(dataset.path(n)) for n in range(1, dataset.n_shards + 1)]
 
 
-def measure(kills: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Kill so many victims; return the record, JSON-serialisable."""
+def measure(kills: int, seed: int, folder: Path, out: Path | None) -> dict[str, Any]:
+    """Kill so many victims; return the record, which is also written after every run."""
     began = time.monotonic()
     stress = Stress(folder, random.Random(seed))
     stress.prepare()
-    stress.run(kills)
-    record = stress.record
-    return {
-        "kills": record.kills,
-        "lost": len(record.lost),
-        "what_was_lost": record.lost,
-        "most_steps_redone": record.redone,
-        "steps_between_saves": 4,
-        "phases": dict(sorted(record.phases.items())),
-        "seed": seed,
-        "seconds": round(time.monotonic() - began),
-        "versions": {"tengri": __version__, "jax": jax.__version__,
-                     "python": platform.python_version()},
-    }  # fmt: skip
+    for found in stress.run(kills):
+        content = found.content() | {"seed": seed, "seconds": round(time.monotonic() - began)}
+        if out:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            files.write_text(out, json.dumps(content, indent=1) + "\n")
+    return content
 
 
 def main() -> int:
@@ -226,11 +233,8 @@ def main() -> int:
         # compiled once, by the reference: victims live longer in the phases that matter
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(temporary, "compiled"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        found = measure(args.kills, args.seed, Path(temporary, "runs"))
+        found = measure(args.kills, args.seed, Path(temporary, "runs"), args.out)
     print(json.dumps(found, indent=1))
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(args.out, json.dumps(found, indent=1) + "\n")
     return 1 if found["lost"] else 0
 
 

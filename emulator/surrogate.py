@@ -29,9 +29,6 @@ from tengri.observation import FilterCurve, Observation, Photometry
 from tengri.parameters import Parameters
 from tengri.parameters.resolve import default_float
 
-CPU_CHUNK, ACCELERATOR_CHUNK = 1024, 65536
-#: Bands fainter than this share of the galaxy's brightest carry no error bar in magnitudes.
-
 
 class Path(NamedTuple):
     """Which specialisation serves a call.
@@ -78,6 +75,10 @@ class EmulatedSEDModel(BandModel):
     >>> fast = emulator.load("sdss")                                       # doctest: +SKIP
     >>> fast.predict_magnitudes({**params, "redshift": 0.1})               # doctest: +SKIP
     """
+
+    # all of a chunk at once, for a network's layers are matrix products
+    chunk_sizes = block_sizes = 1024, 65536
+    recomputes = True
 
     def __init__(
         self,
@@ -270,16 +271,6 @@ class EmulatedSEDModel(BandModel):
         return np.where(magnitude <= limit, bars, np.inf)
 
     # --- what the shell asks for ----------------------------------------------------------
-
-    @property
-    def chunk_size(self) -> int:  # type: ignore[override]
-        """Galaxies per compiled call: what fits into a core's cache, or fills an accelerator."""
-        return CPU_CHUNK if jax.default_backend() == "cpu" else ACCELERATOR_CHUNK
-
-    @property
-    def block_size(self) -> int:  # type: ignore[override]
-        """All of a chunk at once: a network's layers are matrix products."""
-        return self.chunk_size
 
     def _path(self, p: Mapping[str, Any]) -> Path:
         name, least = self.artefact.target.amplitude, self.artefact.log10_mass_min

@@ -65,10 +65,14 @@ class BandModel(ABC):
 
     #: when and with which metals the stars formed; exact in every model
     stars: Stars
-    #: galaxies per compiled call in a batch; larger batches are cut into such chunks
-    chunk_size = 1024
-    #: galaxies evaluated at once inside it
-    block_size = 128
+    #: galaxies per compiled call in a batch, on a processor and on an accelerator; larger batches
+    #: are cut into such chunks
+    chunk_sizes = 1024, 65536
+    #: galaxies evaluated at once inside it: what fits a processor's cache, or fills an accelerator
+    block_sizes = 128, 4096
+    #: whether reverse mode computes a block anew rather than keep what it needs of it: cheaper
+    #: where a block touches much memory for little arithmetic
+    recomputes = False
     #: what it is computed with, keys of ``tengri/references.bib``
     software: tuple[str, ...] = ("jax",)
 
@@ -80,6 +84,16 @@ class BandModel(ABC):
         self.scalar_names = tuple(n for n, p in params.items() if p.shape == ())
         self.array_names = tuple(n for n, p in params.items() if p.shape != ())
         self._compiled: dict[Hashable, Any] = {}
+
+    @property
+    def chunk_size(self) -> int:
+        """Galaxies per compiled call, on this machine."""
+        return self.chunk_sizes[jax.default_backend() != "cpu"]
+
+    @property
+    def block_size(self) -> int:
+        """Galaxies evaluated at once, on this machine."""
+        return self.block_sizes[jax.default_backend() != "cpu"]
 
     # --- what a model must say ------------------------------------------------------------
 
@@ -285,6 +299,7 @@ class BandModel(ABC):
 
         if len(v.scalars) <= self.block_size:
             return jax.vmap(row)(v)
+        row = jax.checkpoint(row) if self.recomputes else row
         return jax.lax.map(row, v, batch_size=self.block_size)
 
     def _chunks(self, fn: Any, constants: Any, v: Vector) -> tuple[Array, np.ndarray]:

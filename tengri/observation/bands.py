@@ -39,7 +39,7 @@ from tengri.observation.segments import refine, segment_moments
 FINE = 2e-4  # largest half width of a segment over its middle
 _HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their range
 _STRETCH = 128.0  # the head of 1 + z counts in 1/128: 12 bits up to z = 31
-_MOST_JOINED = 16  # bands; see BandProjection._spread
+_MOST_JOINED = 32  # bands; see BandProjection._spread
 _MOST_BINS = 65536  # of a band's lookup table; finer curves take a second step instead
 
 
@@ -253,7 +253,7 @@ class BandProjection:
         inner = np.asarray(self._members().any(axis=1))
         begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
-        flat = begins + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
+        flat = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
         slot = np.arange(max(self.sizes)) + self._first[:, None]
         held = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
         return start, _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))

@@ -64,8 +64,22 @@ def test_batch_is_the_single_calls(surrogate):
 def test_chunks_do_not_show(surrogate, monkeypatch):
     params = draws(surrogate.spec, 11)
     whole = np.asarray(surrogate.predict_photometry_batch(params))
-    monkeypatch.setattr("emulator.surrogate.CPU_CHUNK", 4)
+    in_one_block = blocked_slopes(surrogate, params)
+    monkeypatch.setattr(surrogate, "chunk_sizes", (4, 4))
+    monkeypatch.setattr(surrogate, "block_sizes", (4, 4))
     assert np.allclose(surrogate.predict_photometry_batch(params), whole, rtol=3e-6)
+    surrogate._compiled.clear()  # in jit there are no chunks: blocks are part of what is compiled
+    assert np.allclose(blocked_slopes(surrogate, params), in_one_block, rtol=1e-4, atol=1e-5)
+    surrogate._compiled.clear()
+
+
+def blocked_slopes(surrogate, params):
+    """Return the slopes of all log fluxes in redshift, in reverse mode."""
+
+    def total(z):
+        return jnp.log(surrogate.predict_photometry_batch({**params, "redshift": z})).sum()
+
+    return np.asarray(jax.jit(jax.grad(total))(jnp.asarray(params["redshift"])))
 
 
 def test_units(artefact, surrogate):

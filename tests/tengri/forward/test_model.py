@@ -118,11 +118,11 @@ def test_batch_equals_single_and_chunks_do_not_matter(sdss_model):
     flux = sdss_model.predict_photometry_batch(batch)
     one = sdss_model.predict_photometry({k: v[11] for k, v in batch.items()})
     np.testing.assert_allclose(flux[11], one, rtol=1e-10)
-    sdss_model.chunk_size, kept = 8, sdss_model.chunk_size
+    sdss_model.chunk_sizes, kept = (8, 8), sdss_model.chunk_sizes
     try:
         np.testing.assert_allclose(sdss_model.predict_photometry_batch(batch), flux, rtol=1e-10)
     finally:
-        sdss_model.chunk_size = kept
+        sdss_model.chunk_sizes = kept
 
 
 def test_jit_vmap_and_eager_agree(sdss_model):

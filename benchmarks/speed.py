@@ -1,0 +1,308 @@
+"""What a galaxy costs: the exact model, our surrogates and the peers, side by side in one run.
+
+    python benchmarks/speed.py [--grid embedded --grid 97x1775] [-o benchmarks/results/speed.json]
+
+Everything is measured in one process, in float32 and in float64, on the same grid, histories,
+dust, redshifts and bands (`work`); repeats are interleaved, medians are reported. Peers come with
+``pip install tengri[peers]``; one that is not installed is named. Writes JSON and two figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import resource
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import work
+from matplotlib.figure import Figure
+from peers import bagpipes_model, dsps_model, networks
+from timing import Contender, gflops, measure, peak
+from work import Work
+
+import emulator
+from tengri.jsonable import jsonable
+
+PEERS = ("dsps", "bagpipes")
+BATCHES = (1, 16, 256, 4096, 32768)
+BANDS = (1, 5, 10, 16, 24)
+WAVELENGTHS = (469, 938, 1875)
+GRADIENT_ROWS = 1024
+SMALL = 512  # galaxies of contenders that take long
+LOOP = 128
+BLOCK = 128  # galaxies of a compiled block
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--grid", action="append", help="embedded, 97x1775 or an SSP file")
+    parser.add_argument("--n", type=int, default=4096, help="galaxies in a batch")
+    parser.add_argument("--most", type=int, default=1_000_000, help="galaxies in the largest batch")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("-o", "--output", default="benchmarks/results/speed.json")
+    args = parser.parse_args()
+    absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
+    for name in absent:
+        print(f"{name} is not installed and not measured: pip install tengri[peers]")
+    grids = args.grid or ["embedded", "97x1775"]
+    record: dict[str, Any] = {
+        "machine": platform.processor() or platform.machine(),
+        "devices": [str(d) for d in jax.devices()],
+        "cores": len(os.sched_getaffinity(0)),
+        "load at start": os.getloadavg()[0],
+        "jax": jax.__version__,
+        "not installed": absent,
+        "bands": list(work.bands_of(5)),
+        "grids": {g: _both(lambda g=g: _grid(g, args.n, args.repeats, absent)) for g in grids},
+        "scaling": _scaling(args.repeats),
+        "large": _large(args.most),
+    }
+    print(text(record))
+    out = Path(args.output)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(jsonable(record), indent=1) + "\n")
+    scaling_figure(record["scaling"]).savefig("docs/figures/speed_scaling.png", dpi=90)
+
+
+def _both(run: Any) -> dict[str, Any]:
+    """Return what ``run`` gives in float32 and in float64."""
+    result = {}
+    for name, x64 in (("float32", False), ("float64", True)):
+        with jax.enable_x64(x64):
+            result[name] = run()
+    return result
+
+
+# --- one grid -------------------------------------------------------------------------------
+
+
+def _grid(name: str, n: int, repeats: int, absent: list[str]) -> dict[str, Any]:
+    """Measure all contenders on one grid, in the current default float."""
+    job = Work(work.grid_of(name), work.bands_of(5), n)
+    contenders = {**exact_contenders(job), **surrogate_contenders(job)}
+    contenders |= peer_contenders(job, absent)
+    contenders["matrix product"] = peak()
+    rows = measure(contenders, repeats)
+    ssp = job.ssp
+    return {
+        "shape": {"metallicities": len(ssp.ssp_lgmet), "ages": len(ssp.ssp_lg_age_gyr),
+                  "wavelengths": len(ssp.ssp_wave)},
+        "contenders": rows,
+        "ratios": ratios(rows),
+        "peak_gflops": gflops(rows["matrix product"]["us_per_galaxy"]),
+        "roofline": roofline(job, rows),
+    }  # fmt: skip
+
+
+def exact_contenders(job: Work) -> dict[str, Contender]:
+    """Return the ways in which the exact model is called."""
+    model, fixed, galaxies, n = job.model, job.at_one_redshift, job.galaxies, job.n
+    at_one_z = {k: v for k, v in galaxies.items() if k != "redshift"}
+    one = {k: float(v[0]) for k, v in galaxies.items()}
+    one_traced = {k: v[0] for k, v in galaxies.items()}
+    few = {k: v[:GRADIENT_ROWS] for k, v in galaxies.items()}
+    jitted = jax.jit(model.predict_photometry)
+    gradient = jax.jit(jax.grad(lambda b: jnp.log(model.predict_photometry_batch(b)).sum()))
+    singles = [{k: v[i] for k, v in galaxies.items()} for i in range(LOOP)]
+    return {
+        "exact, batch": Contender(lambda: model.predict_photometry_batch(galaxies), n),
+        "exact, batch, one redshift": Contender(
+            lambda: fixed.predict_photometry_batch(at_one_z), n),
+        "exact, gradient of batch": Contender(lambda: gradient(few), GRADIENT_ROWS),
+        "exact, single call": Contender(lambda: model.predict_photometry(one), 1, 50),
+        "exact, single call in jit": Contender(lambda: jitted(one_traced), 1, 50),
+        "exact, loop of jitted calls": Contender(lambda: [jitted(p) for p in singles], LOOP),
+    }  # fmt: skip
+
+
+def surrogate_contenders(job: Work) -> dict[str, Contender]:
+    """Return the published SDSS surrogates on the same galaxies."""
+    result = {}
+    for name, title in (("sdss_tsnorm", "surrogate, end-to-end"), ("sdss", "surrogate, kernel")):
+        if name == "sdss_tsnorm":
+            model = emulator.load(name, units="maggies")
+            galaxies = model.spec.sample_batch(jax.random.key(1), 8 * job.n)
+        else:
+            model = emulator.load(name, spec=work.spec_for_surrogate(), units="maggies")
+            galaxies = {k: np.resize(v, 8 * job.n) for k, v in job.galaxies.items()}
+        galaxies = {k: jnp.asarray(galaxies[k], float) for k in model.spec.free_params}
+        one = {k: float(v[0]) for k, v in galaxies.items()}
+        few = {k: v[: 4 * GRADIENT_ROWS] for k, v in galaxies.items()}
+        gradient = jax.jit(jax.grad(
+            lambda b, m=model: jnp.log(m.predict_photometry_batch(b)).sum()))  # fmt: skip
+        batch = lambda m=model, g=galaxies: m.predict_photometry_batch(g)  # noqa: E731
+        result[f"{title}, batch"] = Contender(batch, 8 * job.n)
+        result[f"{title}, gradient of batch"] = Contender(
+            lambda f=gradient, g=few: f(g), 4 * GRADIENT_ROWS)  # fmt: skip
+        result[f"{title}, single call"] = Contender(
+            lambda m=model, p=one: m.predict_photometry(p), 1, 50)  # fmt: skip
+    return result
+
+
+def peer_contenders(job: Work, absent: list[str]) -> dict[str, Contender]:
+    """Return the other codes and the networks of other emulators."""
+    result = {}
+    if "dsps" not in absent:
+        few = {k: v[:SMALL] for k, v in job.galaxies.items()}
+        plain, tuned = (dsps_model.magnitudes(job, how) for how in ("plain", "matmul"))
+        result["DSPS"] = Contender(lambda: plain(few), SMALL)
+        result["DSPS, our matrix products"] = Contender(lambda: tuned(job.galaxies), job.n)
+    if "bagpipes" not in absent:
+        result["bagpipes"] = Contender(bagpipes_model.updates(job, LOOP), LOOP)
+    for kind in networks.SHAPES:
+        call = networks.forward(kind, 8 * job.n, 9, len(job.bands))
+        result[f"network of {kind}"] = Contender(call, 8 * job.n)
+    return result
+
+
+def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Return how many times faster, from medians of the same run."""
+    cost = {name: row["us_per_galaxy"] for name, row in rows.items()}
+    pairs = {
+        "exact beside DSPS": ("DSPS", "exact, batch"),
+        "exact at one redshift beside DSPS": ("DSPS", "exact, batch, one redshift"),
+        "exact beside DSPS with our matrix products": ("DSPS, our matrix products", "exact, batch"),
+        "exact beside bagpipes": ("bagpipes", "exact, batch"),
+        "end-to-end surrogate beside bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
+        "kernel surrogate beside bagpipes": ("bagpipes", "surrogate, kernel, batch"),
+        "batch beside a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
+        "gradient over forward, exact": ("exact, gradient of batch", "exact, batch"),
+        "gradient over forward, end-to-end surrogate": (
+            "surrogate, end-to-end, gradient of batch", "surrogate, end-to-end, batch"),
+        "gradient over forward, kernel surrogate": (
+            "surrogate, kernel, gradient of batch", "surrogate, kernel, batch"),
+    }  # fmt: skip
+    return {name: cost[slow] / cost[fast] for name, (slow, fast) in pairs.items() if slow in cost}
+
+
+def roofline(job: Work, rows: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return FLOPs and bytes per galaxy as compiled, and the share of the matrix-product peak."""
+    top = gflops(rows["matrix product"]["us_per_galaxy"]) * 1e3  # FLOP per µs
+    at_one_z = {k: v for k, v in job.galaxies.items() if k != "redshift"}
+    surrogate = emulator.load("sdss_tsnorm", units="maggies")
+    drawn = surrogate.spec.sample_batch(jax.random.key(1), job.n)
+    useful = {
+        "exact, batch": (job.model, job.galaxies, matrix_flops(job.model, job.galaxies)),
+        "exact, batch, one redshift": (
+            job.at_one_redshift, at_one_z, matrix_flops(job.at_one_redshift, at_one_z)),
+        "surrogate, end-to-end, batch": (surrogate, drawn, network_flops(surrogate)),
+    }  # fmt: skip
+    return {
+        title: {"matrix_flop": flop, "share_of_peak": flop / rows[title]["us_per_galaxy"] / top}
+        | _analysis(model, batch)
+        for title, (model, batch, flop) in useful.items()
+    }
+
+
+def _analysis(model: Any, batch: Any) -> dict[str, float]:
+    """Return what XLA counts in one block of the batch, per galaxy."""
+    block = {k: v[:BLOCK] for k, v in batch.items() if k in model.spec.free_params}
+    compiled = jax.jit(model.predict_photometry_batch).lower(block).compile()
+    analysis = compiled.cost_analysis() or {}
+    return {name: analysis.get(key, np.nan) / BLOCK
+            for name, key in (("flop", "flops"), ("bytes", "bytes accessed"))}  # fmt: skip
+
+
+def matrix_flops(model: Any, batch: Any) -> float:
+    """Return the FLOPs of the matrix products of one galaxy of the exact model."""
+    path = model._path(model.spec.resolve(batch, batch=True))
+    flux = model._constants(path)[0]
+    return float(sum(2 * np.prod(a.shape) for a in (flux.young, flux.old)))
+
+
+def network_flops(model: Any) -> float:
+    """Return the FLOPs of the layers of a surrogate's network, one galaxy."""
+    kernels = [a for a in jax.tree.leaves(model.artefact.params) if a.ndim == 2]
+    table = model.artefact.params.get("redshift", {}).get("table")
+    return float(sum(2 * a.size for a in kernels) - (2 * table.size if table is not None else 0))
+
+
+# --- how cost grows -------------------------------------------------------------------------
+
+
+def _scaling(repeats: int) -> dict[str, Any]:
+    """Return µs per galaxy against batch size, bands and wavelengths, float32."""
+    with jax.enable_x64(False):
+        base = Work(work.grid_of("embedded"), work.bands_of(5), max(BATCHES))
+        surrogate = emulator.load("sdss_tsnorm", units="maggies")
+        drawn = surrogate.spec.sample_batch(jax.random.key(1), max(BATCHES))
+        by_size = {}
+        for n in BATCHES:
+            few = {k: v[:n] for k, v in base.galaxies.items()}
+            fast = {k: drawn[k][:n] for k in surrogate.spec.free_params}
+            by_size[n] = measure({
+                "exact": Contender(lambda f=few: base.model.predict_photometry_batch(f), n),
+                "surrogate": Contender(lambda f=fast: surrogate.predict_photometry_batch(f), n),
+            }, 3 if n > 10_000 else repeats)  # fmt: skip
+        by_bands = {n: _one_batch(Work(base.ssp, work.bands_of(n), 2048), repeats) for n in BANDS}
+        by_waves = {n: _one_batch(Work(work.grid_of("embedded", n), base.bands, 2048), repeats)
+                    for n in WAVELENGTHS}  # fmt: skip
+    return {"batch size": by_size, "bands": by_bands, "wavelengths": by_waves}
+
+
+def _one_batch(job: Work, repeats: int) -> dict[str, Any]:
+    model, galaxies = job.model, job.galaxies
+    call = Contender(lambda: model.predict_photometry_batch(galaxies), job.n)
+    return measure({"exact": call}, repeats)
+
+
+def _large(most: int) -> dict[str, Any]:
+    """Return throughput and peak memory of the exact model from 10⁴ galaxies to ``most``."""
+    with jax.enable_x64(False):
+        result = {}
+        for n in [10**k for k in range(4, 9) if 10**k <= most]:
+            job = Work(work.grid_of("embedded"), work.bands_of(5), n)
+            row = _one_batch(job, 1 if n > 10**5 else 3)["exact"]
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            result[n] = {**row, "peak_memory_mb_of_the_process_so_far": memory}
+    return result
+
+
+# --- words and pictures ---------------------------------------------------------------------
+
+
+def text(record: dict[str, Any]) -> str:
+    """Return the tables as text."""
+    lines = []
+    for grid, both in record["grids"].items():
+        shape = both["float32"]["shape"]
+        lines += ["", f"grid {grid}: " + " × ".join(f"{v} {k}" for k, v in shape.items())]
+        lines.append(f"{'µs per galaxy':46s}{'float32':>12s}{'float64':>12s}")
+        for name, row in both["float32"]["contenders"].items():
+            other = both["float64"]["contenders"][name]
+            lines.append(f"{name:46s}{row['us_per_galaxy']:12.4g}{other['us_per_galaxy']:12.4g}")
+        for name, value in both["float32"]["ratios"].items():
+            lines.append(f"{name:46s}{value:12.4g}{both['float64']['ratios'][name]:12.4g}")
+        for name, row in both["float32"]["roofline"].items():
+            lines.append(f"{name + ': share of peak':46s}{row['share_of_peak']:12.3f}"
+                         f"{both['float64']['roofline'][name]['share_of_peak']:12.3f}")  # fmt: skip
+    return "\n".join(lines)
+
+
+def scaling_figure(scaling: dict[str, Any]) -> Figure:
+    """Draw the cost per galaxy against batch size, bands and wavelengths."""
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    axes = figure.subplots(1, 3)
+    for ax, (what, rows) in zip(axes, scaling.items()):
+        for i, name in enumerate(next(iter(rows.values()))):
+            cost = [row[name]["us_per_galaxy"] for row in rows.values()]
+            ax.plot([int(n) for n in rows], cost, "o-", color=f"C{i}", label=name)
+        ax.set(xlabel=what, ylabel="µs per galaxy")
+        if what == "batch size":
+            ax.set(xscale="log", yscale="log")
+        else:
+            ax.set(ylim=(0, None))
+        ax.legend(fontsize=8)
+    return figure
+
+
+if __name__ == "__main__":
+    main()

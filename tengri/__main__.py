@@ -49,13 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(args: argparse.Namespace, reason: object) -> int:
-    print(f"tengri {args.command}: {reason}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a log on a full disk; the exit code says it too
+        print(f"tengri {args.command}: {reason}", file=sys.stderr)
     return 1
 
 
 def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as one line: where in the code it was raised helps no user."""
-    print(f"tengri: warning: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a warning that nobody can read ends no training
+        print(f"tengri: warning: {message}", file=sys.stderr)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

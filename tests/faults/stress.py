@@ -83,6 +83,7 @@ class Stress:
     def prepare(self) -> None:
         """Make the reference run and data set; learn how long each phase takes."""
         tiny.write(self.folder)
+        self._program(["train", "tiny.toml", "--out", "first"])  # compiles
         whole = self._program(["train", "tiny.toml", "--out", "whole"])
         assert whole.exit_code == 0, self._log()
         self.took = {phase: max(times) for phase, times in whole.durations().items()}
@@ -156,7 +157,7 @@ class Stress:
         begun = [n for phase, way, n in death.marks if (phase, way) == ("save", "in")]
         saved = death.last("save") or 0
         self.record.redone = max(self.record.redone, max(begun, default=0) - max(saved, safe))
-        for problem in _torn(self.folder / name):
+        for problem in _torn(self.folder / name, max(safe, saved)):
             self._expect(False, f"{name}: {problem}")
         return max(safe, saved)
 
@@ -177,8 +178,12 @@ class Stress:
         return (self.folder / victims.LOG).read_text(errors="replace")[-2000:]
 
 
-def _torn(run: Path) -> list[str]:
-    """Return what a reader would stumble over in a run that was killed at any instant."""
+def _torn(run: Path, safe: int) -> list[str]:
+    """Return what a reader would stumble over in a run that was killed at any instant.
+
+    Step ``safe`` was acknowledged: it or a later one is whole. An earlier one may have been half
+    removed, to make room; one that is newer than the newest whole one must not have a manifest.
+    """
     if not run.exists():
         return []
     pairs = [[p for p in (run / name, run / mend.COPIES / name) if p.exists()]
@@ -196,7 +201,11 @@ def _torn(run: Path) -> list[str]:
             problems.append(str(error))
     stated = {int(p.stem) for p in (run / "manifests").glob("[0-9]*.json")}
     found = checkpoints.verify(run)
-    problems += [f"{step}: {text}" for step, text in found.items() if text and step in stated]
+    newest = max((step for step, text in found.items() if not text), default=0)
+    problems += [f"{step}: {text}" for step, text in found.items()
+                 if text and step in stated and step > newest]  # fmt: skip
+    if newest < safe:
+        problems.append(f"step {safe} was saved, {newest} is the newest that is whole")
     return problems
 
 

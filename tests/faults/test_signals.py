@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,23 @@ from train.problem import Problem
 from train.runfolder import RunFolder
 
 Counter = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Hear SIGINT, which a shell lets its background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_was_to_be_ignored_is_ignored() -> None:
+    """As ``nohup`` asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Signals() as signals:
+        signal.raise_signal(signal.SIGHUP)
+        assert signals.received == 0
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", Signals.NUMBERS)

@@ -54,6 +54,7 @@ LOG = "victims.log"
 
 def program(pipe: Connection, words: list[str], folder: str) -> None:
     """Run the command line ``tengri WORDS`` in a folder; the exit code is the program's."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     os.chdir(folder)
     for phase, (owner, name) in PHASES.items():
         _announce(pipe, phase, owner, name, _step if phase == "save" else _zero)
@@ -64,7 +65,10 @@ def program(pipe: Connection, words: list[str], folder: str) -> None:
 
 
 def on_a_full_disk(pipe: Connection, words: list[str], folder: str, phase: str, call: int) -> None:
-    """Run the program; from the n-th call of a phase on no file can grow beyond 64 bytes."""
+    """Run the program; from the n-th call of a phase on no file can grow beyond 64 bytes.
+
+    Nor can the log: what the program says at its end goes down the pipe.
+    """
     owner, name = PHASES[phase]
     original, calls = getattr(owner, name), iter(range(1, 10**6))
 
@@ -75,7 +79,12 @@ def on_a_full_disk(pipe: Connection, words: list[str], folder: str, phase: str, 
             resource.setrlimit(resource.RLIMIT_FSIZE, (64, unlimited))
         return original(*args, **kwargs)
 
+    def failed(args: Any, reason: object) -> int:
+        pipe.send((f"tengri {args.command}: {reason}", "said", 0))
+        return 1
+
     setattr(owner, name, limited)
+    tengri.__main__._failed = failed
     program(pipe, words, folder)
 
 

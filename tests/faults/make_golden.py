@@ -2,7 +2,7 @@
 
     python -m tests.faults.make_golden
 
-Later versions must verify, resume and read them (`tests/faults/test_golden.py`).
+Later versions must verify, resume and read them (`tests/faults/test_golden_runs.py`).
 """
 
 from __future__ import annotations

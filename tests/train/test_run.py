@@ -176,7 +176,7 @@ def test_dry_run_measures_and_writes_nothing(tmp_path: Path) -> None:
     from train.dryrun import describe
 
     (tmp_path / "mine.toml").write_text(CONFIG_FILE)
-    text = describe(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run")
+    text = "\n".join(describe(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run"))
     for expected in ("redshift", "sdss_r", "pivot", "steps/s", "ETA 0:", "weights", "MB free",
                      "nothing has been written"):  # fmt: skip
         assert expected in text

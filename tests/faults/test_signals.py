@@ -22,10 +22,11 @@ Counter = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """Hear SIGINT, which a shell lets its background ignore."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Hear what a shell lets its background ignore, and what nohup does."""
+    before = {n: signal.signal(n, signal.default_int_handler) for n in Signals.NUMBERS}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_signal_that_was_to_be_ignored_is_ignored() -> None:

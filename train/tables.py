@@ -146,7 +146,7 @@ PROMISES = {
     "a full disk or read-only folder is one clear error, what was saved stays": ("disk",),
     "one signal: step finished, saved, verified; two: exit at once, still resumable": ("signals",),
     "two processes never work on one run; a dead one locks nobody out": ("lock",),
-    "runs and data sets of every format are read, newer ones refused": ("golden",),
+    "runs and data sets of every format are read, newer ones refused": ("golden_runs",),
     "exit code 0 only after the artefact was read, verified and evaluated again": ("exit",),
     "one data set from 1, 2 and 8 workers, in any order": ("workers",),
     "foreign files run nothing and fill no memory": ("hostile",),

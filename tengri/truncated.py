@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from statistics import NormalDist
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +21,6 @@ import numpy as np
 from jax import Array
 from jax.scipy import special
 from jax.typing import ArrayLike
-from scipy.special import ndtri as ndtri64
-from scipy.special import stdtr, stdtrit
 
 # Each of these is dozens of operations: outside jit they start faster compiled as one.
 betainc, ndtr, ndtri = (jax.jit(f) for f in (special.betainc, special.ndtr, special.ndtri))
@@ -112,7 +112,7 @@ def _normal_tail64(z: float) -> float:
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
 
 
-NORMAL = Kernel(_normal_log_pdf, ndtr, ndtri, _normal_tail64, -float(ndtri64(P_MIN)))
+NORMAL = Kernel(_normal_log_pdf, ndtr, ndtri, _normal_tail64, -NormalDist().inv_cdf(P_MIN))
 
 
 # --- Laplace -----------------------------------------------------------------------------------
@@ -162,6 +162,8 @@ def _student_tail(z: Array, df: float) -> Array:
 @lru_cache(maxsize=64)
 def _student_table(df: float) -> tuple[np.ndarray, np.ndarray]:
     """Return log p (rising) and asinh z of the quantile at 512 tail probabilities."""
+    from scipy.special import stdtrit  # a third of a second to import, and few priors need it
+
     log_p = np.linspace(math.log(P_MIN), math.log(0.5), 512)
     return log_p, np.arcsinh(stdtrit(df, np.exp(log_p)))
 
@@ -189,34 +191,46 @@ def _student_solve_jvp(df: float, primals: tuple, tangents: tuple) -> tuple[Arra
 _student_tail_quantile = jax.jit(_student_solve, static_argnums=1)  # compiled once per df
 
 
-def _student_two_tail(z: Array) -> Array:
-    root = jnp.sqrt(2.0 + z**2)
-    return 1.0 / (root * (root - z))
-
-
-def _student_two_tail_quantile(p: Array) -> Array:
-    return (2.0 * p - 1.0) / jnp.sqrt(2.0 * p * (1.0 - p))
+def student(df: float) -> Kernel:
+    """Return Student's t of ``df`` >= 1 degrees of freedom; df = 2 in closed form."""
+    return STUDENT_2 if df == 2.0 else _student(df)
 
 
 @lru_cache(maxsize=64)
-def student(df: float) -> Kernel:
-    """Return Student's t of ``df`` >= 1 degrees of freedom; df = 2 in closed form."""
-    tail, tail_quantile = (
-        (_student_two_tail, _student_two_tail_quantile)
-        if df == 2.0
-        else (partial(_student_tail, df=df), partial(_student_tail_quantile, df=df))
-    )
+def _student(df: float) -> Kernel:
+    from scipy.special import stdtrit
+
     return Kernel(
         partial(_student_log_pdf, df=df),
-        tail,
-        tail_quantile,
+        partial(_student_tail, df=df),
+        partial(_student_tail_quantile, df=df),
         partial(_student_tail64, df=df),
         -float(stdtrit(df, P_MIN)),
     )
 
 
 def _student_tail64(z: float, df: float) -> float:
+    from scipy.special import stdtr
+
     return float(stdtr(df, z))
+
+
+def _student_two_tail(z: Any) -> Any:
+    root = (2.0 + z**2) ** 0.5
+    return 1.0 / (root * (root - z))
+
+
+def _student_two_tail_quantile(p: Any) -> Any:
+    return (2.0 * p - 1.0) / (2.0 * p * (1.0 - p)) ** 0.5
+
+
+STUDENT_2 = Kernel(
+    partial(_student_log_pdf, df=2.0),
+    _student_two_tail,
+    _student_two_tail_quantile,
+    _student_two_tail,
+    -_student_two_tail_quantile(P_MIN),
+)
 
 
 def probability(x: ArrayLike) -> Array:

@@ -45,14 +45,18 @@ def test_help_is_there_at_once(tmp_path):
      (["list", "filters"], 2.0), (["list", "parameters"], 2.0), (["list", "surrogates"], 2.0)],
 )  # fmt: skip
 def test_answers_come_at_once(tmp_path, words, seconds):
-    """In processor time, that other work on the machine hardly changes; the best of three."""
+    """In processor time, on a machine that imports JAX in 1 s: on a slower one, in proportion."""
 
-    def spent() -> float:
+    def spent(*command: str) -> float:
         before = sum(os.times()[2:4])
-        assert run(*words, cwd=tmp_path).returncode == 0
+        subprocess.run([sys.executable, *command], cwd=tmp_path, check=True, capture_output=True)
         return sum(os.times()[2:4]) - before
 
-    assert any(spent() < seconds for _ in range(3))
+    def answers_in_time() -> bool:
+        slower = max(1.0, spent("-c", "import jax"))
+        return spent("-m", "tengri", *words) < slower * seconds
+
+    assert any(answers_in_time() for _ in range(3))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ Orbax does not checksum array data, and a NaN metric makes it evict the best che
 every step is read back and compared to the bit, gets a manifest of digests that is checked
 before a restore, and neither a non-finite state nor a non-finite metric is ever handed over.
 
-Layout: ``state/<step>/…`` (Orbax), ``manifests/<step>.json`` (ours, written last: a step
-without a manifest was not finished).
+Layout: ``state/<step>/…`` (Orbax), ``manifests/<step>.json`` (ours, written last and removed
+first: a step without a manifest is not whole).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint import checkpoint_managers as policies
 
 from tengri import durable as files
 from tengri.digest import file_sha256
@@ -53,12 +52,12 @@ class Checkpoints:
     folder : path
         The run folder.
     keep : int
-        Recent steps that stay, two or more: a new step pushes an old one out before its own
-        manifest is written. The one with the lowest metric stays as well.
+        Recent steps that stay. The one with the lowest metric stays as well. An old step goes
+        only when the new one is whole.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
-        self.folder = folder
+        self.folder, self.keep = folder, keep
         self.states, self.manifests = folder / "state", folder / "manifests"
         try:
             self.manifests.mkdir(parents=True, exist_ok=True)
@@ -66,7 +65,7 @@ class Checkpoints:
             devices.wait("checkpoints")
             self._manager = ocp.CheckpointManager(
                 self.states.absolute(),
-                options=_options(keep),
+                options=_options(),
                 item_handlers=ocp.StandardCheckpointHandler(),
             )
         except OSError as error:
@@ -115,8 +114,8 @@ class Checkpoints:
             ) from error
         if devices.is_first():
             files.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
-            self._drop_old_manifests()
         devices.wait(f"checkpoint {step}")
+        self._drop_old()
 
     def restore(self, target: Callable[[int], Any]) -> Restored | None:
         """Return the newest state, or None where there is none.
@@ -153,22 +152,24 @@ class Checkpoints:
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         return self._manager.restore(step, args=ocp.args.StandardRestore(abstract))
 
-    def _drop_old_manifests(self) -> None:
-        kept = {f"{step}.json" for step in self.steps()}
-        for path in self.manifests.glob("*.json"):
-            if path.name not in kept:
-                path.unlink()
+    def _drop_old(self) -> None:
+        """Remove what is neither recent nor best, the manifest before the step it vouches for."""
+        steps = self.steps()
+        old = set(steps) - {*steps[-self.keep :], self._manager.best_step()}
+        for step in sorted(old):
+            if devices.is_first():
+                _manifest(self.folder, step).unlink(missing_ok=True)
+            devices.wait(f"old checkpoint {step}")
+            self._manager.delete(step)
 
 
-def _options(keep: int) -> ocp.CheckpointManagerOptions:
-    recent = policies.LatestN(n=keep)
-    best = policies.BestN(get_metric_fn=_metric, reverse=True, n=1)
+def _options() -> ocp.CheckpointManagerOptions:
     return ocp.CheckpointManagerOptions(
         best_fn=_metric,  # without it Orbax does not store the metric
         best_mode="min",
+        max_to_keep=None,  # Orbax removes an old step before the new one has its manifest
         enable_async_checkpointing=False,
         cleanup_tmp_directories=True,
-        preservation_policy=policies.AnyPreservationPolicy([recent, best]),
     )
 
 
@@ -207,7 +208,7 @@ def _problem(folder: Path, step: int) -> str:
     """Return what is wrong with the bytes of a step, or nothing."""
     manifest = _manifest(folder, step)
     if not manifest.exists():
-        return "it has no manifest (the save was interrupted)"
+        return "it has no manifest (its save or its removal was interrupted)"
     try:
         expected = files.read_json(manifest)
         actual = _digests(folder / "state" / str(step))

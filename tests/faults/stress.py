@@ -181,8 +181,7 @@ class Stress:
 def _torn(run: Path, safe: int) -> list[str]:
     """Return what a reader would stumble over in a run that was killed at any instant.
 
-    Step ``safe`` was acknowledged: it or a later one is whole. An earlier one may have been half
-    removed, to make room; one that is newer than the newest whole one must not have a manifest.
+    Step ``safe`` was acknowledged: it or a later one is whole. Whatever has a manifest is whole.
     """
     if not run.exists():
         return []
@@ -203,7 +202,7 @@ def _torn(run: Path, safe: int) -> list[str]:
     found = checkpoints.verify(run)
     newest = max((step for step, text in found.items() if not text), default=0)
     problems += [f"{step}: {text}" for step, text in found.items()
-                 if text and step in stated and step > newest]  # fmt: skip
+                 if text and step in stated]  # fmt: skip
     if newest < safe:
         problems.append(f"step {safe} was saved, {newest} is the newest that is whole")
     return problems

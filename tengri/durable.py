@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +76,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     DataError
         A full disk, a folder that cannot be written; what was there before is untouched.
     """
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = temporary_name(path)
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -84,6 +87,33 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a name beside ``path`` that no other process has, on this machine or another."""
+    return path.with_name(f".{path.name}.tmp-{os.getpid()}-{secrets.randbelow(10**9)}")
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes of this machine that are dead had begun to make under this name."""
+    for begun in path.parent.glob(f".{glob.escape(path.name)}.tmp-*"):
+        pid = begun.name.rpartition(".tmp-")[2].partition("-")[0]
+        if not pid.isdecimal() or _is_alive(int(pid)):
+            continue
+        if begun.is_dir():
+            shutil.rmtree(begun, ignore_errors=True)
+        else:
+            begun.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # it is another user's
+    return True
 
 
 def sync_folder(folder: Path) -> None:

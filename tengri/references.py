@@ -83,6 +83,7 @@ def _grid(name: str) -> Iterator[Cited]:
     """Yield what the attributes of the grid's own file say."""
     import h5py
 
+    from tengri import digest
     from tengri.errors import DataError
     from tengri.grids import files
 
@@ -91,6 +92,8 @@ def _grid(name: str) -> Iterator[Cited]:
     except DataError:
         yield Cited(f"SSP grid {name}, which is not here: cite its source", "")
         return
+    if files.is_embedded(path) or digest.is_sealed(path):
+        digest.verify(path)
     with h5py.File(path, "r") as file:
         yield Cited(f"SSP grid {name}", str(file.attrs.get("citation", "")))
         yield Cited("initial mass function", str(file.attrs.get("imf", "")))

@@ -61,8 +61,9 @@ def write_shard(
     DataError
         A disk that is full, a folder that cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = durable.temporary_name(path)
     try:
+        durable.sweep(path)
         with new_hdf5(temporary) as file:
             fill(file)
         digest.seal(temporary)

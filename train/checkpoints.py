@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from tengri import durable as files
 from tengri.digest import file_sha256
 from tengri.errors import DataError, TengriError
 from train import devices, mend
+
+UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
 
 logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
 
@@ -45,7 +48,8 @@ class Checkpoints:
     """The checkpoints of one run.
 
     Steps that fail verification are set aside (``damaged/``) before Orbax looks at anything:
-    its own parsers may crash on them. ``messages`` says which.
+    its own parsers may crash on them. ``messages`` says which. A removal that was interrupted
+    is finished.
 
     Parameters
     ----------
@@ -179,20 +183,62 @@ def _metric(metrics: dict[str, float]) -> float:
 
 def verify(folder: Path) -> dict[int, str]:
     """Return step → what is wrong with its bytes (empty: nothing) for a run folder."""
-    states = folder / "state"
-    found = [int(p.name) for p in states.iterdir() if p.name.isdigit()] if states.is_dir() else []
+    found = _numbered(folder / "state", "") | _numbered(folder / "manifests", ".json")
     return {step: _problem(folder, step) for step in sorted(found)}
 
 
+def half_removed(found: dict[int, str]) -> set[int]:
+    """Return which steps of `verify` were being removed: not whole, while a newer one is."""
+    newest = _newest(found)
+    return {step for step, problem in found.items() if problem == UNFINISHED and step < newest}
+
+
+def _newest(found: dict[int, str]) -> int:
+    return max((step for step, problem in found.items() if not problem), default=-1)
+
+
+def _numbered(folder: Path, suffix: str) -> set[int]:
+    """Return the steps that have an entry in a folder, under the name that we would give it."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    steps = [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
+    return {int(step) for step in steps if step.isdecimal() and step == str(int(step))}
+
+
 def _set_aside(folder: Path) -> list[str]:
-    """Move steps that fail verification to ``damaged/``; return what was said about them."""
-    messages = []
-    for step, problem in verify(folder).items():
-        if not problem:
-            continue
-        place = mend.set_aside(folder, folder / "state" / str(step))
-        messages.append(f"checkpoint {step} is passed over: {problem}; moved to {place}")
+    """Move steps that fail verification to ``damaged/``; return what was said about them.
+
+    What a kill leaves of a step does not pile up: a removal is finished, and a step whose save
+    was interrupted is kept until there is a good one of its number or a later one.
+    """
+    found = verify(folder)
+    rest = half_removed(found)
+    for step in rest:
+        shutil.rmtree(folder / "state" / str(step))
+    for path in (folder / "damaged").glob("unfinished-*"):
+        step_text = path.name.removeprefix("unfinished-")
+        if step_text.isdecimal() and int(step_text) <= _newest(found):
+            shutil.rmtree(path)
+    messages = [f"the removal of checkpoint {step} is finished" for step in sorted(rest)]
+    for step, problem in found.items():
+        if problem and step not in rest:
+            place = _put_away(folder, step)
+            messages.append(f"checkpoint {step} is passed over: {problem}; moved to {place}")
     return messages
+
+
+def _put_away(folder: Path, step: int) -> Path:
+    """Move the files of a step and its manifest, where there are any; return their place."""
+    state, manifest = folder / "state" / str(step), _manifest(folder, step)
+    if not state.exists():
+        return mend.set_aside(folder, manifest)
+    if not manifest.exists():
+        place = folder / "damaged" / f"unfinished-{step}"
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(exist_ok=True)
+        return state.rename(place)
+    place = mend.set_aside(folder, state)
+    manifest.rename(place / manifest.name)
+    return place
 
 
 def _manifest(folder: Path, step: int) -> Path:
@@ -208,9 +254,9 @@ def _problem(folder: Path, step: int) -> str:
     """Return what is wrong with the bytes of a step, or nothing."""
     manifest = _manifest(folder, step)
     if not manifest.exists():
-        return "it has no manifest (its save or its removal was interrupted)"
+        return UNFINISHED
     try:
-        expected = files.read_json(manifest)
+        expected = files.read_object(manifest)
         actual = _digests(folder / "state" / str(step))
     except OSError as error:
         return str(error)

@@ -143,9 +143,13 @@ class Loop:
                 self.folder.write_plan(plan, scaling, costs, self.problem.inputs)
             devices.wait("plan")
             stored = self.folder.plan() or {}
-        self._check_inputs(stored.get("inputs", {}))
-        arrays = {k: np.asarray(v, np.float32) for k, v in stored["scaling"].items()}
-        return Plan.from_dict(stored["plan"]), OutputScaling.from_dict(arrays)
+        try:
+            self._check_inputs(dict(stored["inputs"]))
+            arrays = {k: np.asarray(v, np.float32) for k, v in stored["scaling"].items()}
+            return Plan.from_dict(stored["plan"]), OutputScaling.from_dict(arrays)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            path = self.folder.path / "plan.json"
+            raise DataError(f"{path}: malformed ({error!r}).") from None
 
     def _check_inputs(self, planned: dict[str, str]) -> None:
         """Raise where a file that the run was planned with is another one now."""

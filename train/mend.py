@@ -1,7 +1,7 @@
 """What a resume does first: whatever a crash or a bad disk left behind is mended or set aside.
 
 Every file that is read back is checked here, before anything else looks at it. Nothing is
-deleted but unfinished temporary files; what is damaged goes to ``damaged/``.
+deleted but what a kill left unfinished; what is damaged goes to ``damaged/``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tengri.errors import DataError
 #: Written once and needed by every resume: two copies are kept, and one mends the other.
 TWINS = ("config.json", "plan.json")
 COPIES = "copies"
-_TEMPORARY = re.compile(r"\..+\.(tmp-\d+|\d+\.tmp)")
+_TEMPORARY = re.compile(r"\..+\.(tmp-\d+(-\d+)?|\d+\.tmp)")
 
 
 def mend(folder: Path) -> list[str]:

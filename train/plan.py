@@ -118,8 +118,21 @@ class Plan:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
-        """Rebuild what `to_dict` describes."""
-        return cls(**{**data, "phases": tuple(Phase(**p) for p in data["phases"])})
+        """Rebuild what `to_dict` describes; raises ValueError where no plan can be like that."""
+        plan = cls(**{**data, "phases": tuple(Phase(**p) for p in data["phases"])})
+        _check_counts(plan)
+        return plan
+
+
+def _check_counts(plan: Plan) -> None:
+    """Raise ValueError for numbers that no plan has."""
+    sizes = [plan.pool, plan.reuse, plan.dispatch, *(p.batch for p in plan.phases)]
+    counts = [plan.seed, plan.polish, *(p.steps for p in plan.phases)]
+    counts += [p.first_pool for p in plan.phases]
+    if not all(type(n) is int for n in (*sizes, *counts)):
+        raise ValueError("a count is no whole number")
+    if min(sizes) < 1 or min(counts) < 0 or any(p.batch > plan.pool for p in plan.phases):
+        raise ValueError("a count is too small or too large")
 
 
 class Block(NamedTuple):

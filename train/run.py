@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -178,10 +179,11 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     if found.sha256 != done["sha256"]:
         raise DataError(f"{folder.artefact} is not the file that this run has written.")
     again = proof(problem, emulator.load(folder.artefact))
-    for name, value in done["proof"].items():
-        if not abs(again[name] - value) <= 1e3 * SAME_MAG + 1e-3 * value:
+    for name, found_now in again.items():
+        value = done["proof"].get(name, math.nan)
+        if not abs(found_now - value) <= 1e3 * SAME_MAG + 1e-3 * value:
             raise DataError(
-                f"{folder.artefact}: |Δm| at {name} is {again[name]:.3f} mmag on re-evaluation, it "
+                f"{folder.artefact}: |Δm| at {name} is {found_now:.3f} mmag on re-evaluation, it "
                 f"was {value:.3f}."
             )
     say(accuracy.VERDICTS[done["verdict"]])

@@ -30,6 +30,7 @@ import numpy as np
 from emulator.scaling import OutputScaling
 from tengri import __version__
 from tengri import durable as files
+from tengri.analysis import accuracy
 from tengri.errors import DataError
 from train import config as configs
 from train import mend
@@ -61,10 +62,10 @@ class RunFolder:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
                    "versions": versions(), "created": now}  # fmt: skip
-        temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+        temporary = files.temporary_name(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(path)
+            files.sweep(path)
             temporary.mkdir()
             mend.write_twice(temporary, "config.json", content)
             os.rename(temporary, path)
@@ -123,7 +124,12 @@ class RunFolder:
     def seconds(self) -> float:
         """Return how long earlier sessions have trained."""
         path = self.path / "clock.json"
-        return float(files.read_object(path, "seconds")["seconds"]) if path.exists() else 0.0
+        if not path.exists():
+            return 0.0
+        seconds = files.read_object(path, "seconds")["seconds"]
+        if type(seconds) not in (int, float):
+            raise DataError(f"{path}: malformed, seconds is {seconds!r}.")
+        return float(seconds)
 
     def write_seconds(self, seconds: float) -> None:
         """Store how long the run has trained."""
@@ -144,8 +150,14 @@ class RunFolder:
     def done(self) -> dict[str, Any] | None:
         """Return digest and accuracy of the finished artefact, or None."""
         path = self.path / "done.json"
-        keys = ("sha256", "verdict", "proof")
-        return files.read_object(path, *keys) if path.exists() else None
+        if not path.exists():
+            return None
+        found = files.read_object(path, "sha256", "verdict", "proof")
+        numbers = found["proof"].values() if isinstance(found["proof"], dict) else [None]
+        known = found["verdict"] in list(accuracy.VERDICTS)
+        if not known or not all(type(n) in (int, float) for n in numbers):
+            raise DataError(f"{path}: malformed, no verdict or no numbers of a proof.")
+        return found
 
     def write_done(self, content: dict[str, Any]) -> None:
         """Mark the run as finished; the last thing that is written."""
@@ -155,24 +167,6 @@ class RunFolder:
 def is_run(path: Path) -> bool:
     """Return whether a folder is a run, whole or damaged."""
     return any((path / place).is_file() for place in ("config.json", "copies/config.json"))
-
-
-def _sweep(path: Path) -> None:
-    """Remove what a process that is dead had begun to make under this name."""
-    for begun in path.parent.glob(f".{path.name}.tmp-*"):
-        pid = begun.name.rpartition("-")[2]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(begun, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it is another user's
-    return True
 
 
 def versions() -> dict[str, str]:

@@ -34,8 +34,12 @@ def _run(folder: Path) -> Iterator[Check]:
     found = checkpoints.verify(folder)
     if not found:
         yield Check("checkpoints", WARNING, "none yet")
+    rest = checkpoints.half_removed(found)
     for step, problem in found.items():
-        yield _check(f"checkpoint {step}", problem, "intact", f"{mended} takes an earlier one")
+        if step in rest:
+            yield Check(f"checkpoint {step}", WARNING, "its removal was interrupted", mended)
+        else:
+            yield _check(f"checkpoint {step}", problem, "intact", f"{mended} takes an earlier one")
     torn = logs.damaged_lines(folder / "metrics.jsonl")
     if torn:
         yield Check("metrics.jsonl", WARNING, f"{len(torn)} damaged lines are left out: {torn[:9]}")

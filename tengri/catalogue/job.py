@@ -126,7 +126,7 @@ class Job:
         manifest = self.folder / MANIFEST
         if not manifest.exists():
             durable.write_json(manifest, self.description)
-        found = durable.read_json(manifest)
+        found = durable.read_object(manifest)
         different = [k for k, v in self.description.items() if found.get(k) != v]
         if different:
             raise DataError(
@@ -174,7 +174,7 @@ class Job:
         """Return what is wrong with a shard (also: made from other rows), or nothing."""
         try:
             stored = self._check(self.path(number), number)
-        except (DataError, OSError, KeyError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             return str(error)
         start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
         inputs = hashlib.sha256()
@@ -261,4 +261,9 @@ def _named(counts: Mapping[int, int]) -> dict[str, int]:
 def existing_shards(out: Path) -> int | None:
     """Return the number of shards of a job that was begun for OUT, if there is one."""
     manifest = out.with_name(out.name + ".parts") / MANIFEST
-    return int(durable.read_json(manifest)["shards"]) if manifest.exists() else None
+    if not manifest.exists():
+        return None
+    shards = durable.read_object(manifest, "shards")["shards"]
+    if type(shards) is not int or shards < 1:
+        raise DataError(f"{manifest}: malformed, shards is {shards!r}.")
+    return shards

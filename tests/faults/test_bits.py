@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import emulator
-from tengri import digest, load_ssp_data
+from tengri import digest, load_ssp_data, references
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError
@@ -187,6 +187,8 @@ def test_the_embedded_grids(
         (tmp_path / name).write_bytes(bad)
         with pytest.raises(DataError, match=name):
             GRIDS[name]()
+        with pytest.raises(DataError, match=name):
+            list(references._grid(name.removesuffix(".h5")))
         n += 1
     injected("bits", n)
 

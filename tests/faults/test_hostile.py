@@ -24,6 +24,7 @@ from tengri.errors import DataError, TengriError
 from tengri.grids import files as grids
 from tests.faults.make_golden import RUN
 from train.dataset import MANIFEST, Dataset
+from train.runfolder import RunFolder
 
 Counter = Callable[..., None]
 SECRET = b"this is not yours to read......."
@@ -248,6 +249,45 @@ def test_manifests_with_a_good_seal(stored: Path, case: str, injected: Counter) 
             assert MANIFEST in str(error)
         else:
             assert problems  # the shards belong to another description
+    injected("hostile")
+
+
+@pytest.mark.parametrize("content", [[], {"seconds": "x"}, {"seconds": None}, {"seconds": True}])
+def test_a_clock_with_a_good_seal(finished: Path, content: object, injected: Counter) -> None:
+    files.write_json(finished / "clock.json", content)
+    with pytest.raises(DataError, match=r"clock\.json: malformed"):
+        RunFolder.open(finished).seconds()
+    injected("hostile")
+
+
+@pytest.mark.parametrize("change", [{"verdict": "?"}, {"verdict": []}, {"proof": 3},
+                                    {"proof": {"p50": "x"}}])  # fmt: skip
+def test_an_end_with_a_good_seal(finished: Path, change: dict, injected: Counter) -> None:
+    files.write_json(finished / "done.json", files.read_json(finished / "done.json") | change)
+    with pytest.raises(DataError, match=r"done\.json: malformed"):
+        RunFolder.open(finished).done()
+    injected("hostile")
+
+
+PLANS = {
+    "nothing": {}, "no phases": {"phases": "xx"}, "other keys": {"x": 1}, "zero": {"dispatch": 0},
+    "negative": {"polish": -1}, "text": {"pool": "64"}, "fraction": {"reuse": 1.5},
+    "small pool": {"pool": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLANS)
+def test_a_plan_with_a_good_seal(
+    finished: Path, case: str, injected: Counter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("done.json", "surrogate.h5"):
+        (finished / name).unlink()
+    content = files.read_json(finished / "plan.json")
+    content["plan"] = content["plan"] | PLANS[case] if PLANS[case] else {}
+    for place in (finished / "plan.json", finished / "copies" / "plan.json"):
+        files.write_json(place, content)
+    assert program(["resume", RUN]) == 1
+    assert "plan.json: malformed" in capsys.readouterr().err
     injected("hostile")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -77,6 +78,19 @@ def test_while_shards_are_written(tmp_path: Path, injected: Callable[..., None])
                 dataset.rows(expected.start, len(expected.flux)).flux, expected.flux
             )
     injected("kill", KILLS)
+
+
+def test_a_shard_removes_what_a_killed_one_had_begun(stored: Path) -> None:
+    """And leaves alone what a living one is at."""
+    dead = kill.WARM.Process(target=os.getpid)
+    dead.start()
+    dead.join()
+    dataset, name = Dataset.open(stored), "shard-00002.h5.tmp"
+    for pid in (dead.pid, os.getpid()):
+        (stored / f".{name}-{pid}-7").write_bytes(b"begun")
+    dataset._write(2, dataset.rows(64, 64))
+    assert [p.name for p in stored.glob(".*")] == [f".{name}-{os.getpid()}-7"]
+    assert dataset.verify() == {}
 
 
 def test_while_an_artefact_is_published(tmp_path: Path, injected: Callable[..., None]) -> None:

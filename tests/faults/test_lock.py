@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tengri import durable as files
 from tengri.__main__ import main as program
 from tests.faults import kill, tiny, victims
 from train.guards import Lock, LockedError
@@ -64,6 +65,24 @@ def test_a_new_training_does_not_enter_an_old_run(
     assert program(["train", "tiny.toml", "--out", "run-1"]) == 1
     assert "run-1 exists. Continue it with `tengri resume run-1`" in capsys.readouterr().err
     assert sorted(golden.rglob("*")) == before
+    injected("lock")
+
+
+def test_the_same_process_id_on_two_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    """Containers share a folder and all are process 1: one writes while the other does."""
+    path, sync = tmp_path / "manifest.json", os.fsync
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+
+    def interrupted(handle: int) -> None:
+        monkeypatch.setattr(os, "fsync", sync)
+        files.write_json(path, "the other's")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    files.write_json(path, "mine")
+    assert files.read_json(path) == "mine" and os.listdir(tmp_path) == ["manifest.json"]
     injected("lock")
 
 

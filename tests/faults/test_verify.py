@@ -56,6 +56,23 @@ def test_damage_is_named_and_the_exit_code_is_1(
     injected("bits")
 
 
+def test_a_removal_that_was_interrupted_is_no_failure(
+    golden: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (golden / RUN / "manifests" / "20.json").unlink()
+    code, states = findings(RUN, capsys)
+    assert code == 0 and states["checkpoint 20"] == "note" and states["checkpoint 24"] == "ok"
+
+
+@pytest.mark.parametrize("lost", ["state/24", "manifests/24.json"])
+def test_a_newest_checkpoint_that_is_not_whole(
+    golden: Path, lost: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (golden / RUN / lost).rename(golden / "elsewhere")
+    code, states = findings(RUN, capsys)
+    assert code == 1 and states["checkpoint 24"] == "FAIL" and states["checkpoint 20"] == "ok"
+
+
 def test_a_damaged_surrogate_by_its_own_path(
     golden: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

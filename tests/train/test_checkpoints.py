@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tengri import durable as files
 from tengri.errors import DataError
-from train.checkpoints import Checkpoints, NonFiniteError, verify
+from train.checkpoints import Checkpoints, NonFiniteError, half_removed, verify
 
 
 def state(value: float) -> dict[str, Any]:
@@ -103,6 +104,75 @@ def test_interrupted_save_has_no_manifest_and_is_passed_over(saved: Path) -> Non
     assert "interrupted" in checkpoints.messages[0]
     checkpoints.save(3, state(3), 1.0)  # and it can be made again
     assert verify(saved) == {1: "", 2: "", 3: ""}
+
+
+def test_what_kills_leave_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between manifest and bytes, at a removal or a save, in life after life."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Any) -> None:
+        raise Killed
+
+    step = 0
+    for life in range(6):
+        checkpoints = Checkpoints(tmp_path, keep=2)
+        found = checkpoints.restore(target)
+        assert (found.step if found else 0) == step
+        step += 1
+        checkpoints.save(step, state(step), 1.0 / step)
+        with monkeypatch.context() as m:
+            if life % 2:
+                m.setattr(files, "write_json", kill)
+            else:
+                m.setattr(checkpoints._manager, "delete", kill)
+            with pytest.raises(Killed):
+                for n in range(1, 4):
+                    checkpoints.save(step + n, state(step + n), 1.0 / (step + n))
+        step = max(s for s, problem in verify(tmp_path).items() if not problem)
+        checkpoints.close()
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    assert checkpoints.steps() == sorted(s for s, p in verify(tmp_path).items() if not p)
+    assert not any(verify(tmp_path).values()) and len(checkpoints.steps()) <= 3
+    assert len(list((tmp_path / "damaged").iterdir())) <= 1
+
+
+def test_a_step_that_was_being_removed_is_no_damage(saved: Path) -> None:
+    (saved / "manifests" / "1.json").unlink()
+    assert half_removed(verify(saved)) == {1}
+    checkpoints = Checkpoints(saved, keep=3)
+    assert checkpoints.messages == ["the removal of checkpoint 1 is finished"]
+    assert checkpoints.steps() == [2, 3] and verify(saved) == {2: "", 3: ""}
+    assert not (saved / "damaged").exists()
+
+
+def test_a_step_that_is_gone_is_missed(saved: Path) -> None:
+    """Its manifest is there, its bytes are not: it is passed over with a message, once."""
+    shutil.rmtree(saved / "state" / "3")
+    assert "damaged or missing" in verify(saved)[3]
+    checkpoints = Checkpoints(saved, keep=3)
+    found = checkpoints.restore(target)
+    assert found is not None and found.step == 2
+    assert "checkpoint 3 is passed over: damaged or missing" in checkpoints.messages[0]
+    assert verify(saved) == {1: "", 2: ""}
+
+
+@pytest.mark.parametrize("name", ["²", "٣", "007", "x", "-1"])
+def test_other_names_are_no_steps(saved: Path, name: str) -> None:
+    (saved / "state" / name).mkdir()
+    (saved / "manifests" / f"{name}.json").write_text("")
+    checkpoints = Checkpoints(saved, keep=3)
+    found = checkpoints.restore(target)
+    assert found is not None and found.step == 3 and not checkpoints.messages
+
+
+@pytest.mark.parametrize("content", [[], None, "x", {"a": 1}, {"default/_METADATA": [1]}])
+def test_a_manifest_may_hold_anything_under_a_good_seal(saved: Path, content: Any) -> None:
+    files.write_json(saved / "manifests" / "3.json", content)
+    checkpoints = Checkpoints(saved, keep=3)
+    found = checkpoints.restore(target)
+    assert found is not None and found.step == 2 and len(checkpoints.messages) == 1
 
 
 def test_nothing_good_left_says_so_and_deletes_nothing(saved: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 from astropy.table import Table
 
 from emulator import loading
-from tengri import Instrument, Parameters, SEDModel, digest, load_ssp_data
+from tengri import Instrument, Parameters, SEDModel, digest, durable, load_ssp_data
 from tengri.__main__ import main
 from tengri.catalogue import job as jobs
 
@@ -91,6 +91,23 @@ def test_what_is_damaged_or_changed_is_made_again(capsys, catalogue, tmp_path, w
     new = stored(out)
     assert new["sdss_u"][-1] != whole["sdss_u"][-1]
     np.testing.assert_array_equal(new["sdss_u"][:-1], whole["sdss_u"][:-1])
+
+
+def test_a_damaged_manifest_of_parts_is_named(capsys, catalogue, tmp_path):
+    out = tmp_path / "parts.h5"
+    predict(capsys, catalogue, out, *SDSS, "--shard", "1/2")
+    manifest = tmp_path / "parts.h5.parts" / "manifest.json"
+    good = manifest.read_bytes()
+    flipped = (good[:i] + bytes([good[i] ^ 4]) + good[i + 1 :] for i in range(3, len(good), 97))
+    for bad in (*flipped, good[:-1], b""):
+        manifest.write_bytes(bad)
+        assert main(["predict", str(catalogue), "-o", str(out), *SDSS]) == 1
+        assert str(manifest) in capsys.readouterr().err
+    for content in ([], {"shards": "2"}, {"shards": 0}):
+        durable.write_json(manifest, content)
+        assert main(["predict", str(catalogue), "-o", str(out), *SDSS]) == 1
+        assert f"{manifest}: malformed" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_parts_of_another_job_are_refused(capsys, catalogue, tmp_path):

@@ -287,18 +287,18 @@ class SEDModel(BandModel):
 
         In units of ``10**self.galaxy.log10_flux_unit`` Lsun/Hz at the source, without an AGN.
         Light is linear in the age weights, that of the dust it heats too: the kernel is the
-        gradient by them.
+        gradient by them, of each band's weights for the spectrum.
         """
         band_path, (flux, projection) = self.band_path(path), constants
         galaxy, z = band_path.galaxy, p["redshift"]
         metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
 
-        def bands(ages: Array) -> Array:
-            light = galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p)
-            return projection.project(light.lnu * galaxy.igm(p), z)
+        def spectrum(ages: Array) -> Array:
+            return galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p).lnu
 
-        unit = 10.0 ** (galaxy.log10_flux_unit - self.galaxy.log10_flux_unit)
-        kernel = unit * jax.jacrev(bands)(jnp.full(n_bin, 1.0 / n_bin))
+        _, slope = jax.vjp(spectrum, jnp.full(n_bin, 1.0 / n_bin))
+        (kernel,) = jax.vmap(slope)(projection.rows(z) * galaxy.igm(p))
+        kernel *= 10.0 ** (galaxy.log10_flux_unit - self.galaxy.log10_flux_unit)
         return jnp.where(self._reached(z, path)[:, None], kernel, jnp.nan)
 
     def _reached(self, z: Array, path: Any) -> Array:

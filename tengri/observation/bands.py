@@ -238,25 +238,17 @@ class BandProjection:
         first = np.arange(level.size)[:, None] == self._first
         return _matmul(level, first) - _matmul((level[1:] - level[:-1]) * mean, self._members())
 
-    def weights(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return the windows as one padded table.
-
-        Returns
-        -------
-        start : (n_band,) integers
-            First node of each window.
-        weight : (n_band, n_win) array
-            ⟨L_ν⟩_b = Σ_k weight[b, k] L_ν[start[b] + k]; zero beyond ``sizes[b]``, where
-            ``start[b] + k`` may run past the grid.
-        """
-        start = self.starts(z)
+    def rows(self, z: jax.Array) -> jax.Array:
+        """Return the weights as a dense matrix (n_band, n_wave): ⟨L_ν⟩ = rows @ L_ν."""
+        start, n = self.starts(z), self.wave.size
         inner = np.asarray(self._members().any(axis=1))
         begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
-        flat = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
-        slot = np.arange(max(self.sizes)) + self._first[:, None]
-        held = np.arange(max(self.sizes)) < np.array(self.sizes)[:, None]
-        return start, _take(jnp.pad(flat, (0, 1)), np.where(held, slot, flat.size))
+        weights = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
+        place = self._spread(start) + self.slots.offset + n * self._band_of_slot()
+        flat = jnp.zeros(self.n_band * n, weights.dtype)
+        flat = flat.at[place].set(weights, mode="promise_in_bounds", unique_indices=True)
+        return flat.reshape(self.n_band, n)
 
     @property
     def _first(self) -> np.ndarray:

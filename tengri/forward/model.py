@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.components.stellar.nebular import check_grid_has
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.cosmology import Cosmology, as_cosmology
@@ -87,6 +88,7 @@ class SEDModel(BandModel):
         units: str = CGS,
     ) -> None:
         _check_arguments(spec, ssp, observation)
+        check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         super().__init__(spec, observation, units)
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)

@@ -108,7 +108,7 @@ class Gas:
 
 
 def _check_stellar(ssp: SSPData) -> None:
-    if ssp.nebular or ssp.attrs.get("nebular_included", False) or "_wNE" in ssp.name:
+    if _has_gas(ssp):
         raise ConfigError(
             f"Nebular emission is part of the grid {ssp.name} already and would count twice. "
             f"Take the stars alone, load_ssp_data({STELLAR_SSP!r}), or leave nebular= out."
@@ -119,6 +119,30 @@ def _check_stellar(ssp: SSPData) -> None:
             f"the grid {ssp.name} starts at {ssp.ssp_wave[0]:.4g} Å. Take one that reaches there, "
             f"for example load_ssp_data({STELLAR_SSP!r}), or leave nebular= out."
         )
+
+
+def check_grid_has(ssp: SSPData, fixed: Mapping[str, float]) -> None:
+    """Raise for values of the gas that the nebular light of a grid contradicts.
+
+    Parameters
+    ----------
+    ssp : SSPData
+        The grid, used as it is: no gas is a component.
+    fixed : mapping
+        Parameters that were fixed and have no effect. Defaults of the gas are what grids have.
+    """
+    idle = [f"{q.name} = {fixed[q.name]:g}" for q in PARAMS
+            if fixed.get(q.name, q.default) != q.default]  # fmt: skip
+    if idle and _has_gas(ssp):
+        raise ConfigError(
+            f"{' and '.join(idle)} cannot change the nebular light that is part of the grid "
+            f"{ssp.name}. Set nebular='cloudy' and take load_ssp_data({STELLAR_SSP!r}), or leave "
+            "it out."
+        )
+
+
+def _has_gas(ssp: SSPData) -> bool:
+    return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or "_wNE" in ssp.name)
 
 
 CLOUDY = NebularModel(

@@ -251,6 +251,15 @@ def test_light_is_not_counted_twice(stars):
         SEDModel(spec, cut)
 
 
+def test_gas_that_the_grid_contradicts_is_refused(stars):
+    """A fixed value without the component would be taken for what the light shows."""
+    told = Parameters(**YOUNG, **CLEAR, neb_logU=-2.0, neb_fesc=0.0)
+    with pytest.raises(ConfigError, match=r"neb_logU = -2 cannot.*nebular='cloudy'.*noneb"):
+        SEDModel(told, load_ssp_data())
+    SEDModel(told, stars)  # inert, as any other: there is no gas at all
+    SEDModel(Parameters(**YOUNG, **CLEAR, neb_logU=-3.0, neb_fesc=0.0), load_ssp_data())
+
+
 def test_values_beyond_the_table_are_refused(free):
     with pytest.raises(ParameterError, match="neb_logU"):
         free.predict_rest_sed({"neb_logU": -4.5, "neb_fesc": 0.0})

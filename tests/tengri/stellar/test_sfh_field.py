@@ -9,6 +9,7 @@ import pytest
 from curves import formed, sfr
 from scipy.integrate import quad
 
+from tengri import load_ssp_data
 from tengri.components.stellar.sfh import (
     StarFormationHistory,
     compute_field_gp,
@@ -17,6 +18,7 @@ from tengri.components.stellar.sfh import (
 )
 from tengri.components.stellar.sfh.gp_sfh import bin_modulator, bin_variance
 from tengri.errors import ParameterError
+from tengri.forward.galaxy import AgeBins
 
 LN10 = np.log(10.0)
 EDGES = np.concatenate([[0.0], 10 ** np.arange(-3, 0, 0.05), np.arange(1.0, 14.01, 0.25)])
@@ -96,6 +98,22 @@ def test_spread_of_the_mass_does_not_depend_on_the_grid(tau_myr: float) -> None:
         np.testing.assert_allclose(spread[n], expected, rtol=0.05)
     np.testing.assert_allclose(spread[256], spread[1024], rtol=0.05)
     assert abs(np.mean(spread[256] / spread[1024]) - 1) < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_grid, most", [(256, 1.18), (1024, 1.05)])
+def test_spread_of_the_whole_mass_is_near_that_of_the_process(n_grid: int, most: float) -> None:
+    """Neighbouring bins share points of a coarse grid: an excess that is documented, and bounded.
+
+    On the age bins of the embedded grid, at the shortest memory of the prior.
+    """
+    edges, t_univ, tau_myr = AgeBins.split(load_ssp_data().age_edges_gyr).edges, 13.0, 10.0
+    q = {"psd_sigma": 0.3, "psd_tau_myr": tau_myr}
+    xi = jax.random.normal(jax.random.PRNGKey(9), (4000, n_grid))
+    m = jax.jit(jax.vmap(lambda x: bin_modulator({**q, "xi": x}, edges, t_univ, n_grid)))(xi)
+    spread = (np.asarray(m) @ np.diff(np.minimum(edges, t_univ))).std() / t_univ
+    process = np.sqrt(bin_variance((0.3 * LN10) ** 2, jnp.array([t_univ / (1e-3 * tau_myr)]))[0])
+    assert 0.95 < spread / process < most
 
 
 def test_mass_and_curve_agree() -> None:

@@ -21,7 +21,9 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# Most of a short test is compiling: LLVM need not optimise there. Long tests compile as users do.
 test: lint types
+	XLA_FLAGS=--xla_backend_optimization_level=0 \
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 test-all: test docs

@@ -2,9 +2,9 @@
 
     tengri train panchromatic_ssp
 
-Eighty minutes on two cores that had other work, most of them for the rows: |Δm| is 2.4 / 3.8 / 11.6 /
-23 / 52 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh draws from six families of histories
-(`checkpoints/panchromatic`); GALEX FUV and WISE W4 are the hardest.
+Eighty minutes on two cores that had other work, most of them for the rows: |Δm| is
+2.4 / 3.8 / 11.6 / 23 / 52 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh draws from six families of
+histories (`checkpoints/panchromatic`); GALEX FUV and WISE W4 are the hardest.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -131,7 +131,6 @@ class BandProjection:
     wave_head: np.ndarray
     wave_rest: np.ndarray
     blue: np.ndarray
-    last_start: np.ndarray
     slots: Slots
     curves: CurveTables
     filters: tuple[FilterCurve, ...] = _static()
@@ -170,7 +169,6 @@ class BandProjection:
             wave_head=head,
             wave_rest=wave - head,
             blue=np.array([f.wave[0] for f in filters]),
-            last_start=(wave.size - np.array(sizes)).astype(np.int32),
             slots=Slots(
                 offset=offset.astype(np.int32),
                 inner=offset < np.repeat(sizes, sizes) - 1,
@@ -199,7 +197,14 @@ class BandProjection:
         """Return the first node of each band's window at redshift ``z``, (n_band,) integers."""
         wave, blue = jnp.asarray(self.wave), jnp.asarray(self.blue)
         below = jnp.searchsorted(wave, blue / (1.0 + z), side="right", method="scan_unrolled") - 1
-        return jnp.clip(below, 0, self.last_start)
+        return jnp.maximum(below, 0)
+
+    def _nodes(self, start: jax.Array) -> jax.Array:
+        """Return the node of each slot, (n_slot,): beyond the grid its last one, with no weight.
+
+        No window begins before its band: bright lines there would have to cancel.
+        """
+        return jnp.minimum(self._spread(start) + self.slots.offset, self.wave.size - 1)
 
     def means(self, z: jax.Array, start: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return Ḡ and dḠ/dz between each slot and the next, (n_slot − 1,).
@@ -210,9 +215,10 @@ class BandProjection:
             (1 + z) dḠ/dz = x_i [G(x_{i+1}) − G(x_i)] / (x_{i+1} − x_i) + G(x_{i+1}) − Ḡ.
         """
         s = self.slots
-        x = self._from_centre(self._spread(start) + s.offset, z)
+        x = self._from_centre(self._nodes(start), z)
         head, rest, g = self.curves.integrals(x, _locate(self.curves, s, x))
-        width = jnp.where(jnp.asarray(s.inner)[:-1], x[1:] - x[:-1], 1.0)
+        width = x[1:] - x[:-1]
+        width = jnp.where(jnp.asarray(s.inner)[:-1] & (width > 0.0), width, 1.0)
         mean = ((head[1:] - head[:-1]) + (rest[1:] - rest[:-1])) / width
         slope = (x + s.centre)[:-1] * (g[1:] - g[:-1]) / width + g[1:] - mean
         beyond = x[:-1] >= jnp.asarray(s.red)[:-1]
@@ -245,10 +251,9 @@ class BandProjection:
         begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
         weights = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
-        place = self._spread(start) + self.slots.offset + n * self._band_of_slot()
+        place = self._nodes(start) + n * self._band_of_slot()
         flat = jnp.zeros(self.n_band * n, weights.dtype)
-        flat = flat.at[place].set(weights, mode="promise_in_bounds", unique_indices=True)
-        return flat.reshape(self.n_band, n)
+        return flat.at[place].add(weights, mode="promise_in_bounds").reshape(self.n_band, n)
 
     @property
     def _first(self) -> np.ndarray:
@@ -275,7 +280,7 @@ class BandProjection:
 
     def _windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
         """Return the values (n_wave,) in the window of each band, (n_slot,)."""
-        return _take(values, self._spread(start) + self.slots.offset)
+        return _take(values, self._nodes(start))
 
     def matrix(self, z: float) -> np.ndarray:
         """Return the dense float64 weights (n_band, n_wave) at a fixed redshift (NumPy)."""

@@ -154,6 +154,18 @@ def test_rest_window_is_enough_and_small(filters) -> None:
         np.testing.assert_allclose(project(spiky_sed(part), z), whole, rtol=1e-10)
 
 
+def test_a_bright_line_before_the_band_leaves_nothing_in_float32() -> None:
+    band, wave, z = [load_filter("sdss_z")], line_grid(), 0.0994
+    wave = wave[rest_window(wave, band, 0.01, 1.0)]  # ends with the band at the lowest redshift
+    lnu = 1e-3 + np.where(wave < 7000.0, spiky_sed(wave), 0.0)  # H alpha is at 7217 Å
+    with jax.enable_x64(False):
+        projection = BandProjection.build(wave, band, 0.01, 1.0).in_default_float()
+        project = jax.jit(jax.vmap(projection.project, (None, 0)))
+        found = project(jnp.asarray(lnu), jnp.full(64, z))
+    exact = band_matrix(wave, band, float(np.float32(z))) @ lnu
+    np.testing.assert_allclose(found, exact[0], rtol=1e-6)
+
+
 def test_coverage_names_the_bands_out_of_reach(filters) -> None:
     reach = coverage(91.0, 1.6e6, filters, 0.0, 3.0)
     assert dict(zip(BANDS, reach.tolist())) == {name: name != "herschel_250" for name in BANDS}

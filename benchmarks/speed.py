@@ -62,6 +62,7 @@ def main() -> None:
         "not installed": absent,
         "bands": list(work.bands_of(5)),
         "grids": {g: _both(lambda g=g: _grid(g, args.n, args.repeats, absent)) for g in grids},
+        "precision": _precision(args.n),
         "scaling": _scaling(args.repeats),
         "large": _large(args.most),
     }
@@ -193,8 +194,9 @@ def roofline(job: Work, rows: dict[str, dict[str, float]]) -> dict[str, dict[str
         "exact, batch": (job.model, job.galaxies, matrix_flops(job.model, job.galaxies)),
         "exact, batch, one redshift": (
             job.at_one_redshift, at_one_z, matrix_flops(job.at_one_redshift, at_one_z)),
-        "surrogate, end-to-end, batch": (surrogate, drawn, network_flops(surrogate)),
     }  # fmt: skip
+    if not jax.config.jax_enable_x64:  # networks are float32 whatever the default
+        useful["surrogate, end-to-end, batch"] = surrogate, drawn, network_flops(surrogate)
     return {
         title: {"matrix_flop": flop, "share_of_peak": flop / rows[title]["us_per_galaxy"] / top}
         | _analysis(model, batch)
@@ -223,6 +225,26 @@ def network_flops(model: Any) -> float:
     kernels = [a for a in jax.tree.leaves(model.artefact.params) if a.ndim == 2]
     table = model.artefact.params.get("redshift", {}).get("table")
     return float(sum(2 * a.size for a in kernels) - (2 * table.size if table is not None else 0))
+
+
+# --- what float32 costs in accuracy ---------------------------------------------------------
+
+
+def _precision(n: int) -> dict[str, dict[str, float]]:
+    """Return percentiles of the relative error in float32 of the exact model's band fluxes."""
+    bands, ssp = work.bands_of(5), work.grid_of("embedded")
+    with jax.enable_x64(False):
+        job = Work(ssp, bands, n)
+        cases = {"the population": (job.model.spec, job.galaxies)}
+        spec = work.young()
+        drawn = spec.sample_batch(jax.random.key(2), n)
+        cases["1 to 10 Myr old, metal-poor"] = spec, {k: drawn[k] for k in spec.free_params}
+    result = {}
+    for name, (spec, galaxies) in cases.items():
+        fluxes = _both(lambda s=spec, g=galaxies: work.fluxes(s, ssp, bands, g))
+        error = np.abs(fluxes["float32"] / fluxes["float64"] - 1.0)
+        result[name] = {f"{q:g} %": float(np.percentile(error, q)) for q in (50, 99, 100)}
+    return result
 
 
 # --- how cost grows -------------------------------------------------------------------------
@@ -282,8 +304,11 @@ def text(record: dict[str, Any]) -> str:
         for name, value in both["float32"]["ratios"].items():
             lines.append(f"{name:46s}{value:12.4g}{both['float64']['ratios'][name]:12.4g}")
         for name, row in both["float32"]["roofline"].items():
-            lines.append(f"{name + ': share of peak':46s}{row['share_of_peak']:12.3f}"
-                         f"{both['float64']['roofline'][name]['share_of_peak']:12.3f}")  # fmt: skip
+            other = both["float64"]["roofline"].get(name, {}).get("share_of_peak", np.nan)
+            lines.append(f"{name + ': share of peak':46s}{row['share_of_peak']:12.3f}{other:12.3f}")
+    for name, row in record["precision"].items():
+        shown = ", ".join(f"{value:.1e} at {q}" for q, value in row.items())
+        lines.append(f"float32 beside float64, {name}: {shown}")
     return "\n".join(lines)
 
 

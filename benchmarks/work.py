@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
+from tengri.components.stellar.ssp import log_midpoint_edges
 
 FIXED_Z = 0.5
 #: more and more bands, one list after the other
@@ -35,6 +36,21 @@ def spec(fixed_redshift: bool = False) -> Parameters:
         dust_law="calzetti",
         igm_model="none",
         redshift=FIXED_Z if fixed_redshift else (0.01, 1.0),
+    )
+
+
+def young() -> Parameters:
+    """Return the priors of populations that are hardest in float32: lines outshine their stars."""
+    return Parameters(
+        mean_sfh_type="const",
+        sfh_const_log_total_mass=(7.0, 11.0),
+        sfh_const_start_gyr=(1e-3, 1e-2),
+        met_logzsol=(-2.0, -1.0),
+        dust_tau_bc=(0.0, 2.0),
+        dust_tau_diff=(0.0, 2.0),
+        dust_law="calzetti",
+        igm_model="none",
+        redshift=(0.01, 1.0),
     )
 
 
@@ -66,6 +82,8 @@ def thinned(ssp: Any, n_age: int, n_wave: int) -> Any:
         ssp_lg_age_gyr=ssp.ssp_lg_age_gyr[age],
         ssp_flux=ssp.ssp_flux[:, age][:, :, wave],
         ssp_mass_remaining=None if remaining is None else remaining[:, age],
+        age_edges_gyr=log_midpoint_edges(ssp.ssp_lg_age_gyr[age]),
+        ionising=None,
     )
 
 
@@ -88,16 +106,12 @@ class Work:
     @cached_property
     def model(self) -> SEDModel:
         """The exact model, free redshift."""
-        return self._model(spec())
+        return _model(spec(), self.ssp, self.bands)
 
     @cached_property
     def at_one_redshift(self) -> SEDModel:
         """The exact model, redshift fixed."""
-        return self._model(spec(fixed_redshift=True))
-
-    def _model(self, priors: Parameters) -> SEDModel:
-        observation = Instrument.from_names(list(self.bands)).observation()
-        return SEDModel(priors, self.ssp, observation, units="maggies")
+        return _model(spec(fixed_redshift=True), self.ssp, self.bands)
 
     @cached_property
     def galaxies(self) -> dict[str, jax.Array]:
@@ -109,6 +123,18 @@ class Work:
     def filters(self) -> Any:
         """The curves of the bands."""
         return self.model.observation.photometry.filters
+
+
+def _model(priors: Parameters, ssp: Any, bands: tuple[str, ...]) -> SEDModel:
+    observation = Instrument.from_names(list(bands)).observation()
+    return SEDModel(priors, ssp, observation, units="maggies")
+
+
+def fluxes(priors: Parameters, ssp: Any, bands: tuple[str, ...], galaxies: Any) -> np.ndarray:
+    """Return the exact band fluxes [maggies] of galaxies, (n, n_bands), in the default float."""
+    model = _model(priors, ssp, bands)
+    given = {name: np.asarray(values, float) for name, values in galaxies.items()}
+    return np.asarray(model.predict_photometry_batch(given), np.float64)
 
 
 def bands_of(n: int) -> tuple[str, ...]:

@@ -76,6 +76,14 @@ def roofline() -> str:
     return "\n".join(rows)
 
 
+def precision() -> str:
+    """Return the relative error of the exact model in float32, Markdown."""
+    cases = _result("speed")["precision"]
+    rows = _head(["relative error of a band's flux", *next(iter(cases.values()))])
+    return "\n".join(rows + [f"| {name} | {' | '.join(f'{v:.1e}' for v in row.values())} |"
+                             for name, row in cases.items()])  # fmt: skip
+
+
 def large() -> str:
     """Return throughput and memory of large batches, Markdown."""
     rows = _head(["galaxies", "µs per galaxy", "peak memory of the process [MB]"])
@@ -178,6 +186,7 @@ TABLES = {
     "accuracy": accuracy,
     "speed": speed,
     "speed in short": speed_in_short,
+    "precision": precision,
     "roofline": roofline,
     "large": large,
     "components": components.markdown,

@@ -37,6 +37,13 @@ def _colour(i: int, n: int) -> Any:
     return matplotlib.colormaps["viridis"](0.9 * i / max(n - 1, 1))
 
 
+def _legend_of_bands(ax: Any, n: int, **options: Any) -> None:
+    """Name the bands; many of them beside the axes, that they hide nothing."""
+    if n > 10:
+        options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": 2}
+    ax.legend(fontsize=7, **options)
+
+
 def cdf(problem: Problem, result: Evaluation) -> Figure:
     """Share of entries beyond a given |Δm|, per band."""
     figure, ax = _axes()
@@ -48,7 +55,7 @@ def cdf(problem: Problem, result: Evaluation) -> Figure:
         ax.loglog(np.maximum(size, 1e-3), share, color=_colour(i, n), label=band, lw=1)
     ax.set(xlabel="|Δm| [mmag]", ylabel="share of galaxies beyond", xlim=(0.05, None),
            ylim=(0.5 / max(len(result.exact), 1), 1.1))  # fmt: skip
-    ax.legend(fontsize=7)
+    _legend_of_bands(ax, n)
     return figure
 
 
@@ -110,7 +117,7 @@ def by_brightness(problem: Problem, result: Evaluation) -> Figure:
     ax.set(
         xlabel="exact flux / flux of the brightest band", ylabel="|Δf| / f of the brightest band"
     )
-    ax.legend(fontsize=7, markerscale=12)
+    _legend_of_bands(ax, len(problem.bands), markerscale=12)
     return figure
 
 

@@ -66,7 +66,7 @@ class FourierFeatures(nn.Module):
 
 
 class TableFeatures(nn.Module):
-    """A learnt table over the redshift input in [-1, 1], linear between its knots."""
+    """A learnt table over an input in [-1, 1], linear between its knots."""
 
     knots: int
     n: int
@@ -82,14 +82,17 @@ class TableFeatures(nn.Module):
 
 
 def _features(options: Network, x: Array) -> Array:
-    """Append the redshift features to the inputs; call inside a compact module."""
-    if options.redshift == "none":
-        return x
-    z = x[..., options.z_column]
+    """Append the features of single inputs; call inside a compact module."""
+    parts = [x]
     if options.redshift == "fourier":
-        return jnp.concatenate([x, FourierFeatures(options.n_features)(z)], axis=-1)
-    table = TableFeatures(options.knots, options.n_features, name="redshift")
-    return jnp.concatenate([x, table(z)], axis=-1)
+        parts.append(FourierFeatures(options.n_features)(x[..., options.z_column]))
+    if options.redshift == "table":
+        table = TableFeatures(options.knots, options.n_features, name="redshift")
+        parts.append(table(x[..., options.z_column]))
+    for column in options.tables:
+        table = TableFeatures(options.table_knots, options.table_features, name=f"table_{column}")
+        parts.append(table(x[..., column]))
+    return jnp.concatenate(parts, axis=-1)
 
 
 def _activation(options: Network, index: int, x: Array) -> Array:
@@ -181,6 +184,11 @@ class Network:
         Which scaled input is the redshift; needed for redshift features.
     n_features, knots : int
         Frequencies of ``fourier``, or features and knots of ``table``.
+    tables : tuple of int
+        Scaled inputs that have a learnt table of their own: those in which the exact model itself
+        interpolates between nodes, with kinks that smooth layers cannot follow.
+    table_features, table_knots : int
+        Features and knots of each of these.
     """
 
     name: str = "mlp"
@@ -191,6 +199,9 @@ class Network:
     z_column: int | None = None
     n_features: int = 16
     knots: int = 256
+    tables: tuple[int, ...] = ()
+    table_features: int = 8
+    table_knots: int = 64
 
     #: the largest sizes that are accepted, from a user or from a file
     WIDEST: ClassVar[int] = 65536
@@ -204,8 +215,11 @@ class Network:
         ):
             if value not in valid:
                 raise unknown(kind, str(value), valid)
-        for name, least in (("width", 1), ("n_features", 1), ("knots", 2)):
+        for name, least in (("width", 1), ("n_features", 1), ("knots", 2),
+                            ("table_features", 1), ("table_knots", 2)):  # fmt: skip
             _check_int(name, getattr(self, name), least, self.WIDEST)
+        _check_columns(self.tables)
+        object.__setattr__(self, "tables", tuple(self.tables))  # a file has a list
         _check_int("depth", self.depth, 1, self.DEEPEST)
         if self.z_column is not None:
             _check_int("z_column", self.z_column, 0, self.WIDEST)
@@ -217,8 +231,9 @@ class Network:
 
     def init(self, key: Array, n_in: int, n_out: int) -> Weights:
         """Return first weights."""
-        if self.z_column is not None and self.z_column >= n_in:
-            raise ConfigError(f"z_column={self.z_column}, but there are {n_in} inputs.")
+        for option, column in (("z_column", self.z_column), *(("tables", c) for c in self.tables)):
+            if column is not None and column >= n_in:
+                raise ConfigError(f"{option}={column}, but there are {n_in} inputs.")
         return dict(self._module(n_out).init(key, jnp.zeros((1, n_in), F32))["params"])
 
     def apply(self, weights: Mapping[str, Any], x: Array) -> Array:
@@ -264,6 +279,13 @@ def build_network(name: str, **options: Any) -> Network:
 def n_weights(weights: Mapping[str, Any]) -> int:
     """Return how many numbers the weights hold."""
     return sum(int(leaf.size) for leaf in jax.tree.leaves(weights))
+
+
+def _check_columns(columns: Any) -> None:
+    if not isinstance(columns, (tuple, list)) or len(set(map(repr, columns))) < len(columns):
+        raise ConfigError(f"Network option tables must be different inputs, got {columns!r}.")
+    for column in columns:
+        _check_int("tables", column, 0, Network.WIDEST)
 
 
 def _check_int(name: str, value: Any, least: int, most: int) -> None:

@@ -129,16 +129,23 @@ def dense(w: dict[str, Array], x: Array, layer: str) -> Array:
 
 
 def features(w: dict[str, Array], x: Array) -> Array:
-    """Append the redshift features."""
-    if NETWORK["redshift"] == "none":
-        return x
-    z = x[:, NETWORK["z_column"]]
+    """Append the features of single inputs."""
+    parts = [x]
     if NETWORK["redshift"] == "fourier":
-        phase = z[:, None] * (F32(np.pi) * np.arange(1, NETWORK["n_features"] + 1, dtype=F32))
-        return np.concatenate([x, np.sin(phase), np.cos(phase)], axis=1)
-    knots = np.linspace(-1.0, 1.0, NETWORK["knots"])
-    table = [np.interp(z, knots, column) for column in w["redshift/table"].T]
-    return np.column_stack([x, *table]).astype(F32)
+        k = np.arange(1, NETWORK["n_features"] + 1, dtype=F32)
+        phase = x[:, NETWORK["z_column"], None] * (F32(np.pi) * k)
+        parts += [np.sin(phase), np.cos(phase)]
+    if NETWORK["redshift"] == "table":
+        parts.append(interpolated(w["redshift/table"], x[:, NETWORK["z_column"]]))
+    for column in NETWORK["tables"]:
+        parts.append(interpolated(w[f"table_{column}/table"], x[:, column]))
+    return np.concatenate(parts, axis=1).astype(F32)
+
+
+def interpolated(table: Array, x: Array) -> Array:
+    """Return the rows of a table over [-1, 1] at x, linear between its knots."""
+    knots = np.linspace(-1.0, 1.0, len(table))
+    return np.column_stack([np.interp(x, knots, column) for column in table.T])
 
 
 def activation(w: dict[str, Array], x: Array, i: int) -> Array:

@@ -112,6 +112,9 @@ class Network:
         Extra features of the redshift.
     knots, features : int
         Size of the learnt table, or twice the number of Fourier frequencies.
+    tables : tuple of str
+        Inputs that have a learnt table of their own: those in which the exact model interpolates
+        between nodes.
     target : str
         Of ``emulator.targets.TARGETS``.
     whiten : bool
@@ -127,6 +130,7 @@ class Network:
     redshift: str = "table"
     knots: int = 128
     features: int = 16
+    tables: tuple[str, ...] = ()
     target: str = "photometry"
     whiten: bool = False
     components: int = 0

@@ -17,7 +17,7 @@ from emulator.artefact import Artefact, read
 from emulator.networks import Network, build_network, n_weights
 from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
-from emulator.targets import TARGETS, Target
+from emulator.targets import TARGETS, SSPPhotometryTarget, Target
 from emulator.targets.target import Batch
 from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.described import build_observation, build_spec
@@ -132,16 +132,24 @@ class Problem:
 
     def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
         """Return rows in network units."""
-        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
+        raw = jnp.asarray(rows.inputs)
+        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), raw)
+        x = self.in_scaling.forward(rows.inputs)
         if self.histories:
-            weights = self.histories.near(self._redshift(rows), self.config.run.seed, rows.start)
+            ages = self.histories.near(self._redshift(rows), self.config.run.seed, rows.start)
+            batch = Batch(x, scaling.floored(y), jnp.asarray(ages), self._light(y, ages, raw))
         else:
-            y, weights = scaling.forward(y), self._weights(rows.flux, scaling)
-        batch = Batch(self.in_scaling.forward(rows.inputs), y, jnp.asarray(weights))
+            batch = Batch(x, scaling.forward(y), jnp.asarray(self._weights(rows.flux, scaling)))
         if self.slopes:
             u = self.slopes.directions(rows)
             batch = batch._replace(u=jnp.asarray(u), slope=jnp.asarray(self.slopes.along(rows, u)))
         return Pool(batch, scaling, self.in_scaling)
+
+    @cached_property
+    def _light(self) -> Any:
+        """``(targets (n, n_out), ages, raw inputs) → ln F of the mixtures``, compiled."""
+        assert isinstance(self.target, SSPPhotometryTarget)
+        return jax.jit(self.target.light)
 
     @cached_property
     def slopes(self) -> Slopes | None:
@@ -258,6 +266,9 @@ def _network(config: Config, target: Target) -> Network:
     settings = config.network
     columns = target.columns
     has_z = "redshift" in columns
+    for name in settings.tables:
+        if name not in columns:
+            raise unknown("input in network.tables", name, columns)
     return build_network(
         settings.name,
         width=settings.width,
@@ -267,4 +278,5 @@ def _network(config: Config, target: Target) -> Network:
         z_column=columns.index("redshift") if has_z else None,
         knots=settings.knots,
         n_features=settings.features,
+        tables=tuple(columns.index(name) for name in settings.tables),
     )

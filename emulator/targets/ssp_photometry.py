@@ -179,26 +179,31 @@ class SSPPhotometryTarget:
         known = jax.vmap(self._known)(x).reshape(truth.shape)
         return jnp.minimum(jnp.log(jnp.maximum(truth, DARK)) - known, BRIGHTEST)
 
+    def light(self, y: Array, ages: Array, x: Array) -> Array:
+        """Return ln F (n, n_mixtures, n_bands) of ``y`` = ln U (n, n_out) and raw inputs ``x``.
+
+        ``ages`` (n, n_mixtures, n_bins) is the share of the mass in each bin.
+        """
+        return self._ln_mixed(jnp.exp(y), ages, x)
+
     def loss(
         self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
     ) -> Array:
         """Return the mean penalty of ln F of mixtures of ages ``w`` (n, n_mixtures, n_bins).
 
-        ``y`` holds ln U; bands far below a galaxy's brightest count less.
+        ``y`` holds ln U with its floor; bands far below a galaxy's brightest count less.
         """
-        cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(
-            inputs.inverse(batch.x)
-        )
-        true = self._ln_mixed(jnp.exp(batch.y), batch.w, cloud, diffuse)
-        ours = self._ln_mixed(scaling.exp_inverse(v), batch.w, cloud, diffuse)
+        true = batch.light
+        assert true is not None
+        ours = self._ln_mixed(scaling.exp_inverse(v), batch.w, inputs.inverse(batch.x))
         share = jnp.exp(true - jnp.max(true, axis=-1, keepdims=True))
         weight = share / (share + FAINT)
         mixed = jnp.sum(weight * penalty(ours - true)) / jnp.sum(weight)
-        every = penalty(scaling.inverse(v) - scaling.floored(batch.y))
-        return mixed + EVERY_AGE * jnp.mean(every)
+        return mixed + EVERY_AGE * jnp.mean(penalty(scaling.inverse(v) - batch.y))
 
-    def _ln_mixed(self, u: Array, ages: Array, cloud: Array, diffuse: Array) -> Array:
+    def _ln_mixed(self, u: Array, ages: Array, x: Array) -> Array:
         """Return ln F (n, n_mixtures, n_bands) of kernels ``u`` (n, n_out)."""
+        cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(x)
         u = u.reshape(-1, self.n_bands, self.n_bins)
         n = self.n_young
         young = jnp.einsum("nja,nba->njb", ages[..., :n], u[..., :n])

@@ -33,13 +33,15 @@ class Emission(NamedTuple):
 class Batch(NamedTuple):
     """Training rows: scaled inputs ``x`` (n, n_in); ``y`` and ``w`` as the target's loss asks.
 
-    Where gradients are matched, ``slope`` (n, n_out) is how the network's target changes along
-    the directions ``u`` (n, n_in).
+    Where ages are mixed, ``light`` (n, n_mixtures, n_bands) is ln F of the mixtures. Where
+    gradients are matched, ``slope`` (n, n_out) is how the network's target changes along the
+    directions ``u`` (n, n_in).
     """
 
     x: Array
     y: Array
     w: Array
+    light: Array | None = None
     u: Array | None = None
     slope: Array | None = None
 

@@ -51,8 +51,13 @@ def test_numpy_alone(file, surrogate, tmp_path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"activation": "speculator", "redshift": "fourier"},
-                                     {"activation": "tanh", "redshift": "none"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "speculator", "redshift": "fourier"},
+        {"activation": "tanh", "redshift": "none", "tables": (0, 2)},
+    ],
+)
 def test_every_kind_of_network(exact, tmp_path, options):
     params = draws(exact.spec, 8, seed=5)
     artefact = with_checks(untrained(exact, **options), params, evaluate(exact, params))

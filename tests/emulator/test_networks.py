@@ -108,6 +108,22 @@ def test_table_is_linear_between_its_knots_and_constant_outside():
         assert np.allclose(network.apply(w, x), expected, atol=2e-6), z
 
 
+def test_tables_of_other_inputs_bring_their_kinks():
+    """A tent over one input, which no smooth layer has, reaches the output as it is."""
+    network, w = built("mlp", "tanh", tables=(2,), table_knots=5, table_features=1)
+    w["table_2"]["table"] = jnp.asarray([[0.0], [0.0], [1e-3], [0.0], [0.0]])
+    kernel = np.zeros(w["layer_0"]["kernel"].shape, "f4")
+    kernel[-1] = 1.0
+    w["layer_0"] = {"kernel": jnp.asarray(kernel), "bias": jnp.zeros(8)}
+    w["layer_1"]["bias"] = jnp.zeros(8)
+    x = np.zeros((81, N_IN))
+    x[:, 2] = np.linspace(-1, 1, 81)
+    tent = 1e-3 * np.clip(1 - 2 * np.abs(x[:, 2]), 0, 1)
+    gain = np.ones(8) @ w["layer_1"]["kernel"] @ w["out"]["kernel"]
+    seen = np.asarray(network.apply(w, x)) - w["out"]["bias"]
+    assert np.allclose(seen, tent[:, None] * gain, atol=2e-6)
+
+
 def test_number_of_weights():
     _, w = built("mlp")
     assert n_weights(w) == 4 * 8 + 8 + 8 * 8 + 8 + 8 * 3 + 3
@@ -129,10 +145,22 @@ def test_unknown_names(name, options, words):
 
 @pytest.mark.parametrize(
     "options",
-    [{"width": 0}, {"depth": 1000}, {"width": 2.5}, {"knots": 1}, {"redshift": "table"}],
+    [
+        {"width": 0},
+        {"depth": 1000},
+        {"width": 2.5},
+        {"knots": 1},
+        {"redshift": "table"},
+        {"tables": (1, 1)},
+        {"tables": (-1,)},
+        {"tables": ("z",)},
+        {"tables": 3},
+    ],
 )
 def test_bad_sizes(options):
     with pytest.raises(ConfigError):
         build_network("mlp", **options)
     with pytest.raises(ConfigError, match="z_column=9"):
         build_network("mlp", redshift="table", z_column=9).init(jax.random.key(0), 3, 2)
+    with pytest.raises(ConfigError, match="tables=7"):
+        build_network("mlp", tables=(0, 7)).init(jax.random.key(0), 3, 2)

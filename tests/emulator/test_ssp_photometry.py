@@ -135,7 +135,7 @@ def test_loss_vanishes_at_the_truth_and_sees_the_mixtures(exact, target):
     scaling = OutputScaling.fit(y, softening=1e-7)
     inputs = target.in_scaling(exact.spec)
     ages = jnp.asarray(np.random.default_rng(0).dirichlet(np.ones(target.n_bins), (32, 3)), "f4")
-    batch = Batch(inputs.forward(x), y.astype("f4"), ages)
+    batch = Batch(inputs.forward(x), scaling.floored(y), ages, target.light(y, ages, x))
     v = scaling.forward(y)
     loss = jax.jit(lambda v: target.loss(v, batch, scaling, inputs, jnp.square))
     assert float(loss(v)) < 1e-9

@@ -28,6 +28,7 @@ from timing import Contender, gflops, measure, peak
 from work import Work
 
 import emulator
+from tengri import Instrument, SEDModel
 from tengri.jsonable import jsonable
 
 PEERS = ("dsps", "bagpipes")
@@ -37,6 +38,7 @@ WAVELENGTHS = (469, 938, 1875)
 GRADIENT_ROWS = 1024
 SMALL = 512  # galaxies of contenders that take long
 LOOP = 128
+SWEEP = 256  # metallicities of the notebook's last cell
 BLOCK = 128  # galaxies of a compiled block
 
 
@@ -121,6 +123,23 @@ def exact_contenders(job: Work) -> dict[str, Contender]:
         "exact, single call": Contender(lambda: model.predict_photometry(one), 1, 50),
         "exact, single call in jit": Contender(lambda: jitted(one_traced), 1, 50),
         "exact, loop of jitted calls": Contender(lambda: [jitted(p) for p in singles], LOOP),
+        **notebook_contenders(job),
+    }  # fmt: skip
+
+
+def notebook_contenders(job: Work) -> dict[str, Contender]:
+    """Return the two sides of the notebook's last cell: a sweep in one batch, and in a loop."""
+    spec = work.of_the_notebook()
+    model = SEDModel(spec, job.ssp, Instrument.SDSS().observation())
+    base, metals = spec.sample(jax.random.PRNGKey(0)), jnp.linspace(-1.5, 0.0, SWEEP)
+    batch = {k: jnp.broadcast_to(v, (SWEEP, *jnp.shape(v))) for k, v in base.items()}
+    batch["met_logzsol"] = metals
+    jitted = jax.jit(model.predict_photometry)
+    each = lambda v: jitted({**base, "met_logzsol": v}).block_until_ready()  # noqa: E731
+    return {
+        "notebook's sweep, batch": Contender(
+            lambda: model.predict_photometry_batch(batch), SWEEP, 5),
+        "notebook's sweep, loop": Contender(lambda: [each(v) for v in metals], SWEEP),
     }  # fmt: skip
 
 
@@ -175,6 +194,8 @@ def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
         "end-to-end surrogate beside bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
         "kernel surrogate beside bagpipes": ("bagpipes", "surrogate, kernel, batch"),
         "batch beside a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
+        "batch beside loop, the notebook's sweep": (
+            "notebook's sweep, loop", "notebook's sweep, batch"),
         "gradient over forward, exact": ("exact, gradient of batch", "exact, batch"),
         "gradient over forward, end-to-end surrogate": (
             "surrogate, end-to-end, gradient of batch", "surrogate, end-to-end, batch"),
@@ -222,9 +243,8 @@ def matrix_flops(model: Any, batch: Any) -> float:
 
 def network_flops(model: Any) -> float:
     """Return the FLOPs of the layers of a surrogate's network, one galaxy."""
-    kernels = [a for a in jax.tree.leaves(model.artefact.params) if a.ndim == 2]
-    table = model.artefact.params.get("redshift", {}).get("table")
-    return float(sum(2 * a.size for a in kernels) - (2 * table.size if table is not None else 0))
+    leaves = jax.tree_util.tree_leaves_with_path(model.artefact.params)
+    return float(sum(2 * a.size for path, a in leaves if "kernel" in jax.tree_util.keystr(path)))
 
 
 # --- what float32 costs in accuracy ---------------------------------------------------------

@@ -39,6 +39,22 @@ def spec(fixed_redshift: bool = False) -> Parameters:
     )
 
 
+def of_the_notebook() -> Parameters:
+    """Return the spec of the notebook's last cell: one galaxy, its metallicity swept."""
+    return Parameters(
+        sfh_tsnorm_log_peak_sfr=1.0,
+        sfh_tsnorm_peak_lbt_gyr=2.0,
+        sfh_tsnorm_width_gyr=1.5,
+        sfh_tsnorm_skew=0.2,
+        sfh_tsnorm_trunc=3.0,
+        met_logzsol=(-2.0, 0.2),
+        dust_tau_bc=0.5,
+        dust_tau_diff=(0.0, 2.0),
+        dust_slope=-0.7,
+        redshift=0.05,
+    )
+
+
 def young() -> Parameters:
     """Return the priors of populations that are hardest in float32: lines outshine their stars."""
     return Parameters(

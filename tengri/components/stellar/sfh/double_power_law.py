@@ -2,22 +2,23 @@
 
 With T the time since the Big Bang, s = (T/τ)^(α+β) and a = (1+β)/(α+β),
 
-    ∫ dT / [(T/τ)^α + (T/τ)^-β]  =  τ/(α+β) ∫ s^(a-1) / (1+s) ds.
+    ∫ dT / [(T/τ)^α + (T/τ)^-β]  =  τ/(α+β) ∫ s^(a-1) / (1+s) ds  =  τ/(α+β) ∫ e^-bu / (1 + e^-u) du
 
-On either side of s = 1 the factor 1/(1+y), y = s or 1/s, is a polynomial in y to a few 1e-6 and
-every term integrates in closed form, so that each bin is exact however narrow the peak in it.
+with u = |ln s| and b = a below s = 1, 1 - a above. There 1/(1+y), y = e^-u, is a polynomial in y to
+a few 1e-6 and every term integrates in closed form: each bin is exact however narrow its peak.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
-from tengri.components.stellar.sfh.numerics import expm1_ratio
+from tengri.components.stellar.sfh.numerics import exp_moments
 from tengri.priors import Uniform
 from tengri.registry import Param
 
@@ -47,38 +48,51 @@ def log_peak(alpha: Array, beta: Array) -> Array:
 
 
 def dpl_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
-    """Mass in each bin from the closed form above."""
+    """Mass in each bin from the closed form above; the bin that holds s = 1 has two parts."""
     alpha, beta, tau = q["alpha"], q["beta"], q["tau_gyr"]
     total = alpha + beta
     a = (1 + beta) / total
     start, width = cosmic_bins(edges, t_univ)
-    v1 = total * jnp.log(start / tau)
-    span = total * jnp.log1p(width / start)  # in v: kept apart from v1, beside which it is small
-    m = _rising(a, v1, span) + _falling(a, v1, span)
+    v = total * jnp.log(start / tau)
+    span = total * jnp.log1p(width / start)  # in v: kept apart from v, beside which it is small
+    rises, split = v < 0, (v < 0) & (v + span > 0)
+    beyond = jnp.sum(jnp.where(split, v + span, 0.0))
+    near = jnp.where(rises, jnp.maximum(-v - span, 0.0), v)
+    far = jnp.where(rises, jnp.minimum(span, -v), span)
+    m = _integral(jnp.where(rises, a, 1 - a), near, far)
+    m += jnp.where(split, _integral(1 - a, jnp.zeros_like(beyond), beyond), 0.0)
     return jnp.log(tau / total) + log_peak(alpha, beta), jnp.where(width > 0, m, 0.0)
 
 
-def _rising(a: Array, v: Array, span: Array) -> Array:
-    """The part of [v, v + span] with s < 1, v = ln s: Σ c_k ∫ e^{(a+k)v} dv."""
-    span = jnp.clip(-v, 0.0, span)
-    high = jnp.minimum(v + span, 0.0)
-    power = a + jnp.arange(DEGREE + 1)[:, None]
-    terms = jnp.exp(power * high) * expm1_ratio(-power * span)
-    return span * _weighted(terms)
+@jax.custom_jvp
+def _integral(b: Array, near: Array, span: Array) -> Array:
+    """∫ f du from near >= 0 over a span, f = e^{-bu} / (1 + e^{-u}) = Σ c_k e^{-(b+k)u}."""
+    return _moments(b, near, span)[0]
 
 
-def _falling(a: Array, v: Array, span: Array) -> Array:
-    """The part of [v, v + span] with s > 1: Σ c_k ∫ e^{(a-1-k)v} dv."""
-    span = jnp.clip(v + span, 0.0, span)
-    low = jnp.maximum(v, 0.0)
-    power = a - 1 - jnp.arange(DEGREE + 1)[:, None]
-    terms = jnp.exp(power * low) * expm1_ratio(power * span)
-    return span * _weighted(terms)
+@_integral.defjvp
+def _integral_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """The derivatives are integrals of the same kind, at a small part of autodiff's cost."""
+    value, by_b, by_near, by_span = _moments(*primals)
+    db, dnear, dspan = tangents
+    return value, by_b * db + by_near * dnear + by_span * dspan
 
 
-def _weighted(terms: Array) -> Array:
-    """Σ_k c_k terms[k]; a chain of sums of rows, which compilers vectorise over the bins."""
-    return jnp.asarray(sum(float(c) * terms[k] for k, c in enumerate(COEFFICIENTS)))
+def _moments(b: Array, near: Array, span: Array) -> tuple[Array, Array, Array, Array]:
+    """∫ f du, -∫ u f du, ∫ f' du and f(near + span).
+
+    The exponentials of each k follow from those of the one before it.
+    """
+    at_near, factor = jnp.exp(-b * near), jnp.exp(-near)
+    decay, step = jnp.exp(-b * span), jnp.exp(-span)  # e^{-(b+k) span}
+    total = first = slope = end = jnp.zeros_like(span)
+    for k, c in enumerate(COEFFICIENTS):
+        zeroth, next_one = exp_moments((b + k) * span, decay)
+        zeroth, next_one = (float(c) * span * at_near * m for m in (zeroth, next_one))
+        total, first = total + zeroth, first + next_one
+        slope, end = slope - (b + k) * zeroth, end + float(c) * at_near * decay
+        at_near, decay = at_near * factor, decay * step
+    return total, -near * total - span * first, slope, end
 
 
 PARAMS = (

@@ -19,6 +19,17 @@ def expm1_ratio(z: Array) -> Array:
     return jnp.where(small, 1 + z / 2 + z**2 / 6, jnp.expm1(safe) / safe)
 
 
+def exp_moments(x: Array, decay: Array) -> tuple[Array, Array]:
+    """Return ∫ e^-xt dt and ∫ t e^-xt dt over 0 <= t <= 1, where ``decay`` = e^-x is at hand."""
+    small = jnp.abs(x) < 0.3
+    safe = jnp.where(small, 1.0, x)
+    s = jnp.where(small, x, 0.0)
+    zeroth = 1 - s / 2 * (1 - s / 3 * (1 - s / 4 * (1 - s / 5 * (1 - s / 6 * (1 - s / 7)))))
+    first = 1 / 2 - s * (1 / 3 - s * (1 / 8 - s * (1 / 30 - s * (1 / 144 - s / 840))))
+    far = (1 - decay) / safe
+    return jnp.where(small, zeroth, far), jnp.where(small, first, (far - decay) / safe)
+
+
 def gamma2_lower(d: Array) -> Array:
     """Return the integral of y e^-y from 0 to d >= 0: 1 - (1 + d) e^-d."""
     small = d < 0.3

@@ -37,6 +37,6 @@ CONFIG = Config(
         components=128,
         tables=("met_logzsol", "dust_qpah", "dust_umin"),
     ),
-    optimiser=Optimiser(batch=512, learning_rate=1e-2),
-    run=Run(steps=15000, evaluation_rows=100000, timing_rows=1000000),
+    optimiser=Optimiser(batch=512, learning_rate=2e-2),
+    run=Run(steps=20000, evaluation_rows=100000, timing_rows=1000000),
 )

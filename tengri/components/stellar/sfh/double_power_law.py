@@ -81,10 +81,11 @@ def _integral_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 def _moments(b: Array, near: Array, span: Array) -> tuple[Array, Array, Array, Array]:
     """∫ f du, -∫ u f du, ∫ f' du and f(near + span).
 
-    The exponentials of each k follow from those of the one before it.
+    The exponentials of each k follow from those of the one before it; the first ones are kept, or
+    XLA would compute them anew for each of the four results.
     """
-    at_near, factor = jnp.exp(-b * near), jnp.exp(-near)
-    decay, step = jnp.exp(-b * span), jnp.exp(-span)  # e^{-(b+k) span}
+    exponents = -b * near, -near, -b * span, -span
+    at_near, factor, decay, step = jax.lax.optimization_barrier(tuple(map(jnp.exp, exponents)))
     total = first = slope = end = jnp.zeros_like(span)
     for k, c in enumerate(COEFFICIENTS):
         zeroth, next_one = exp_moments((b + k) * span, decay)

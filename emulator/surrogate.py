@@ -78,7 +78,7 @@ class EmulatedSEDModel(BandModel):
 
     # all of a chunk at once, for a network's layers are matrix products
     chunk_sizes = block_sizes = 1024, 65536
-    recomputes = True
+    recomputes = embeds = True
 
     def __init__(
         self,

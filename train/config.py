@@ -120,7 +120,8 @@ class Network:
     whiten : bool
         Rotate the outputs to their principal components.
     components : int
-        Keep this many principal components; 0 keeps all.
+        Keep this many principal components, ``width`` at most; 0 keeps all. What those left out
+        hold is printed at the start: no network is better than that.
     """
 
     name: str = "resmlp"
@@ -499,6 +500,11 @@ def _check(config: Config) -> None:
         raise ConfigError("run.steps or run.minutes must say how long to train.")
     if max(config.optimiser.batch, config.optimiser.late_batch) > _largest_pool(config.data):
         raise ConfigError("optimiser.batch and late_batch must fit into data.pool (or data.rows).")
+    if config.network.components > config.network.width:
+        raise ConfigError(
+            f"network.components = {config.network.components}, but a last layer of width "
+            f"{config.network.width} has no more than that many to give: make network.width larger."
+        )
     if config.run.keep < 2:
         raise ConfigError("run.keep must be 2 or more: one is whole while the next is written.")
     if config.run.until:

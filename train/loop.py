@@ -139,6 +139,11 @@ class Loop:
             costs = self.measure(scaling, rows)
             plan = make_plan(self.config, costs, self.source.size)
             self._announce(plan, costs)
+            if lost := self.problem.lost(scaling, rows):
+                self._note(
+                    f"{self.problem.n_latent} components: what they leave out is "
+                    f"{lost[0]:.2g} / {lost[1]:.2g} mmag (median / 99 %)"
+                )
             if devices.is_first():
                 self.folder.write_plan(plan, scaling, costs, self.problem.inputs)
             devices.wait("plan")

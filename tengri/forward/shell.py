@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -73,6 +74,9 @@ class BandModel(ABC):
     #: whether reverse mode computes a block anew rather than keep what it needs of it: cheaper
     #: where a block touches much memory for little arithmetic
     recomputes = False
+    #: whether a single call is compiled with its constants in it: where they are small, handing
+    #: them over as arguments takes longer than the call itself
+    embeds = False
     #: what it is computed with, keys of ``tengri/references.bib``
     software: tuple[str, ...] = ("jax",)
 
@@ -263,12 +267,13 @@ class BandModel(ABC):
     def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
         p = self.spec.resolve({} if params is None else params)
         path = self._path(p)
-        fn = self._compile("single", self._flux, path, units)
+        fn = self._compile_single(path, units)
         if is_traced(p):
-            return fn(self._constants(path), self._pack(p))[0]
+            return fn(self._pack(p))[0]
         self._check(p)
-        flux, log10_mass = fn(self._constants(path), self._pack(p))
-        check_stars(p, log10_mass)
+        flux, log10_mass = fn(self._pack(p))
+        if np.isnan(np.asarray(flux)).any():
+            check_stars(p, log10_mass)
         return flux
 
     def _flux(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
@@ -325,6 +330,16 @@ class BandModel(ABC):
         key = (kind, path, units)
         if key not in self._compiled:
             self._compiled[key] = jax.jit(lambda constants, v: fn(path, units, constants, v))
+        return self._compiled[key]
+
+    def _compile_single(self, path: Hashable, units: str) -> Callable[[Vector], Any]:
+        """Return `_flux` as a function of the packed parameters."""
+        if not self.embeds:
+            return partial(self._compile("single", self._flux, path, units), self._constants(path))
+        key = ("single", path, units)
+        if key not in self._compiled:
+            constants = self._constants(path)
+            self._compiled[key] = jax.jit(lambda v: self._flux(path, units, constants, v))
         return self._compiled[key]
 
     def _pack(self, p: Mapping[str, Any]) -> Vector:

@@ -95,6 +95,7 @@ def test_overrides() -> None:
         ("data.source=stored", "data.path"),
         ("optimiser.batch=1000000", "pool"),
         ("run.keep=1", "2 or more"),
+        ("network.components=64", "make network.width larger"),
     ],
 )
 def test_mistakes_are_named(override: str, expected: str) -> None:

@@ -25,14 +25,7 @@ CONFIG = Config(
         },
     ),
     data=Data(pool=65536),
-    network=Network(
-        target="ssp_photometry",
-        width=128,
-        depth=2,
-        knots=512,
-        components=80,
-        tables=("met_logzsol",),
-    ),
+    network=Network(target="ssp_photometry", width=128, depth=2, knots=512, components=80),
     optimiser=Optimiser(batch=512, learning_rate=1e-2),
     run=Run(minutes=12.0, evaluation_rows=100000, timing_rows=1000000),
 )

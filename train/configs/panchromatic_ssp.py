@@ -29,14 +29,7 @@ CONFIG = Config(
         },
     ),
     data=Data(pool=16384, chunk=256),
-    network=Network(
-        target="ssp_photometry",
-        width=192,
-        depth=2,
-        knots=512,
-        components=128,
-        tables=("met_logzsol", "dust_qpah", "dust_umin"),
-    ),
-    optimiser=Optimiser(batch=512, learning_rate=2e-2),
-    run=Run(steps=20000, evaluation_rows=100000, timing_rows=1000000),
+    network=Network(target="ssp_photometry", width=192, depth=2, knots=512, components=128),
+    optimiser=Optimiser(batch=512, learning_rate=1e-2),
+    run=Run(steps=15000, evaluation_rows=100000, timing_rows=1000000),
 )

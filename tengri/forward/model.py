@@ -35,6 +35,7 @@ from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.bands import coverage
 from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
 
 MAX_REDSHIFT = 20.0
 WORTH_A_PATH = 65536  # galaxies at one redshift that pay for compiling a path of their own
@@ -234,6 +235,8 @@ class SEDModel(BandModel):
         if is_traced({"redshift": z}):
             return (0.0, MAX_REDSHIFT) if lo == hi else (lo, hi)
         z_min, z_max = float(np.min(z)), float(np.max(z))
+        if lo == hi and z_min == z_max == float(default_float()(lo)):
+            z_min = z_max = lo  # the fixed value, given explicitly: only rounded to float32
         if z_min == z_max and self._few_nodes(p):
             one = OneRedshift(z_min, z_max)
             if lo == hi == z_min or one in self._paths or _n_rows(p) >= WORTH_A_PATH:

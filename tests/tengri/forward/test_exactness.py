@@ -70,6 +70,16 @@ def one_redshift(ssp):
     return build(ssp, 2.5, dust_law="calzetti")
 
 
+def test_a_fixed_redshift_that_is_given_is_served_as_one_that_is_not(ssp):
+    """0.05 in float32 is not 0.05, but it is what a batch made from the spec holds."""
+    model = build(ssp, 0.05, dust_law="calzetti")
+    with jax.enable_x64(False):
+        batch = model.spec.sample_batch(jax.random.key(3), N)
+        given = {**batch, "redshift": np.full(N, 0.05, np.float32)}
+        paths = {model._path(model.spec.resolve(b, batch=True)) for b in (batch, given)}
+    assert paths == {OneRedshift(0.05, 0.05)}
+
+
 def test_beyond_the_box_the_plain_path_serves(one_redshift):
     batch = one_redshift.spec.sample_batch(jax.random.key(2), N)
     dusty = {**batch, "dust_tau_diff": np.full(N, 30.0)}

@@ -28,6 +28,7 @@ from timing import Contender, gflops, measure, peak
 from work import Work
 
 import emulator
+from emulator import published
 from tengri import Instrument, SEDModel
 from tengri.jsonable import jsonable
 
@@ -38,6 +39,7 @@ WAVELENGTHS = (469, 938, 1875)
 GRADIENT_ROWS = 1024
 SMALL = 512  # galaxies of contenders that take long
 LOOP = 128
+PUBLISHED_BATCH = 32768
 SWEEP = 256  # metallicities of the notebook's last cell
 BLOCK = 128  # galaxies of a compiled block
 
@@ -49,12 +51,26 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=4096, help="galaxies in a batch")
     parser.add_argument("--most", type=int, default=1_000_000, help="galaxies in the largest batch")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("-o", "--output", default="benchmarks/results/speed.json")
+    parser.add_argument("--only", action="append", help="measure this part, keep the others")
+    parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/speed.json")
     args = parser.parse_args()
     absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
     for name in absent:
         print(f"{name} is not installed and not measured: pip install tengri[peers]")
     grids = args.grid or ["embedded", "97x1775"]
+    parts: dict[str, Any] = {
+        "grids": lambda: {
+            g: _both(lambda g=g: _grid(g, args.n, args.repeats, absent)) for g in grids},
+        "notebook": lambda: _both(lambda: _notebook(args.repeats)),
+        "published": lambda: _published(args.repeats),
+        "precision": lambda: _precision(args.n),
+        "scaling": lambda: _scaling(args.repeats),
+        "large": lambda: _large(args.most),
+    }  # fmt: skip
+    wanted = args.only or list(parts)
+    if unknown := set(wanted) - set(parts):
+        parser.error(f"no part {', '.join(unknown)}: there are {', '.join(parts)}")
+    kept = json.loads(args.output.read_text()) if args.only else {}
     record: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
         "devices": [str(d) for d in jax.devices()],
@@ -63,16 +79,14 @@ def main() -> None:
         "jax": jax.__version__,
         "not installed": absent,
         "bands": list(work.bands_of(5)),
-        "grids": {g: _both(lambda g=g: _grid(g, args.n, args.repeats, absent)) for g in grids},
-        "precision": _precision(args.n),
-        "scaling": _scaling(args.repeats),
-        "large": _large(args.most),
+        **{name: kept[name] for name in parts if name in kept},
+        **{name: parts[name]() for name in wanted},
     }
     print(text(record))
-    out = Path(args.output)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(jsonable(record), indent=1) + "\n")
-    scaling_figure(record["scaling"]).savefig("docs/figures/speed_scaling.png", dpi=90)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    args.output.write_text(json.dumps(jsonable(record), indent=1) + "\n")
+    if "scaling" in wanted:
+        scaling_figure(record["scaling"]).savefig("docs/figures/speed_scaling.png", dpi=90)
 
 
 def _both(run: Any) -> dict[str, Any]:
@@ -123,23 +137,6 @@ def exact_contenders(job: Work) -> dict[str, Contender]:
         "exact, single call": Contender(lambda: model.predict_photometry(one), 1, 50),
         "exact, single call in jit": Contender(lambda: jitted(one_traced), 1, 50),
         "exact, loop of jitted calls": Contender(lambda: [jitted(p) for p in singles], LOOP),
-        **notebook_contenders(job),
-    }  # fmt: skip
-
-
-def notebook_contenders(job: Work) -> dict[str, Contender]:
-    """Return the two sides of the notebook's last cell: a sweep in one batch, and in a loop."""
-    spec = work.of_the_notebook()
-    model = SEDModel(spec, job.ssp, Instrument.SDSS().observation())
-    base, metals = spec.sample(jax.random.PRNGKey(0)), jnp.linspace(-1.5, 0.0, SWEEP)
-    batch = {k: jnp.broadcast_to(v, (SWEEP, *jnp.shape(v))) for k, v in base.items()}
-    batch["met_logzsol"] = metals
-    jitted = jax.jit(model.predict_photometry)
-    each = lambda v: jitted({**base, "met_logzsol": v}).block_until_ready()  # noqa: E731
-    return {
-        "notebook's sweep, batch": Contender(
-            lambda: model.predict_photometry_batch(batch), SWEEP, 5),
-        "notebook's sweep, loop": Contender(lambda: [each(v) for v in metals], SWEEP),
     }  # fmt: skip
 
 
@@ -194,8 +191,6 @@ def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
         "end-to-end surrogate beside bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
         "kernel surrogate beside bagpipes": ("bagpipes", "surrogate, kernel, batch"),
         "batch beside a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
-        "batch beside loop, the notebook's sweep": (
-            "notebook's sweep, loop", "notebook's sweep, batch"),
         "gradient over forward, exact": ("exact, gradient of batch", "exact, batch"),
         "gradient over forward, end-to-end surrogate": (
             "surrogate, end-to-end, gradient of batch", "surrogate, end-to-end, batch"),
@@ -245,6 +240,51 @@ def network_flops(model: Any) -> float:
     """Return the FLOPs of the layers of a surrogate's network, one galaxy."""
     leaves = jax.tree_util.tree_leaves_with_path(model.artefact.params)
     return float(sum(2 * a.size for path, a in leaves if "kernel" in jax.tree_util.keystr(path)))
+
+
+# --- the notebook's last cell ----------------------------------------------------------------
+
+
+def _notebook(repeats: int) -> dict[str, float]:
+    """Return ms of a sweep in one batch, in a loop that waits for each call, and their ratio."""
+    spec = work.of_the_notebook()
+    model = SEDModel(spec, work.grid_of("embedded"), Instrument.SDSS().observation())
+    base, metals = spec.sample(jax.random.PRNGKey(0)), jnp.linspace(-1.5, 0.0, SWEEP)
+    batch = {k: jnp.broadcast_to(v, (SWEEP, *jnp.shape(v))) for k, v in base.items()}
+    batch["met_logzsol"] = metals
+    jitted = jax.jit(model.predict_photometry)
+    each = lambda v: jitted({**base, "met_logzsol": v}).block_until_ready()  # noqa: E731
+    rows = measure({
+        "batch": Contender(lambda: model.predict_photometry_batch(batch), SWEEP, 5),
+        "loop": Contender(lambda: [each(v) for v in metals], SWEEP),
+    }, repeats)  # fmt: skip
+    batched, looped = (1e-3 * SWEEP * rows[k]["us_per_galaxy"] for k in ("batch", "loop"))
+    return {"batch_ms": batched, "loop_ms": looped, "ratio": looped / batched}
+
+
+# --- every published surrogate ---------------------------------------------------------------
+
+
+def _published(repeats: int) -> dict[str, dict[str, float]]:
+    """Return galaxies per second, µs of a single call and the gradient's cost, float32."""
+    with jax.enable_x64(False):
+        return {name: _calls(emulator.load(name, units="maggies"), repeats)
+                for name in published.names()}  # fmt: skip
+
+
+def _calls(model: Any, repeats: int) -> dict[str, float]:
+    drawn = model.spec.sample_batch(jax.random.key(3), PUBLISHED_BATCH)
+    galaxies = {k: jnp.asarray(drawn[k], float) for k in model.spec.free_params}
+    one = {k: float(v[0]) for k, v in galaxies.items()}
+    gradient = jax.jit(jax.grad(lambda b: jnp.log(model.predict_photometry_batch(b)).sum()))
+    rows = measure({
+        "batch": Contender(lambda: model.predict_photometry_batch(galaxies), PUBLISHED_BATCH),
+        "gradient": Contender(lambda: gradient(galaxies), PUBLISHED_BATCH),
+        "single": Contender(lambda: model.predict_photometry(one), 1, 50),
+    }, repeats)  # fmt: skip
+    batch, grad, single = (rows[k]["us_per_galaxy"] for k in ("batch", "gradient", "single"))
+    return {"bands": len(model.filter_names), "galaxies_per_s": 1e6 / batch,
+            "gradient_over_forward": grad / batch, "single_call_us": single}  # fmt: skip
 
 
 # --- what float32 costs in accuracy ---------------------------------------------------------
@@ -326,6 +366,12 @@ def text(record: dict[str, Any]) -> str:
         for name, row in both["float32"]["roofline"].items():
             other = both["float64"]["roofline"].get(name, {}).get("share_of_peak", np.nan)
             lines.append(f"{name + ': share of peak':46s}{row['share_of_peak']:12.3f}{other:12.3f}")
+    for name, row in record["notebook"].items():
+        lines.append(
+            f"notebook's sweep, {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items())
+        )
+    for name, row in record["published"].items():
+        lines.append(f"{name:30s}" + ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
     for name, row in record["precision"].items():
         shown = ", ".join(f"{value:.1e} at {q}" for q, value in row.items())
         lines.append(f"float32 beside float64, {name}: {shown}")

@@ -13,6 +13,7 @@ from tengri.__main__ import program
 from tengri.program import components
 
 ROOT = Path(__file__).resolve().parents[1]
+QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")
 START, END = "<!-- {}: written by python -m train.tables -->", "<!-- end of {} -->"
 
 
@@ -24,7 +25,7 @@ def accuracy() -> str:
         report = json.loads(file.read_text())
         pooled, training = report["accuracy"]["pooled"], report["training"]
         z = _redshifts(training)
-        errors = " | ".join(f"{pooled[q]:.2f}" for q in ("p50", "p68", "p95", "p99", "p99.9"))
+        errors = " | ".join(f"{pooled[q]:.2f}" for q in QUANTILES)
         rows.append(f"| `{file.parent.name}` | {len(report['accuracy']['bands'])} | {z} | {errors} "
                     f"| {training['seconds'] / 60:.0f} min |")  # fmt: skip
     return "\n".join(rows)
@@ -33,6 +34,28 @@ def accuracy() -> str:
 def _redshifts(training: dict[str, Any]) -> str:
     lo, hi = training["config"]["model"]["parameters"]["redshift"]
     return f"{lo:g}–{hi:g}"
+
+
+def rivals() -> str:
+    """Return accuracy and throughput of surrogates and their rivals, Markdown."""
+    heads = ["", *(f"{q[1:]} %" for q in QUANTILES), "galaxies/s", "trained for"]
+    rows = _head(heads)
+    for name, r in _result("surrogates")["contenders"].items():
+        errors = " | ".join(f"{r[q]:.2f}" if q in r else "–" for q in QUANTILES)
+        time = f"{r['seconds'] / 60:.0f} min" if "seconds" in r else "–"
+        rows.append(f"| {name} | {errors} | {1e6 / r['us_per_galaxy']:,.0f} | {time} |")
+    return "\n".join(rows)
+
+
+def training() -> str:
+    """Return where the time of a training goes, Markdown."""
+    trainings = _result("training")["trainings"]
+    parts = list(next(iter(trainings.values()))["shares"])
+    rows = _head(["share of the time", *(f"`{name}`" for name in trainings)])
+    for part in parts:
+        cells = (f"{100 * t['shares'][part]:.1f} %" for t in trainings.values())
+        rows.append(f"| {part} | {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def speed() -> str:
@@ -62,6 +85,24 @@ def speed_in_short() -> str:
         rows.append(f"| {name} [µs/galaxy] | {' | '.join(f'{c:.3g}' for c in cells)} |")
     for name, value in both["float32"]["ratios"].items():
         rows.append(f"| {name} | {value:.3g} × | {both['float64']['ratios'][name]:.3g} × |")
+    return "\n".join(rows)
+
+
+def notebook() -> str:
+    """Return the notebook's sweep in a batch and in a loop, Markdown."""
+    rows = _head(["sweep of 256 metallicities", "one batch [ms]", "loop [ms]", "ratio"])
+    for name, r in _result("speed")["notebook"].items():
+        rows.append(f"| {name} | {r['batch_ms']:.3g} | {r['loop_ms']:.3g} | {r['ratio']:.3g} × |")
+    return "\n".join(rows)
+
+
+def throughput() -> str:
+    """Return what every published surrogate costs, Markdown."""
+    rows = _head(["surrogate", "bands", "galaxies/s", "gradient over forward", "single call [µs]"])
+    for name, r in _result("speed")["published"].items():
+        cells = (f"{r['galaxies_per_s']:,.0f}", f"{r['gradient_over_forward']:.1f} ×",
+                 f"{r['single_call_us']:.0f}")  # fmt: skip
+        rows.append(f"| `{name}` | {r['bands']} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -184,9 +225,13 @@ def _result(name: str) -> dict[str, Any]:
 
 TABLES = {
     "accuracy": accuracy,
+    "rivals": rivals,
+    "training": training,
     "speed": speed,
     "speed in short": speed_in_short,
     "precision": precision,
+    "notebook": notebook,
+    "throughput": throughput,
     "roofline": roofline,
     "large": large,
     "components": components.markdown,

@@ -123,7 +123,7 @@ class Problem:
         """Return the output scaling of some rows, or that of the surrogate it starts from."""
         if self.start is not None:
             return self.start.out_scaling
-        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
+        y = self._targets(rows)
         settings = self.config.network
         components = min(settings.components, self.target.n_out)
         return OutputScaling.fit(
@@ -141,28 +141,36 @@ class Problem:
         if not self.histories or self.n_latent == self.target.n_out:
             return None
         few = Rows(rows.start, rows.inputs[:LOST_ROWS], rows.flux[:LOST_ROWS])
-        raw = jnp.asarray(few.inputs)
-        y = self.outputs(jnp.asarray(few.flux, jnp.float32), raw)
-        ages = self.histories.near(self._redshift(few), self.config.run.seed, few.start)
+        y, ages = self._targets(few), self._ages(few)
         kept = jnp.log(scaling.exp_inverse(scaling.forward(y)))
-        true, ours = (np.exp(self._light(u, ages, raw), dtype=np.float64) for u in (y, kept))
+        lights = (self._light(u, ages, few.inputs) for u in (y, kept))
+        true, ours = (np.exp(light, dtype=np.float64) for light in lights)
         true, ours = (f.reshape(-1, self.target.n_bands) for f in (true, ours))
         return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
 
     def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
         """Return rows in network units."""
-        raw = jnp.asarray(rows.inputs)
-        y = self.outputs(jnp.asarray(rows.flux, jnp.float32), raw)
-        x = self.in_scaling.forward(rows.inputs)
+        x, y = self.in_scaling.forward(rows.inputs), self._targets(rows)
         if self.histories:
-            ages = self.histories.near(self._redshift(rows), self.config.run.seed, rows.start)
-            batch = Batch(x, scaling.floored(y), jnp.asarray(ages), self._light(y, ages, raw))
+            ages = self._ages(rows)
+            batch = Batch(x, scaling.floored(y), ages, self._light(y, ages, rows.inputs))
         else:
             batch = Batch(x, scaling.forward(y), jnp.asarray(self._weights(rows.flux, scaling)))
         if self.slopes:
             u = self.slopes.directions(rows)
             batch = batch._replace(u=jnp.asarray(u), slope=jnp.asarray(self.slopes.along(rows, u)))
         return Pool(batch, scaling, self.in_scaling)
+
+    def _targets(self, rows: Rows) -> Array:
+        return jnp.asarray(
+            self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
+        )
+
+    def _ages(self, rows: Rows) -> Array:
+        """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry."""
+        assert self.histories is not None
+        redshift, seed = self._redshift(rows), self.config.run.seed
+        return jnp.asarray(self.histories.near(redshift, seed, rows.start))
 
     @cached_property
     def _light(self) -> Any:

@@ -235,13 +235,14 @@ class SEDModel(BandModel):
         if is_traced({"redshift": z}):
             return (0.0, MAX_REDSHIFT) if lo == hi else (lo, hi)
         z_min, z_max = float(np.min(z)), float(np.max(z))
-        if lo == hi and z_min == z_max == float(default_float()(lo)):
-            z_min = z_max = lo  # the fixed value, given explicitly: only rounded to float32
+        # the prior's ends as they arrive in float32: 0.05 is another number there
+        lowest, highest = (float(default_float()(end)) for end in (lo, hi))
         if z_min == z_max and self._few_nodes(p):
-            one = OneRedshift(z_min, z_max)
-            if lo == hi == z_min or one in self._paths or _n_rows(p) >= WORTH_A_PATH:
+            is_fixed = lowest == highest == z_min
+            one = OneRedshift(lo, hi) if is_fixed else OneRedshift(z_min, z_max)
+            if is_fixed or one in self._paths or _n_rows(p) >= WORTH_A_PATH:
                 return one
-        return (lo, hi) if lo <= z_min and z_max <= hi else (0.0, MAX_REDSHIFT)
+        return (lo, hi) if lowest <= z_min and z_max <= highest else (0.0, MAX_REDSHIFT)
 
     def _few_nodes(self, p: Mapping[str, Any]) -> bool:
         """Say whether the screens are inside the box in which few wavelengths tell them.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emulator.scaling import OutputScaling
+from tengri.errors import UnknownNameError
 from tests.train.conftest import CONFIG, changed
 from train.problem import Problem
 from train.rows import RowMaker
@@ -36,6 +37,11 @@ def test_what_is_left_out_is_the_error_of_a_perfect_network(kernel) -> None:
     y = np.asarray(problem.outputs(rows.flux.astype("f4"), rows.inputs), float)
     bound = np.abs(scaling.inverse(scaling.forward(y)) - scaling.floored(y)).max()
     assert 0.0 < problem.lost(scaling, rows)[1] < 1.1 * 1085.7 * bound
+
+
+def test_tables_are_of_inputs() -> None:
+    with pytest.raises(UnknownNameError, match="met_logzsol"):
+        Problem.build(changed(CONFIG, "network", tables=("met_logzsl",)))
 
 
 def test_where_nothing_is_left_out_nothing_is_said(problem) -> None:

@@ -70,13 +70,16 @@ def one_redshift(ssp):
     return build(ssp, 2.5, dust_law="calzetti")
 
 
-def test_a_fixed_redshift_that_is_given_is_served_as_one_that_is_not(ssp):
-    """0.05 in float32 is not 0.05, but it is what a batch made from the spec holds."""
+def test_ends_of_the_prior_that_float32_rounds(ssp):
+    """0.05 and 0.01 are other numbers in float32: the fast paths serve them all the same."""
     model = build(ssp, 0.05, dust_law="calzetti")
     with jax.enable_x64(False):
         batch = model.spec.sample_batch(jax.random.key(3), N)
         given = {**batch, "redshift": np.full(N, 0.05, np.float32)}
         paths = {model._path(model.spec.resolve(b, batch=True)) for b in (batch, given)}
+        free = build(ssp, (0.01, 1.0), dust_law="calzetti")
+        track = {"redshift": np.linspace(0.01, 1.0, N, dtype=np.float32), **batch}
+        assert free._path(free.spec.resolve(track, batch=True)) == (0.01, 1.0)
     assert paths == {OneRedshift(0.05, 0.05)}
 
 

@@ -46,6 +46,10 @@ def _check_scalings(artefact: Artefact) -> None:
     n_latent = np.shape(outputs["scale"])[0] if "rotation" in outputs else target.n_out
     shapes |= dict.fromkeys(("mean", "floor"), (target.n_out,))
     shapes |= {"scale": (n_latent,), "rotation": (target.n_out, n_latent)}
+    rotation = outputs.get("rotation")
+    if rotation is not None and rotation.ndim == 3:  # of each block of outputs by itself
+        n = max(len(rotation), 1)
+        shapes["rotation"] = (n, target.n_out // n, n_latent // n)
     for name, values in {**inputs, **outputs}.items():
         _expect(f"shape of scaling {name}", np.shape(values), shapes[name])
         _expect_finite(f"scaling {name}", values)

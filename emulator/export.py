@@ -15,14 +15,23 @@ import numpy as np
 from emulator import artefact as artefacts
 from emulator import published
 from emulator.artefact import Artefact
+from emulator.dust import LOG10_UNIT as LOG10_UNIT_OF_DUST
+from emulator.dust import STEP
 from emulator.scaling import BELOW_FLOOR
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget
 from emulator.targets.photometry import FLOOR
-from emulator.targets.ssp_photometry import LN_NODES
+from emulator.targets.ssp_photometry import (
+    DEEPEST,
+    DEEPEST_BESIDE,
+    HEATING_AA,
+    LN_NODES,
+    THINNEST,
+)
 from emulator.targets.ssp_photometry import LOG10_UNIT as LOG10_UNIT_OF_AGES
 from emulator.verification import SAME
 from tengri.components.dust.attenuation import LAWS
+from tengri.components.dust.emission import dl07
 from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.cosmology import Z_MAX
 from tengri.errors import ConfigError, DataError
@@ -112,7 +121,29 @@ def _known(artefact: Artefact) -> dict[str, np.ndarray]:
                 f"The dust law {name!r} has parameters of its own, which the NumPy file does not "
                 "know: it can be exported with power_law, or with a law that has none."
             )
+    if target.absorbs:
+        out |= {f"dust/{name}": array for name, array in _dust(artefact).items()}
     return out
+
+
+def _dust(artefact: Artefact) -> dict[str, np.ndarray]:
+    """Return the templates of the dust, and the matrix that takes them to the bands."""
+    emission = artefact.spec.composition.dust_emission
+    if emission is not None and emission.name != dl07.DL07.name:
+        raise ConfigError(
+            f"The dust emission {emission.name!r} is a formula that the NumPy file does not know: "
+            f"it can be exported with {dl07.DL07.name}."
+        )
+    dust = EmulatedSEDModel(artefact).beside.dust
+    if dust is None:
+        return {}
+    table = dl07.templates()
+    shapes = np.stack([table.at(lnu, dust.rest) / table.power(lnu)[..., None]
+                       for lnu in (table.umin_only, table.umin_umax)])  # fmt: skip
+    return {
+        "matrix": dust.matrix, "shapes": shapes * 10.0**-LOG10_UNIT_OF_DUST, "qpah": table.qpah,
+        "ln_umin": np.log(table.umin), "ratio": table.ratio,
+    }  # fmt: skip
 
 
 def _about(artefact: Artefact) -> dict[str, Any]:
@@ -121,6 +152,9 @@ def _about(artefact: Artefact) -> dict[str, Any]:
     model = EmulatedSEDModel(artefact)
     asked = [box.name for box in model.domain.boxes]
     asked += [artefact.target.amplitude] if artefact.target.amplitude else []
+    dust, emission = model.beside.dust, spec.composition.dust_emission
+    beside = emission.params if emission and artefact.target.absorbs else ()
+    asked += [param.name for param in beside]
     return jsonable(
         {
             "written_from": artefact.sha256,
@@ -135,7 +169,13 @@ def _about(artefact: Artefact) -> dict[str, Any]:
             "cosmology": {**artefact.cosmology, "z_max": Z_MAX},
             "parameters": {n: {"unit": params[n].unit, "shape": list(params[n].shape),
                                "default": spec.get_distribution(n).default} for n in asked},
-            "box": {box.name: (box.low, box.high) for box in model.domain.boxes},
+            "box": {box.name: (box.low, box.high) for box in model.domain.boxes}
+            | {param.name: param.bounds for param in beside},
+            "deepest": (DEEPEST, DEEPEST_BESIDE),
+            "thinnest": THINNEST,
+            "heating_aa": HEATING_AA,
+            "dust": None if dust is None else {"band": dust.band, "first": dust.first,
+                                               "step": STEP},
             "lsun_erg_s": LSUN_ERG_S,
             "mpc_cm": MPC_CM,
         }
@@ -170,4 +210,6 @@ def standalone_arguments(artefact: Artefact, params: dict[str, np.ndarray]) -> d
     log10_mass, ages = jax.jit(jax.vmap(model.stars.formed))(p)
     formed = 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)
     names = {box.name for box in model.domain.boxes}
+    if artefact.target.absorbs and model.spec.composition.dust_emission is not None:
+        names |= {param.name for param in model.spec.composition.dust_emission.params}
     return {"formed": formed, **{n: v for n, v in params.items() if n in names}}

@@ -20,8 +20,9 @@ from tengri.parameters import Parameters
 if TYPE_CHECKING:
     from emulator.artefact import Artefact
 
-#: Settings of what is exact beside a network that serves any history.
-HISTORY_SETTINGS = ("mean_sfh_type", "n_grid", "agn_model")
+#: Settings of what is exact beside a network that serves any history; of dust, where it learnt
+#: what dust absorbs.
+HISTORY_SETTINGS, DUST_SETTINGS = ("mean_sfh_type", "n_grid", "agn_model"), ("dust_emission",)
 
 
 def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: Cosmology) -> None:
@@ -43,10 +44,12 @@ def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: 
         raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
     trained = artefact.spec
     any_history = artefact.target.amplitude is None
+    exact: tuple[str, ...] = HISTORY_SETTINGS if any_history else ()
+    exact += DUST_SETTINGS if artefact.target.absorbs else ()
     twins = Twins({}) if any_history else Twins.between(spec, trained)
     if any_history:
         check_metals(spec.composition)
-    _check_components(spec, trained, twins, any_history)
+    _check_components(spec, trained, twins, exact)
     for name, source in trained.mirrors.items():
         if spec.mirrors.get(name) != source:
             raise ParameterError(
@@ -64,12 +67,14 @@ def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: 
 
 
 def _check_components(
-    spec: Parameters, trained: Parameters, twins: Twins, any_history: bool
+    spec: Parameters, trained: Parameters, twins: Twins, exact: tuple[str, ...]
 ) -> None:
     composition = spec.composition
     # what is exact beside the network may be any
     learnt = replace(composition, sfh=trained.composition.sfh, agn=None)
-    if any_history and learnt == trained.composition:
+    if "dust_emission" in exact:
+        learnt = replace(learnt, dust_emission=trained.composition.dust_emission)
+    if exact and learnt == trained.composition:
         return
     if twins and {twins.trained.get(n, n) for n in composition.params} == set(
         trained.composition.params
@@ -78,7 +83,6 @@ def _check_components(
     if composition == trained.composition and spec.mean_sfh_type == trained.mean_sfh_type:
         return
     mine, theirs = spec.settings, trained.settings
-    exact = HISTORY_SETTINGS if any_history else ()
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
                  for name in theirs if name not in exact and not _same(mine[name], theirs[name])
                  ]  # fmt: skip

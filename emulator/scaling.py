@@ -110,8 +110,8 @@ class OutputScaling:
     ----------
     mean, scale : array of float32, (n_out,) and (n_latent,)
         Mean of each output; its unit, or that of each component.
-    rotation : array of float32, (n_out, n_latent), or None
-        Principal components in its columns.
+    rotation : array of float32, (n_out, n_latent) or (n_blocks, n_out / n_blocks, r), or None
+        Principal components in its columns; or r of each block of outputs, end to end.
     floor : array of float32, (n_out,), or None
         ``y`` is a logarithm that fades into this value: ``ln(e^y + e^floor)`` is what is scaled.
     """
@@ -128,7 +128,8 @@ class OutputScaling:
         pca: bool = False,
         per_band: bool = False,
         components: int = 0,
-        softening: float = 0.0,
+        floor: ArrayLike | None = None,
+        blocks: int = 1,
     ) -> OutputScaling:
         """Measure the scaling on rows ``y`` (n, n_out), in float64.
 
@@ -143,8 +144,11 @@ class OutputScaling:
             magnitudes counts the same in every band.
         components : int
             Keep this many principal components; 0 keeps all.
-        softening : float
-            Level of the floor, relative to the geometric mean of each output's exponential.
+        floor : array, shape (n_out,), optional
+            Where logarithms end.
+        blocks : int
+            Rotate so many parts of the outputs, equally long, each by itself: ``components`` is
+            how many each of them keeps.
         """
         rows: np.ndarray = np.asarray(y, dtype=np.float64)
         if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
@@ -154,18 +158,17 @@ class OutputScaling:
             )
         if pca and per_band:
             raise ConfigError("pca gives every component its own unit: leave per_band out.")
-        floor = (rows.mean(axis=0) + math.log(softening)).astype(F32) if softening else None
         if floor is not None:
+            floor = np.asarray(floor, F32)
             rows = np.logaddexp(rows, floor)
         mean = rows.mean(axis=0)
         if not pca:
             std = rows.std(axis=0)
             common = np.full_like(std, math.sqrt(np.mean(std**2)))
             return cls(mean.astype(F32), _floored(std if per_band else common), None, floor)
-        values, vectors = np.linalg.eigh(np.cov(rows - mean, rowvar=False).reshape(len(mean), -1))
-        kept = components or len(mean)
-        scale = np.sqrt(np.maximum(values[::-1][:kept], 0.0))
-        rotation = np.ascontiguousarray(vectors[:, ::-1][:, :kept], F32)
+        parts = [_principal(part, components) for part in np.split(rows - mean, blocks, axis=1)]
+        scale = np.concatenate([part[0] for part in parts])
+        rotation = parts[0][1] if blocks == 1 else np.stack([part[1] for part in parts])
         return cls(mean.astype(F32), _floored(scale), rotation, floor)
 
     def floored(self, y: ArrayLike) -> Array:
@@ -176,16 +179,23 @@ class OutputScaling:
     def forward(self, y: ArrayLike) -> Array:
         """Return standardised outputs (…, n_latent) in float32."""
         centred = self.floored(y) - jnp.asarray(self.mean)
-        if self.rotation is not None:
-            centred = jnp.matmul(centred, jnp.asarray(self.rotation), precision=HIGHEST)
-        return centred / jnp.asarray(self.scale)
+        return self._rotated(centred, "b", "r") / jnp.asarray(self.scale)
 
     def inverse(self, v: ArrayLike) -> Array:
         """Return targets (…, n_out) of standardised outputs; above a floor, where there is one."""
         y = jnp.asarray(v).astype(F32) * jnp.asarray(self.scale)
-        if self.rotation is not None:
-            y = jnp.matmul(y, jnp.asarray(self.rotation).T, precision=HIGHEST)
-        return y + jnp.asarray(self.mean)
+        return self._rotated(y, "r", "b") + jnp.asarray(self.mean)
+
+    def _rotated(self, values: Array, given: str, asked: str) -> Array:
+        """Return ``values`` (…, n) turned from outputs "b" to components "r", or back."""
+        if self.rotation is None:
+            return values
+        rotation = jnp.asarray(self.rotation)
+        if rotation.ndim == 2:
+            return jnp.einsum(f"...{given},br->...{asked}", values, rotation, precision=HIGHEST)
+        parts = values.reshape(*values.shape[:-1], len(rotation), -1)
+        turned = jnp.einsum(f"...n{given},nbr->...n{asked}", parts, rotation, precision=HIGHEST)
+        return turned.reshape(*values.shape[:-1], -1)
 
     def linear(self, v: ArrayLike) -> Array:
         """Return `inverse` without its constant: how targets change with standardised outputs."""
@@ -230,6 +240,15 @@ def _unit_range(prior: Distribution) -> tuple[float, float]:
 
 def _quantile(prior: Distribution, u: float) -> float:
     return float(prior.from_unit(u))
+
+
+def _principal(rows: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return spread (r,) and directions (n, r) of the first components of centred rows (…, n)."""
+    n = rows.shape[1]
+    values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False).reshape(n, n))
+    kept = kept or n
+    scale = np.sqrt(np.maximum(values[::-1][:kept], 0.0))
+    return scale, np.ascontiguousarray(vectors[:, ::-1][:, :kept], F32)
 
 
 def _floored(scale: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from emulator.artefact import Artefact
+from emulator.beside import Beside
 from emulator.domain import Domain
 from emulator.narrower import band_indices, check_spec, joined
-from emulator.nucleus import Nucleus
 from emulator.targets import Emission
 from emulator.twins import Twins
 from tengri.analysis.accuracy import BRIGHT
@@ -25,7 +25,7 @@ from tengri.forward.galaxy import Stars
 from tengri.forward.model import SEDModel
 from tengri.forward.shell import BandModel, Bands, check_stars, is_traced
 from tengri.forward.units import CGS
-from tengri.observation import FilterCurve, Observation, Photometry
+from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
 from tengri.parameters.resolve import default_float
 
@@ -107,20 +107,16 @@ class EmulatedSEDModel(BandModel):
         self.twins = Twins.between(self.spec, artefact.spec) if learnt else Twins({})
         self._emitting = self._stars(artefact.spec) if learnt else self.stars
         self._age_gyr = jax.jit(self.cosmology.age_gyr)
-        self._nucleus = self._built_nucleus(filters)
+        z = self.domain.by_name["redshift"]
+        self.beside = Beside.build(
+            artefact.target, self.spec.composition, filters, float(z.lo), float(z.hi)
+        )
         self._weights = (
             jax.tree.map(np.asarray, artefact.params),
             artefact.in_scaling,
             artefact.out_scaling,
         )
         self._on_device: Any = None
-
-    def _built_nucleus(self, filters: tuple[FilterCurve, ...]) -> Nucleus | None:
-        """Return the exact AGN, where the spec has one beside what was learnt."""
-        if self.spec.composition.agn is None:
-            return None
-        z = self.domain.by_name["redshift"]
-        return Nucleus.build(self.spec.composition, filters, float(z.lo), float(z.hi))
 
     def _stars(self, spec: Parameters) -> Stars:
         ssp = self.artefact.ssp
@@ -286,8 +282,8 @@ class EmulatedSEDModel(BandModel):
     def _constants(self, path: Any) -> Any:
         if self._on_device is None:
             with jax.ensure_compile_time_eval():
-                nucleus = self._nucleus.arrays() if self._nucleus else None
-                self._on_device = (*jax.tree.map(jnp.asarray, self._weights), nucleus)
+                learnt = jax.tree.map(jnp.asarray, self._weights)
+                self._on_device = (*learnt, self.beside.arrays())
         return self._on_device
 
     def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
@@ -304,13 +300,13 @@ class EmulatedSEDModel(BandModel):
 
     def _emission(self, constants: Any, p: Mapping[str, Array]) -> Emission:
         """Return the light in the chosen bands: the network, and what is known beside it."""
-        weights, in_scaling, out_scaling, projection = constants
+        weights, in_scaling, out_scaling, beside = constants
         target, network = self.artefact.target, self.artefact.network
         v = network.apply(weights, in_scaling.forward(target.inputs(p)))
         light = target.emission(v, out_scaling, p, self._emitting)
         if self._index != tuple(range(target.n_bands)):
             light = light._replace(flux=light.flux[np.array(self._index)])
-        return light if self._nucleus is None else self._nucleus.added(light, projection, p)
+        return self.beside.added(light, beside, p)
 
     def _log10_mass(self, path: Path, p: Mapping[str, Array]) -> Array:
         """Return log10 of the mass formed or, where stars are certain, a lower bound of it.

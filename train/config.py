@@ -122,6 +122,9 @@ class Network:
     components : int
         Keep this many principal components, ``width`` at most; 0 keeps all. What those left out
         hold is printed at the start: no network is better than that.
+    by_band : bool
+        Of a kernel of ages: this many components of each band's ages by themselves, which costs
+        less to undo. The last layer's width still limits them all.
     """
 
     name: str = "resmlp"
@@ -135,6 +138,7 @@ class Network:
     target: str = "photometry"
     whiten: bool = False
     components: int = 0
+    by_band: bool = False
 
 
 @dataclass(frozen=True)

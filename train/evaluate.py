@@ -215,7 +215,7 @@ def jacobian_error(
     if not n or len(set(problem.columns)) != len(problem.columns):
         return {}  # not asked for, or a latent field, whose derivatives are not a table
     params = jax.tree.map(jnp.asarray, params)
-    model, target = problem.model, problem.target
+    model, target, beside = problem.model, problem.target, problem.trials[0].beside
     packed = jax.tree.map(lambda a: jnp.asarray(a[:n], float), galaxies.packed)
     constants = model._constants(model._prior_z)
     x = problem.in_scaling.forward(jax.vmap(lambda row: target.inputs(model._unpack(row)))(packed))
@@ -225,8 +225,9 @@ def jacobian_error(
         return {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
 
     def emulated(x: Any, row: Any) -> Any:
-        v = problem.network.apply(params, x)
-        return jnp.log(target.emission(v, scaling, at(x, row), model.galaxy).flux)
+        v, p = problem.network.apply(params, x), at(x, row)
+        stars = target.emission(v, scaling, p, model.galaxy)
+        return jnp.log(beside.added(stars, beside.arrays(), p).flux)
 
     def exact(x: Any, row: Any) -> Any:
         p = at(x, row)

@@ -30,8 +30,6 @@ from train.slopes import Slopes
 from train.step import Pool
 from train.trials import Trial, Truth
 
-#: The floor of a kernel's logarithms, beside their mean.
-DARKEST = 1e-6
 #: Rows on which the loss by leaving components out is measured.
 LOST_ROWS = 512
 
@@ -123,14 +121,13 @@ class Problem:
         """Return the output scaling of some rows, or that of the surrogate it starts from."""
         if self.start is not None:
             return self.start.out_scaling
-        y = self._targets(rows)
-        settings = self.config.network
-        components = min(settings.components, self.target.n_out)
+        y, target = self._targets(rows), self.target
         return OutputScaling.fit(
             np.asarray(y),
-            pca=settings.whiten or components > 0,
-            components=components,
-            softening=DARKEST if self.histories else 0.0,
+            pca=self.config.network.whiten or self.n_components > 0,
+            components=self.n_components,
+            floor=target.floor(y) if isinstance(target, SSPPhotometryTarget) else None,
+            blocks=self.n_blocks,
         )
 
     def lost(self, scaling: OutputScaling, rows: Rows) -> tuple[float, float] | None:
@@ -145,7 +142,7 @@ class Problem:
         kept = jnp.log(scaling.exp_inverse(scaling.forward(y)))
         lights = (self._light(u, ages, few.inputs) for u in (y, kept))
         true, ours = (np.exp(light, dtype=np.float64) for light in lights)
-        true, ours = (f.reshape(-1, self.target.n_bands) for f in (true, ours))
+        true, ours = (f.reshape(-1, self.target.n_rows) for f in (true, ours))
         return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
 
     def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
@@ -232,9 +229,19 @@ class Problem:
     # --- the network --------------------------------------------------------------------------
 
     @property
+    def n_blocks(self) -> int:
+        """How many parts of the outputs are rotated by themselves."""
+        return self.target.n_rows if self.config.network.by_band else 1
+
+    @property
+    def n_components(self) -> int:
+        """Principal components of each part; 0 for no rotation."""
+        return min(self.config.network.components, self.target.n_out // self.n_blocks)
+
+    @property
     def n_latent(self) -> int:
         """What the network gives: the outputs, or their principal components."""
-        return min(self.config.network.components or self.target.n_out, self.target.n_out)
+        return self.n_blocks * self.n_components or self.target.n_out
 
     def init_params(self, key: Array) -> Any:
         """Return first weights."""

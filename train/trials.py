@@ -16,6 +16,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from emulator.beside import Beside
 from emulator.networks import Network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import Target
@@ -106,11 +107,20 @@ class Trial:
         return np.asarray(flux * 10.0 ** (scale - galaxies.log10_scale)[:, None])
 
     @cached_property
+    def beside(self) -> Beside:
+        """What is exact beside the network."""
+        filters, (z_lo, z_hi, *_) = self.model.observation.photometry.filters, self.model._prior_z
+        return Beside.build(self.target, self.spec.composition, filters, z_lo, z_hi)
+
+    @cached_property
     def _emulated(self) -> Any:
+        arrays = self.beside.arrays()
+
         def one(params: Any, scaling: OutputScaling, row: Vector) -> tuple[Array, Array]:
             p = self.model._unpack(row)
             v = self.network.apply(params, self.in_scaling.forward(self.target.inputs(p)))
-            light = self.target.emission(v, scaling, p, self.model.galaxy)
+            stars = self.target.emission(v, scaling, p, self.model.galaxy)
+            light = self.beside.added(stars, arrays, p)
             return light.flux, light.log10_scale
 
         return jax.jit(jax.vmap(one, (None, None, 0)))

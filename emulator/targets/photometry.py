@@ -58,6 +58,8 @@ class PhotometryTarget:
     """
 
     name: ClassVar[str] = "photometry"
+    #: the light of dust is learnt with that of the stars
+    absorbs: ClassVar[bool] = False
 
     input_names: tuple[str, ...]
     input_sizes: tuple[int, ...]
@@ -94,6 +96,11 @@ class PhotometryTarget:
     def n_in(self) -> int:
         """Number of network inputs."""
         return sum(self.input_sizes)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of parts of the outputs: they are one."""
+        return 1
 
     @property
     def n_out(self) -> int:

@@ -1,8 +1,7 @@
 r"""``ssp_photometry``: dust, metals and redshift → the bands of every stellar age.
 
-Flux is linear in the age distribution of the stars, the light of the dust that they heat
-included. A network learns the photometry :math:`T_{ba}` of one solar mass of each SSP age; the
-history, of whatever family, stays exact,
+Flux is linear in the age distribution of the stars. A network learns the photometry
+:math:`T_{ba}` of one solar mass of each SSP age; the history, of whatever family, stays exact,
 
 .. math:: F_b = D(z)\, M \sum_a w_a\, T_{ba}(Z, \tau_{bc}, \tau_{diff}, z, …).
 
@@ -15,6 +14,12 @@ so that the network sees how a band differs from its pivot, a tenth of a magnitu
 It gives :math:`\ln U`, compressed to principal components. The loss is the error in the light of
 mixtures of ages, drawn from real histories, which is what the user will see, plus a little of the
 error at every age.
+
+Where the spec has dust emission, the light that dust absorbs is one more row, :math:`b = n_b`,
+
+.. math:: T_{ba} = U_{ba}\, (1 - e^{-\tau_{diff} k_{diff} - [t_a < 10\,Myr]\, \tau_{bc} k_{bc}}),
+
+with k at 3000 Å. What the dust radiates is linear in it, and exact: `emulator.dust`.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets.target import Batch, Emission, Params, Penalty
@@ -38,13 +44,18 @@ from tengri.parameters import Parameters
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0
 #: In these units: what cannot be told from darkness, and the logarithm that no light exceeds.
-DARK, BRIGHTEST = 1e-30, 12.0
-#: The largest optical depth that is factored out: beyond it float32 ends.
-DEEPEST = 60.0
+DARK, BRIGHTEST = 1e-30, 20.0
+#: The largest optical depth that is factored out: beyond it float32 ends. And the largest beside
+#: that of the clearest band: what lies deeper is seen by a band's red edge, if at all, and divided
+#: by the light that would pass at its pivot that edge would be beyond all bounds.
+DEEPEST, DEEPEST_BESIDE = 60.0, 16.0
+#: The floor of ln U, beside the median of the bands: a hundredth of what still counts.
+DARKEST = 1e-6
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
-#: Optical depth at which dust begins to outshine stars in the infrared.
-LITTLE_DUST = 0.1
+#: Where the curve of attenuation stands for the light that dust absorbs [Å]; an optical depth
+#: beside which others vanish; log10 of a typical L_ν of one unit of absorbed light [1/Hz].
+HEATING_AA, THINNEST, LOG10_PER_HZ = 3000.0, 1e-6, -15.0
 #: A band below this share of the brightest counts less, in proportion to its flux.
 FAINT = 1e-4
 #: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
@@ -67,6 +78,8 @@ class SSPPhotometryTarget:
         Pivot wavelength of each band [Å].
     n_bins, n_young : int
         Age bins, and how many of them are younger than 10 Myr.
+    absorbs : bool
+        Whether the light that dust absorbs is learnt, too.
     """
 
     name: ClassVar[str] = "ssp_photometry"
@@ -79,6 +92,7 @@ class SSPPhotometryTarget:
     pivots: tuple[float, ...]
     n_bins: int
     n_young: int
+    absorbs: bool = False
 
     @classmethod
     def build(
@@ -109,12 +123,18 @@ class SSPPhotometryTarget:
         bins = AgeBins.split(np.asarray(age_edges))
         return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
                    tuple(float(f.pivot) for f in photometry.filters),
-                   len(bins.edges) - 1, bins.n_young)  # fmt: skip
+                   len(bins.edges) - 1, bins.n_young,
+                   composition.dust_emission is not None)  # fmt: skip
 
     @property
     def n_bands(self) -> int:
         """Number of bands."""
         return len(self.pivots)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the kernel: bands, and the light that dust absorbs."""
+        return self.n_bands + self.absorbs
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -128,38 +148,49 @@ class SSPPhotometryTarget:
 
     @property
     def n_out(self) -> int:
-        """Number of outputs, before they are compressed: bands times ages."""
-        return self.n_bands * self.n_bins
+        """Number of outputs, before they are compressed: rows times ages."""
+        return self.n_rows * self.n_bins
 
     def guarded(self, spec: Parameters) -> tuple[str, ...]:
-        """Return the parameters that have a trained range: all but the history's."""
-        return kernel_names(spec)
+        """Return the parameters that have a trained range: inputs, and what was fixed."""
+        return (*self.input_names, *dict(self.fixed))
 
     def inputs(self, p: Params) -> Array:
         """Return the raw parameter values of one galaxy, (n_in,)."""
         return jnp.stack([jnp.asarray(p[n]) for n in self.input_names])
 
     def in_scaling(self, spec: Parameters) -> InputScaling:
-        """Return the scaling of the inputs.
-
-        Bands move through a spectrum in ln(1 + z); dust shines as soon as there is a little.
-        """
-        shifts = {"redshift": 1.0}
-        if spec.composition.dust_emission is not None:
-            shifts |= dict.fromkeys(("dust_tau_bc", "dust_tau_diff"), LITTLE_DUST)
-        return InputScaling.from_spec(spec, self.input_names, shifted=shifts)
+        """Return the scaling of the inputs; bands move through a spectrum in ln(1 + z)."""
+        return InputScaling.from_spec(spec, self.input_names, shifted={"redshift": 1.0})
 
     # --- the known part -------------------------------------------------------------------
 
     def ln_attenuation(self, p: Params) -> tuple[Array, Array]:
-        """Return ln of the light that passes (birth clouds, diffuse dust) at the pivots (n_b,)."""
+        """Return ln of the light that passes (birth clouds, diffuse dust), each (n_rows,).
+
+        At the pivots; of the row of absorbed light, that of the light that does not.
+        """
         ln_wave = jnp.asarray(np.log(self.pivots), float) - jnp.log1p(p["redshift"])
+        if self.absorbs:
+            ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
         k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in self.laws)
-        depths = p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
-        return tuple(-jnp.minimum(depth, DEEPEST) for depth in depths)  # type: ignore[return-value]
+        cloud, diffuse = p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
+        passing = self._passing(cloud[: self.n_bands], diffuse[: self.n_bands])
+        if not self.absorbs:
+            return passing
+        old = _ln_absorbed(diffuse[-1])
+        young = _ln_absorbed(diffuse[-1] + cloud[-1])
+        return jnp.append(passing[0], young - old), jnp.append(passing[1], old)
+
+    def _passing(self, cloud: Array, diffuse: Array) -> tuple[Array, Array]:
+        """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
+        clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
+        beside = jnp.minimum(diffuse - clearest, DEEPEST_BESIDE)
+        more = jnp.minimum(cloud - thinnest, DEEPEST_BESIDE - beside)
+        return (-jnp.minimum(thinnest + more, DEEPEST), -jnp.minimum(clearest + beside, DEEPEST))
 
     def _known(self, x: Array) -> Array:
-        """Return ln of the attenuation that is factored out (n_bands, n_bins), of raw inputs."""
+        """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
         cloud, diffuse = self.ln_attenuation(self._complete(x))
         young = jnp.arange(self.n_bins) < self.n_young
         return diffuse[:, None] + cloud[:, None] * young
@@ -170,17 +201,25 @@ class SSPPhotometryTarget:
     # --- training -------------------------------------------------------------------------
 
     def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
-        """Return the exact kernel, (n_bands · n_bins,), per solar mass and ``LOG10_UNIT``."""
+        """Return the exact kernel, (n_rows · n_bins,), per solar mass and ``LOG10_UNIT``."""
         unit = 10.0 ** (model.galaxy.log10_flux_unit - LOG10_UNIT)
-        return unit * model._kernel(path, constants, p).reshape(-1)
+        bands, absorbed = model._kernel(path, constants, p)
+        if self.absorbs:
+            bands = jnp.vstack([bands, absorbed * 10.0**LOG10_PER_HZ])
+        return unit * bands.reshape(-1)
 
     def outputs(self, truth: Array, x: Array) -> Array:
         """Return ln U (n, n_out) of kernels (n, n_out) and raw inputs (n, n_in)."""
         known = jax.vmap(self._known)(x).reshape(truth.shape)
         return jnp.minimum(jnp.log(jnp.maximum(truth, DARK)) - known, BRIGHTEST)
 
+    def floor(self, y: ArrayLike, share: float = DARKEST) -> np.ndarray:
+        """Return where ln U ends (n_out,): at a share of the age's typical band in rows ``y``."""
+        typical = np.asarray(y, np.float64).mean(axis=0).reshape(self.n_rows, self.n_bins)
+        return np.tile(np.median(typical, axis=0) + np.log(share), self.n_rows)
+
     def light(self, y: Array, ages: Array, x: Array) -> Array:
-        """Return ln F (n, n_mixtures, n_bands) of ``y`` = ln U (n, n_out) and raw inputs ``x``.
+        """Return ln F (n, n_mixtures, n_rows) of ``y`` = ln U (n, n_out) and raw inputs ``x``.
 
         ``ages`` (n, n_mixtures, n_bins) is the share of the mass in each bin.
         """
@@ -202,9 +241,9 @@ class SSPPhotometryTarget:
         return mixed + EVERY_AGE * jnp.mean(penalty(scaling.inverse(v) - batch.y))
 
     def _ln_mixed(self, u: Array, ages: Array, x: Array) -> Array:
-        """Return ln F (n, n_mixtures, n_bands) of kernels ``u`` (n, n_out)."""
+        """Return ln F (n, n_mixtures, n_rows) of kernels ``u`` (n, n_out)."""
         cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(x)
-        u = u.reshape(-1, self.n_bands, self.n_bins)
+        u = u.reshape(-1, self.n_rows, self.n_bins)
         n = self.n_young
         young = jnp.einsum("nja,nba->njb", ages[..., :n], u[..., :n])
         old = jnp.einsum("nja,nba->njb", ages[..., n:], u[..., n:])
@@ -217,14 +256,18 @@ class SSPPhotometryTarget:
     # --- use ------------------------------------------------------------------------------
 
     def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
-        """Return the light of one galaxy with its exact star-formation history."""
+        """Return the light of one galaxy with its exact star-formation history.
+
+        That of the dust is left to the caller, who knows its spectrum.
+        """
         log10_mass, ages = stars.formed(p)
-        u = scaling.exp_inverse(v).reshape(self.n_bands, self.n_bins)
+        u = scaling.exp_inverse(v).reshape(self.n_rows, self.n_bins)
         cloud, diffuse = self.ln_attenuation(p)
         n, ages = self.n_young, ages.astype(u.dtype)
         young, old = u[:, :n] @ ages[:n], u[:, n:] @ ages[n:]
-        flux = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
-        return Emission(log10_mass + LOG10_UNIT, flux, log10_mass)
+        rows = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
+        absorbed = rows[-1] if self.absorbs else None
+        return Emission(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; `target_from_dict` reads it."""
@@ -232,11 +275,14 @@ class SSPPhotometryTarget:
 
 
 def kernel_names(spec: Parameters) -> tuple[str, ...]:
-    """Return the parameters that are neither the history's nor the AGN's; the redshift is last."""
-    composition = spec.composition
-    history = {p.name for p in composition.sfh.params}
-    nucleus = {p.name for p in composition.agn.params} if composition.agn else set()
-    return tuple(n for n in composition.params if n not in history | nucleus)
+    """Return the parameters of what is learnt; the redshift is last.
+
+    Neither the history's, nor the AGN's, nor those of the spectrum of dust.
+    """
+    c = spec.composition
+    exact = [part.params for part in (c.sfh, c.agn, c.dust_emission) if part is not None]
+    beside = {param.name for params in exact for param in params}
+    return tuple(name for name in c.params if name not in beside)
 
 
 def check_metals(composition: Any) -> None:
@@ -246,6 +292,10 @@ def check_metals(composition: Any) -> None:
             f"met_mode={composition.metallicity.name!r}: the target 'ssp_photometry' has learnt "
             "one metallicity for all ages. Use met_mode='delta', or the exact model."
         )
+
+
+def _ln_absorbed(depth: Array) -> Array:
+    return jnp.log(-jnp.expm1(-(depth + THINNEST)))
 
 
 def _cubic(x: Array, values: Any) -> Array:

@@ -22,18 +22,20 @@ class Emission(NamedTuple):
     """Band fluxes ``flux * 10**log10_scale`` [Lsun/Hz at the source] of one galaxy.
 
     ``flux`` (n_bands,) is of order one; ``log10_mass`` is the mass formed [Msun], None where the
-    target does not need it.
+    target does not need it; ``absorbed`` what dust absorbs, in the unit of flux per 1e-15 Hz⁻¹,
+    None where all light is in ``flux``.
     """
 
     log10_scale: Array
     flux: Array
     log10_mass: Array | None
+    absorbed: Array | None = None
 
 
 class Batch(NamedTuple):
     """Training rows: scaled inputs ``x`` (n, n_in); ``y`` and ``w`` as the target's loss asks.
 
-    Where ages are mixed, ``light`` (n, n_mixtures, n_bands) is ln F of the mixtures. Where
+    Where ages are mixed, ``light`` (n, n_mixtures, n_rows) is ln F of the mixtures. Where
     gradients are matched, ``slope`` (n, n_out) is how the network's target changes along the
     directions ``u`` (n, n_in).
     """
@@ -71,6 +73,11 @@ class Target(Protocol):
         """Number of bands."""
         ...
 
+    @property
+    def absorbs(self) -> bool:
+        """Whether it gives the light that dust absorbs, for an exact spectrum of the dust."""
+        ...
+
     @classmethod
     def build(cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray) -> Target:
         """Return the target for a spec, bands and the age bins of an SSP grid."""
@@ -84,6 +91,11 @@ class Target(Protocol):
     @property
     def n_in(self) -> int:
         """Number of network inputs."""
+        ...
+
+    @property
+    def n_rows(self) -> int:
+        """Number of parts of the outputs, equally long."""
         ...
 
     @property

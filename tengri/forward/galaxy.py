@@ -176,7 +176,9 @@ class Galaxy(Stars):
         super().__init__(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
         if composition.dust_emission is not None or composition.agn is not None:
-            wave, flux = with_infrared_nodes(wave, flux)
+            dust = composition.dust_emission
+            nodes = () if dust is None or dust.nodes is None else dust.nodes()
+            wave, flux = with_infrared_nodes(wave, flux, nodes)
         self.gas: Gas | None = None
         if composition.nebular is not None:
             young = self.bins.node[: self.bins.n_young]

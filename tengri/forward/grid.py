@@ -2,7 +2,8 @@ r"""The rest wavelengths of a galaxy whose dust or nucleus shines in the infrare
 
 SSP grids are made for stars: few wavelengths beyond 3 µm, and for some libraries none beyond
 100 µm. Dust emission peaks near 100 µm, with features of 1 per cent width between 3 and 20 µm
-and a tail to millimetres. `with_infrared_nodes` fills the gaps and continues the grid to 1 cm.
+and a tail to millimetres. `with_infrared_nodes` fills the gaps, with the nodes of the dust's own
+table where it is one, and continues the grid to 1 cm.
 
 Stars keep every node and are linear in λ between them, which is how bands integrate a spectrum,
 so nothing changes for them; beyond the grid's end they follow the Rayleigh–Jeans law L_ν ∝ ν².
@@ -23,10 +24,14 @@ from tengri.grids import compact
 END_AA = 1e8
 #: The largest step in ln λ up to each wavelength [Å]; blueward of the first nothing is added.
 START_AA = 1e4
-LARGEST_STEP = ((3e4, 0.03), (2e5, 0.01), (1e7, 0.03), (END_AA, 0.1))
+#: Redward of it dust emission is smooth: its own nodes are not needed.
+SMOOTH_AA = 4e5
+LARGEST_STEP = ((3e4, 0.03), (1e6, 0.01), (1e7, 0.03), (END_AA, 0.1))
 
 
-def with_infrared_nodes(wave: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def with_infrared_nodes(
+    wave: np.ndarray, flux: np.ndarray, dust: np.ndarray | tuple[()] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Return an SSP grid with enough infrared wavelengths for dust and active nuclei.
 
     Parameters
@@ -35,6 +40,9 @@ def with_infrared_nodes(wave: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray,
         Ascending rest wavelengths [Å].
     flux : ndarray, shape (..., n_wave)
         L_ν of stars.
+    dust : ndarray, optional
+        Wavelengths [Å] of a table of dust emission: its features are a step or two wide, and a
+        grid that passes between its nodes would lose some per cent of them.
 
     Returns
     -------
@@ -43,7 +51,8 @@ def with_infrared_nodes(wave: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray,
     flux : ndarray, shape (..., n_more)
         Of the dtype given.
     """
-    nodes = extended_wave(wave)
+    dust = np.asarray(dust, dtype=np.float64)
+    nodes = extended_wave(np.union1d(np.asarray(wave, np.float64), dust[dust <= SMOOTH_AA]))
     return nodes, on_nodes(wave, flux, nodes)
 
 

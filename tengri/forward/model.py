@@ -288,24 +288,28 @@ class SEDModel(BandModel):
         bands = jnp.where(self._reached(z, path) & band_path.serves(p), bands, jnp.nan)
         return Bands(light.log10_scale + self._log10_dilution(z), bands, population.log10_mass)
 
-    def _kernel(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Array:
-        """Return the band fluxes of 1 Msun of each age, (n_bands, n_bin): a pure function.
+    def _kernel(self, path: Any, constants: Any, p: Mapping[str, Array]) -> tuple[Array, Array]:
+        """Return what 1 Msun of each age gives: a pure function, without an AGN.
 
-        In units of ``10**self.galaxy.log10_flux_unit`` Lsun/Hz at the source, without an AGN.
-        Light is linear in the age weights, that of the dust it heats too: the kernel is the
-        gradient by them, of each band's weights for the spectrum.
+        Its light in the bands (n_bands, n_bin), in units of ``10**self.galaxy.log10_flux_unit``
+        Lsun/Hz at the source, and what dust absorbs of it (n_bin,), in that unit times 1 Hz; the
+        latter only where the spec has dust emission, without which the spectrum is cut. Both are
+        linear in the age weights: the kernel is their gradient.
         """
         band_path, (flux, projection) = self.band_path(path), constants
         galaxy, z = band_path.galaxy, p["redshift"]
         metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
 
-        def spectrum(ages: Array) -> Array:
-            return galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p).lnu
+        def stars(ages: Array) -> tuple[Array, Array]:
+            light = galaxy.light_of(flux, Population(jnp.zeros(()), metals * ages), p)
+            return light.parts["stars"], light.absorbed
 
-        _, slope = jax.vjp(spectrum, jnp.full(n_bin, 1.0 / n_bin))
-        (kernel,) = jax.vmap(slope)(projection.rows(z) * galaxy.igm(p))
-        kernel *= 10.0 ** (galaxy.log10_flux_unit - self.galaxy.log10_flux_unit)
-        return jnp.where(self._reached(z, path)[:, None], kernel, jnp.nan)
+        (lnu, absorbed), slope = jax.vjp(stars, jnp.full(n_bin, 1.0 / n_bin))
+        rows, nothing = projection.rows(z) * galaxy.igm(p), jnp.zeros_like(absorbed)
+        (bands,) = jax.vmap(lambda row: slope((row, nothing)))(rows)
+        (heat,) = slope((jnp.zeros_like(lnu), jnp.ones_like(absorbed)))
+        unit = 10.0 ** (galaxy.log10_flux_unit - self.galaxy.log10_flux_unit)
+        return jnp.where(self._reached(z, path)[:, None], unit * bands, jnp.nan), unit * heat
 
     def _reached(self, z: Array, path: Any) -> Array:
         """Say which bands the spectrum reaches at ``z``, within the interval of ``path``."""

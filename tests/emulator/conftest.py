@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emulator.artefact import Artefact, ssp_info, write
+from emulator.beside import Beside
 from emulator.history import cosmology_to_dict
 from emulator.networks import build_network
 from emulator.scaling import InputScaling, OutputScaling
@@ -75,6 +76,37 @@ def top_hat(name: str, lo: float, hi: float) -> FilterCurve:
 def tiny_observation() -> Observation:
     """Four bands."""
     return Observation(Photometry(tuple(top_hat(n, *e) for n, e in EDGES.items())))
+
+
+def perfect(target, asked, n=16):
+    """Return light (n, n_bands) of a network without error, and that of the exact model."""
+    packed = asked._pack(asked.spec.resolve(draws(asked.spec, n), batch=True))
+    path = asked._prior_z
+    constants = asked._constants(path)
+    filters = asked.observation.photometry.filters
+    beside = Beside.build(target, asked.spec.composition, filters, *path[:2])
+
+    @jax.jit
+    @jax.vmap
+    def truths(row):
+        p = asked._unpack(row)
+        bands = asked._bands(path, constants, p)
+        unit = target.log10_unit_of(p, bands.log10_mass) + asked._log10_dilution(p["redshift"])
+        flux = bands.flux * 10.0 ** (bands.log10_scale - unit)
+        return target.inputs(p), target.truth(asked, path, constants, p), flux
+
+    x, kernel, flux = truths(packed)
+    y = target.outputs(kernel, x)
+    scaling = OutputScaling.fit(y, floor=target.floor(y, 1e-9))
+
+    @jax.jit
+    @jax.vmap
+    def emitted(row, y):
+        p = asked._unpack(row)
+        stars = target.emission(scaling.forward(y), scaling, p, asked.galaxy)
+        return beside.added(stars, beside.arrays(), p).flux
+
+    return emitted(packed, y), flux
 
 
 def draws(spec: Parameters, n: int, seed: int = 1) -> dict[str, np.ndarray]:

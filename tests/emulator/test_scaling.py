@@ -63,6 +63,19 @@ def test_units_of_outputs(rows):
     assert np.allclose(np.cov(white.forward(rows), rowvar=False), np.eye(3), atol=0.01)
 
 
+def test_blocks_are_rotated_by_themselves():
+    """A block of rank one costs one component, whatever the others do."""
+    rng = np.random.default_rng(2)
+    first = rng.normal(size=(50, 1)) * np.array([1.0, 2.0, -1.0])
+    second = rng.normal(size=(50, 1)) * np.array([3.0, 0.5, 1.0])
+    rows = np.hstack([first, second]) + 5.0
+    scaling = OutputScaling.fit(rows, pca=True, components=1, blocks=2)
+    assert scaling.rotation.shape == (2, 3, 1) and scaling.forward(rows).shape == (50, 2)
+    assert np.allclose(scaling.inverse(scaling.forward(rows)), rows, atol=1e-5)
+    joint = OutputScaling.fit(rows, pca=True, components=1)
+    assert not np.allclose(joint.inverse(joint.forward(rows)), rows, atol=0.1)
+
+
 def test_constant_output_and_bad_rows():
     scaling = OutputScaling.fit(np.ones((4, 2)), per_band=True)
     assert np.array_equal(scaling.forward(np.ones(2)), [0.0, 0.0])

@@ -51,4 +51,5 @@ def test_where_nothing_is_left_out_nothing_is_said(problem) -> None:
 def scaled(problem: Problem, rows, components: int) -> OutputScaling:
     """Return a scaling that keeps some components."""
     y = problem.outputs(rows.flux.astype("f4"), rows.inputs)
-    return OutputScaling.fit(np.asarray(y), pca=True, components=components, softening=1e-6)
+    floor = problem.target.floor(y)
+    return OutputScaling.fit(np.asarray(y), pca=True, components=components, floor=floor)

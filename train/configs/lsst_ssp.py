@@ -25,7 +25,15 @@ CONFIG = Config(
         },
     ),
     data=Data(pool=32768),
-    network=Network(target="ssp_photometry", width=160, depth=2, knots=1024, components=96),
-    optimiser=Optimiser(batch=512, learning_rate=1e-2),
-    run=Run(minutes=15.0, evaluation_rows=100000, timing_rows=1000000),
+    network=Network(
+        target="ssp_photometry",
+        width=192,
+        depth=2,
+        knots=1024,
+        components=32,
+        by_band=True,
+        tables=("met_logzsol",),
+    ),
+    optimiser=Optimiser(batch=1024, learning_rate=2e-2),
+    run=Run(steps=12000),
 )

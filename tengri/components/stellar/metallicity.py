@@ -54,7 +54,7 @@ def weights(lgmet_abs: ArrayLike, nodes: np.ndarray, scatter: float = SCATTER_DE
     mean = jnp.asarray(lgmet_abs, float)[..., None]
     if len(nodes) == 1:
         return jnp.ones_like(mean)
-    above = _mean_excess((mean - jnp.asarray(nodes)) / scatter) * scatter
+    above = _mean_excess((mean - jnp.asarray(nodes, float)) / scatter) * scatter
     # share of the upper node of each interval, averaged: 0 far below it and 1 far above
     upper = (above[..., :-1] - above[..., 1:]) / jnp.asarray(np.diff(nodes))
     ends = jnp.ones_like(mean), jnp.zeros_like(mean)

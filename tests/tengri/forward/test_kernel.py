@@ -11,16 +11,22 @@ COMMON = {"dust_tau_bc": (0.0, 4.0), "dust_tau_diff": (0.0, 3.0), "redshift": (0
 GRID = "ssp_bc03_miles_kroupa_noneb.h5"
 WORLDS = {
     "plain": (None, {}),
+    "dust": (None, {"dust_emission": "dl07"}),
     "dust and gas": (GRID, {"dust_emission": "modified_blackbody", "nebular": "cloudy"}),
 }
+SLOW = "dust and gas"
 
 
-@pytest.mark.parametrize("world", ["plain", pytest.param("dust and gas", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "world", [pytest.param(n, marks=pytest.mark.slow if n == SLOW else ()) for n in WORLDS]
+)
 def test_kernel_times_ages_is_the_photometry(world):
     grid, components = WORLDS[world]
     spec = Parameters(mean_sfh_type="tsnorm", **COMMON, **components)
+    instrument = Instrument.WISE() if components else Instrument.SDSS()
+    observation = instrument.observation()
     with jax.enable_x64(True):
-        model = SEDModel(spec, load_ssp_data(grid), Instrument.SDSS().observation())
+        model = SEDModel(spec, load_ssp_data(grid), observation)
         path = model._prior_z
         constants = model._constants(path)
 
@@ -30,7 +36,12 @@ def test_kernel_times_ages_is_the_photometry(world):
             scale = log10_mass + model.galaxy.log10_flux_unit
             scale = scale + log10_dilution(model.cosmology, p["redshift"])
             bands = model._bands(path, constants, p)
-            mixed = model._kernel(path, constants, p) @ ages
+            kernel, absorbed = model._kernel(path, constants, p)
+            mixed = kernel @ ages
+            if spec.composition.dust_emission is not None:
+                galaxy, projection = model.band_path(path).galaxy, constants[1]
+                shape = spec.composition.dust_emission.spectrum(galaxy.wave, p)
+                mixed += (absorbed @ ages) * projection.project(shape, p["redshift"])
             return mixed, bands.flux * 10.0 ** (bands.log10_scale - scale)
 
         drawn = spec.sample_batch(jax.random.key(3), 4)

@@ -59,8 +59,13 @@ class Templates:
         """Return ∫ L_ν dν of each template, shape (n_qpah, n_umin)."""
         return -np.trapezoid(lnu, C_AA_PER_S / self.wave)
 
+    @property
+    def ratio(self) -> np.ndarray:
+        """Power of the second kind over that of the first, (n_qpah, n_umin)."""
+        return self.power(self.umin_umax) / self.power(self.umin_only)
+
     def at(self, lnu: np.ndarray, wave_aa: np.ndarray) -> np.ndarray:
-        """Return L_ν at ``wave_aa``: linear in ν, zero below 1 µm, a power law beyond the end."""
+        """Return L_ν at ``wave_aa``: linear in ν, a power law beyond the end."""
         nu, at = C_AA_PER_S / self.wave, C_AA_PER_S / wave_aa
         i = np.clip(np.searchsorted(self.wave, wave_aa) - 1, 0, len(nu) - 2)
         t = np.clip((at - nu[i]) / (nu[i + 1] - nu[i]), 0.0, 1.0)
@@ -85,10 +90,13 @@ def templates() -> Templates:
         missing = {"wave", "qpah", "umin", "umin_only", "umin_umax"} - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
-        return Templates(
-            *(plain.array(file, name, path).astype(np.float64)
-              for name in ("wave", "qpah", "umin", "umin_only", "umin_umax"))
-        )  # fmt: skip
+        wave, qpah, umin, *lnu = (plain.array(file, name, path).astype(np.float64)
+                                  for name in ("wave", "qpah", "umin", "umin_only", "umin_umax")
+                                  )  # fmt: skip
+    # the tables begin at 1 µm; within one more step they end, so that no band sees a jump
+    dark = [(0, 0), (0, 0), (1, 0)]
+    return Templates(np.append(wave[0] ** 2 / wave[1], wave), qpah, umin,
+                     *(np.pad(a, dark) for a in lnu))  # fmt: skip
 
 
 def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
@@ -107,8 +115,7 @@ def luminosity_weights(p: Params) -> Array:
     qpah = hat_weights(p["dust_qpah"], table.qpah)
     umin = hat_weights(jnp.log(p["dust_umin"]), np.log(table.umin))
     node = qpah[:, None] * umin
-    ratio = table.power(table.umin_umax) / table.power(table.umin_only)
-    strong = gamma * jnp.sum(node * jnp.asarray(ratio, float))  # relative to U_min
+    strong = gamma * jnp.sum(node * jnp.asarray(table.ratio, float))  # relative to U_min
     kind = jnp.stack([1.0 - gamma, strong]) / (1.0 - gamma + strong)
     return kind[:, None, None] * node
 
@@ -126,4 +133,5 @@ DL07 = DustEmission(
     PARAMS,
     spectrum,
     "Draine & Li 2007, ApJ 657, 810; Draine et al. 2007, ApJ 663, 866",
+    lambda: templates().wave,
 )

@@ -23,9 +23,12 @@ class DustEmission:
         ``(wave_aa, p) -> L_nu / L_IR`` in 1/Hz, shape (n_wave,); its integral over
         frequency is 1.
     reference : str
+    nodes : callable, optional
+        ``() -> wavelengths [Å]`` between which the spectrum is linear, where it is a table.
     """
 
     name: str
     params: tuple[Param, ...]
     spectrum: Callable[[np.ndarray, Mapping[str, Array]], Array]
     reference: str
+    nodes: Callable[[], np.ndarray] | None = None

@@ -1,0 +1,121 @@
+r"""The light of dust, exactly: what a network has learnt is only how much the dust absorbs.
+
+Dust radiates what it absorbs, with a spectrum that depends on no star. In the bands that is
+
+.. math:: F_b = L_{abs} \, D_b(z), \quad D_b = \langle L_\nu / L_{IR} \rangle_b .
+
+On wavelengths equally spaced in ln λ a redshift shifts the spectrum against the bands: by whole
+steps and half ones the integrals are products with one matrix, between them D is cubic.
+
+Shapes: n_rest rest wavelengths, n_seen observed ones, all in steps of ``STEP``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.dust.emission import DustEmission
+from tengri.observation import FilterCurve
+from tengri.observation.bands import band_matrix
+
+#: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
+START_AA, STEP = 1e4, np.log(10.0) / 250.0
+#: No model has dust that shines blueward of this [Å].
+FIRST_AA = 7e3
+#: Shifts per step.
+FINE = 2
+#: log10 of a typical L_ν/L_IR [1/Hz].
+LOG10_UNIT = -15.0
+
+
+@dataclass(frozen=True, eq=False)
+class DustLight:
+    """The exact photometry of dust that absorbs one unit of light.
+
+    Attributes
+    ----------
+    emission : DustEmission
+        Its spectrum.
+    band : ndarray of int, shape (n_seeing,)
+        The bands that see it, of ``n_bands``.
+    rest : ndarray, shape (n_rest,)
+        Rest wavelengths [Å].
+    first : int
+        Which of them is the first of `matrix` for a shift by no step, less one.
+    matrix : ndarray, shape (FINE + 3, n_seeing, n_seen + 2)
+        Weights of a window of the spectrum in every band, for shifts of −1 … FINE + 1 parts of a
+        step.
+    """
+
+    emission: DustEmission
+    n_bands: int
+    band: np.ndarray
+    rest: np.ndarray
+    first: int
+    matrix: np.ndarray
+
+    @classmethod
+    def build(
+        cls, emission: DustEmission, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
+    ) -> DustLight | None:
+        """Return the light for bands and a range of redshifts; None if no band sees it."""
+        reddest = [f.wave[-1] / (1.0 + z_lo) for f in filters]
+        band = np.flatnonzero(np.array(reddest) > FIRST_AA)
+        if not band.size:
+            return None
+        seeing = [filters[i] for i in band]
+        lo = _step(min(f.wave[0] for f in seeing)) - 1
+        n_seen = _step(max(f.wave[-1] for f in seeing)) + 3 - lo
+        most, least = (int(np.floor(np.log1p(z) / STEP)) for z in (z_hi, z_lo))
+        begin = lo - most - 1
+        n_rest = most - least + n_seen + 2
+        nodes = START_AA * np.exp(STEP * np.arange(lo, lo + n_seen))
+        parts = [band_matrix(nodes, seeing, np.expm1(i * STEP / FINE)) for i in range(FINE)]
+        matrix = np.zeros((FINE + 3, len(band), n_seen + 2))
+        for i, shift in enumerate(range(-1, FINE + 2)):
+            whole, part = divmod(shift, FINE)
+            matrix[i, :, 1 - whole : 1 - whole + n_seen] = parts[part]
+        rest = START_AA * np.exp(STEP * np.arange(begin, begin + n_rest))
+        return cls(emission, len(filters), band, rest, most, matrix)
+
+    def arrays(self) -> Array:
+        """Return the constants of the band integrals, in the process's default float."""
+        return jnp.asarray(self.matrix, float)
+
+    def spectrum(self, p: Mapping[str, Array]) -> Array:
+        """Return L_ν/L_IR at ``rest`` (n_rest,), in units of ``10**LOG10_UNIT`` per Hz."""
+        dark = int(np.searchsorted(self.rest, FIRST_AA))
+        lit = self.emission.spectrum(self.rest[dark:], p) * 10.0**-LOG10_UNIT
+        return jnp.pad(lit, (dark, 0))
+
+    def bands(self, matrix: Array, p: Mapping[str, Array]) -> Array:
+        """Return L_ν/L_IR in all bands (n_bands,), in these units."""
+        shift = jnp.log1p(p["redshift"]) * (FINE / STEP)
+        below = jnp.floor(shift).astype(jnp.int32)
+        whole, part = below // FINE, below % FINE
+        n = matrix.shape[-1]
+        window = jax.lax.dynamic_slice(self.spectrum(p), (self.first - whole,), (n,))
+        seen = jnp.matmul(matrix, window, precision="highest")
+        mix = jnp.zeros(FINE + 3, seen.dtype)
+        mix = jax.lax.dynamic_update_slice(mix, _cubic_weights(shift - below), (part,))
+        return jnp.zeros(self.n_bands, seen.dtype).at[self.band].set(mix @ seen)
+
+
+def _step(wave_aa: float) -> int:
+    return int(np.floor(np.log(wave_aa / START_AA) / STEP))
+
+
+def _cubic_weights(t: Array) -> Array:
+    """Return the weights of four equidistant values at ``t`` between the middle two, (4,).
+
+    Catmull & Rom (1974).
+    """
+    s = 1.0 - t
+    return 0.5 * jnp.stack([-t * s * s, 2.0 - t * t * (5.0 - 3.0 * t),
+                            2.0 - s * s * (5.0 - 3.0 * s), -s * t * t])  # fmt: skip

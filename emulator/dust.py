@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from emulator import cubic
 from tengri.components.dust.emission import DustEmission
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
@@ -102,20 +103,10 @@ class DustLight:
         n = matrix.shape[-1]
         window = jax.lax.dynamic_slice(self.spectrum(p), (self.first - whole,), (n,))
         seen = jnp.matmul(matrix, window, precision="highest")
-        mix = jnp.zeros(FINE + 3, seen.dtype)
-        mix = jax.lax.dynamic_update_slice(mix, _cubic_weights(shift - below), (part,))
-        return jnp.zeros(self.n_bands, seen.dtype).at[self.band].set(mix @ seen)
+        around = jax.lax.dynamic_slice_in_dim(seen, part, 4)
+        flux = cubic.between((shift - below).astype(seen.dtype), *around)
+        return jnp.zeros(self.n_bands, seen.dtype).at[self.band].set(flux)
 
 
 def _step(wave_aa: float) -> int:
     return int(np.floor(np.log(wave_aa / START_AA) / STEP))
-
-
-def _cubic_weights(t: Array) -> Array:
-    """Return the weights of four equidistant values at ``t`` between the middle two, (4,).
-
-    Catmull & Rom (1974).
-    """
-    s = 1.0 - t
-    return 0.5 * jnp.stack([-t * s * s, 2.0 - t * t * (5.0 - 3.0 * t),
-                            2.0 - s * s * (5.0 - 3.0 * s), -s * t * t])  # fmt: skip

@@ -23,7 +23,6 @@ from emulator.targets import SSPPhotometryTarget
 from emulator.targets.photometry import FLOOR
 from emulator.targets.ssp_photometry import (
     DEEPEST,
-    DEEPEST_BESIDE,
     HEATING_AA,
     LN_NODES,
     THINNEST,
@@ -171,7 +170,7 @@ def _about(artefact: Artefact) -> dict[str, Any]:
                                "default": spec.get_distribution(n).default} for n in asked},
             "box": {box.name: (box.low, box.high) for box in model.domain.boxes}
             | {param.name: param.bounds for param in beside},
-            "deepest": (DEEPEST, DEEPEST_BESIDE),
+            "deepest": DEEPEST,
             "thinnest": THINNEST,
             "heating_aa": HEATING_AA,
             "dust": None if dust is None else {"band": dust.band, "first": dust.first,

@@ -197,7 +197,7 @@ def of_all_ages(y: Array, formed: Array, p: dict[str, Array]) -> Array:
 
 def passing_light(cloud: Array, diffuse: Array) -> tuple[Array, Array]:
     """Return what is factored out for optical depths of birth clouds and diffuse dust."""
-    deepest, beside = ABOUT["deepest"]
+    deepest, beside = ABOUT["deepest"], TARGET["deepest_beside"]
     thinnest, clearest = (depth.min(axis=1, keepdims=True) for depth in (cloud, diffuse))
     more = np.minimum(diffuse - clearest, beside)
     more_cloud = np.minimum(cloud - thinnest, beside - more)

@@ -33,6 +33,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from emulator import cubic
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets.target import Batch, Emission, Params, Penalty
 from tengri.components.dust.attenuation import LAWS
@@ -80,6 +81,8 @@ class SSPPhotometryTarget:
         Age bins, and how many of them are younger than 10 Myr.
     absorbs : bool
         Whether the light that dust absorbs is learnt, too.
+    deepest_beside : float
+        Optical depth beside that of the clearest band, beyond which nothing is factored out.
     """
 
     name: ClassVar[str] = "ssp_photometry"
@@ -93,6 +96,7 @@ class SSPPhotometryTarget:
     n_bins: int
     n_young: int
     absorbs: bool = False
+    deepest_beside: float = DEEPEST  # surrogates of the first days have no limit of their own
 
     @classmethod
     def build(
@@ -124,7 +128,7 @@ class SSPPhotometryTarget:
         return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
                    tuple(float(f.pivot) for f in photometry.filters),
                    len(bins.edges) - 1, bins.n_young,
-                   composition.dust_emission is not None)  # fmt: skip
+                   composition.dust_emission is not None, DEEPEST_BESIDE)  # fmt: skip
 
     @property
     def n_bands(self) -> int:
@@ -185,8 +189,8 @@ class SSPPhotometryTarget:
     def _passing(self, cloud: Array, diffuse: Array) -> tuple[Array, Array]:
         """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
         clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
-        beside = jnp.minimum(diffuse - clearest, DEEPEST_BESIDE)
-        more = jnp.minimum(cloud - thinnest, DEEPEST_BESIDE - beside)
+        beside = jnp.minimum(diffuse - clearest, self.deepest_beside)
+        more = jnp.minimum(cloud - thinnest, self.deepest_beside - beside)
         return (-jnp.minimum(thinnest + more, DEEPEST), -jnp.minimum(clearest + beside, DEEPEST))
 
     def _known(self, x: Array) -> Array:
@@ -299,11 +303,10 @@ def _ln_absorbed(depth: Array) -> Array:
 
 
 def _cubic(x: Array, values: Any) -> Array:
-    """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic (Catmull & Rom 1974), held outside."""
+    """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic, held outside."""
     step = float(LN_NODES[1] - LN_NODES[0])
     s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)
     i = jnp.floor(s).astype(jnp.int32)
     t = s - i
     v = jnp.asarray(values, float)
-    a, b, c, d = v[i - 1], v[i], v[i + 1], v[i + 2]
-    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return cubic.between(t, v[i - 1], v[i], v[i + 1], v[i + 2])

@@ -2,9 +2,9 @@
 
     tengri train lsst_ssp
 
-Forty minutes on one core beside other work: |Δm| is 0.7 / 1.1 / 3.4 / 7.0 / 17 mmag at 50 / 68 / 95 /
-99 / 99.9 % of fresh draws from six families of histories (`checkpoints/lsst`); u behind thick dust
-at z > 2, which only its red edge sees, is the hardest.
+Forty minutes on one core beside other work: |Δm| is 0.7 / 1.1 / 3.4 / 7.0 / 17 mmag at 50 / 68 /
+95 / 99 / 99.9 % of fresh draws from six families of histories (`checkpoints/lsst`); u behind thick
+dust at z > 2, which only its red edge sees, is the hardest.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -3,8 +3,8 @@
     tengri train panchromatic_ssp
 
 An hour on one core: |Δm| is 1.0 / 1.6 / 4.5 / 8.8 / 20 mmag at 50 / 68 / 95 / 99 / 99.9 % of fresh
-draws from six families of histories (`checkpoints/panchromatic`). The spectrum of the dust is exact:
-the surrogate serves any `dust_emission` and all of its parameters.
+draws from six families of histories (`checkpoints/panchromatic`). The spectrum of the dust is
+exact: the surrogate serves any `dust_emission` and all of its parameters.
 """
 
 from train.config import Config, Data, Model, Network, Optimiser, Run

@@ -219,6 +219,16 @@ def reliability() -> str:
     return "\n".join(rows)
 
 
+def ablation() -> str:
+    """Return what each choice of the training is worth, Markdown."""
+    rows = _head(["", "steps", *(f"{q[1:]} %" for q in QUANTILES), "99 %, each seed"])
+    for name, r in _result("ablation")["choices"].items():
+        errors = " | ".join(f"{r[q]:.2f}" for q in QUANTILES)
+        seeds = ", ".join(f"{run['p99']:.2f}" for run in r["seeds"])
+        rows.append(f"| {name} | {r['steps']:,} | {errors} | {seeds} |")
+    return "\n".join(rows)
+
+
 def _result(name: str) -> dict[str, Any]:
     return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
 
@@ -227,6 +237,7 @@ TABLES = {
     "accuracy": accuracy,
     "rivals": rivals,
     "training": training,
+    "ablation": ablation,
     "speed": speed,
     "speed in short": speed_in_short,
     "precision": precision,

@@ -160,8 +160,8 @@ fig.tight_layout()
 save(fig, "dust_energy_balance")
 
 
-def luminosity(lnu):
-    """Integrate L_ν [erg/s/Hz] over frequency: Lsun, (n,)."""
+def luminosity(lnu, wave):
+    """Integrate L_ν [erg/s/Hz] at ``wave`` [Å] over frequency: Lsun, (n,)."""
     return -np.trapezoid(np.asarray(lnu, float), C_AA_PER_S / wave, axis=-1) / LSUN_ERG_S
 
 
@@ -173,8 +173,9 @@ for law in ("calzetti",) if FAST else LAWS:
         seen = model_of(emission, dust_law=law)
         light = seen.predict_rest_components_batch(screens)
         unseen = seen.predict_rest_components_batch({k: 0.0 * v for k, v in screens.items()})
-        absorbed = luminosity(unseen["stars"]) - luminosity(light["stars"])
-        balance.append(np.abs(luminosity(light["dust"]) / absorbed - 1.0).max())
+        wave = seen.galaxy.wave  # with the nodes of the templates, where it has some
+        absorbed = luminosity(unseen["stars"], wave) - luminosity(light["stars"], wave)
+        balance.append(np.abs(luminosity(light["dust"], wave) / absorbed - 1.0).max())
     shown = ", ".join(f"{e}: {b:.1e}" for e, b in zip(EMISSION_MODELS, balance))
     print(f"|L_IR / L_absorbed - 1| with {law}: {shown}")
 

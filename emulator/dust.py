@@ -21,18 +21,17 @@ import numpy as np
 from jax import Array
 
 from emulator import cubic
+from emulator.targets.ssp_photometry import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
 START_AA, STEP = 1e4, np.log(10.0) / 250.0
-#: No model has dust that shines blueward of this [Å].
+#: No formula has dust that shines blueward of this [Å]; a table says it itself.
 FIRST_AA = 7e3
 #: Shifts per step.
 FINE = 2
-#: log10 of a typical L_ν/L_IR [1/Hz].
-LOG10_UNIT = -15.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +66,7 @@ class DustLight:
     ) -> DustLight | None:
         """Return the light for bands and a range of redshifts; None if no band sees it."""
         reddest = [f.wave[-1] / (1.0 + z_lo) for f in filters]
-        band = np.flatnonzero(np.array(reddest) > FIRST_AA)
+        band = np.flatnonzero(np.array(reddest) > _first(emission))
         if not band.size:
             return None
         seeing = [filters[i] for i in band]
@@ -90,9 +89,9 @@ class DustLight:
         return jnp.asarray(self.matrix, float)
 
     def spectrum(self, p: Mapping[str, Array]) -> Array:
-        """Return L_ν/L_IR at ``rest`` (n_rest,), in units of ``10**LOG10_UNIT`` per Hz."""
-        dark = int(np.searchsorted(self.rest, FIRST_AA))
-        lit = self.emission.spectrum(self.rest[dark:], p) * 10.0**-LOG10_UNIT
+        """Return L_ν/L_IR at ``rest`` (n_rest,), in units of ``10**LOG10_PER_HZ`` per Hz."""
+        dark = int(np.searchsorted(self.rest, _first(self.emission)))
+        lit = self.emission.spectrum(self.rest[dark:], p) * 10.0**-LOG10_PER_HZ
         return jnp.pad(lit, (dark, 0))
 
     def bands(self, matrix: Array, p: Mapping[str, Array]) -> Array:
@@ -106,6 +105,11 @@ class DustLight:
         around = jax.lax.dynamic_slice_in_dim(seen, part, 4)
         flux = cubic.between((shift - below).astype(seen.dtype), *around)
         return jnp.zeros(self.n_bands, seen.dtype).at[self.band].set(flux)
+
+
+def _first(emission: DustEmission) -> float:
+    """Return where dust begins to shine [Å]."""
+    return FIRST_AA if emission.nodes is None else float(emission.nodes()[0])
 
 
 def _step(wave_aa: float) -> int:

@@ -15,16 +15,17 @@ import numpy as np
 from emulator import artefact as artefacts
 from emulator import published
 from emulator.artefact import Artefact
-from emulator.dust import LOG10_UNIT as LOG10_UNIT_OF_DUST
 from emulator.dust import STEP
 from emulator.scaling import BELOW_FLOOR
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget
 from emulator.targets.photometry import FLOOR
 from emulator.targets.ssp_photometry import (
+    DARKEST,
     DEEPEST,
     HEATING_AA,
     LN_NODES,
+    LOG10_PER_HZ,
     THINNEST,
 )
 from emulator.targets.ssp_photometry import LOG10_UNIT as LOG10_UNIT_OF_AGES
@@ -140,7 +141,7 @@ def _dust(artefact: Artefact) -> dict[str, np.ndarray]:
     shapes = np.stack([table.at(lnu, dust.rest) / table.power(lnu)[..., None]
                        for lnu in (table.umin_only, table.umin_umax)])  # fmt: skip
     return {
-        "matrix": dust.matrix, "shapes": shapes * 10.0**-LOG10_UNIT_OF_DUST, "qpah": table.qpah,
+        "matrix": dust.matrix, "shapes": shapes * 10.0**-LOG10_PER_HZ, "qpah": table.qpah,
         "ln_umin": np.log(table.umin), "ratio": table.ratio,
     }  # fmt: skip
 
@@ -191,13 +192,18 @@ def _module(code: Path) -> ModuleType:
 
 
 def _difference(module: ModuleType, artefact: Artefact) -> float:
-    """Return the worst relative difference to the stored fluxes of the surrogate."""
+    """Return the worst relative difference to the stored fluxes of the surrogate.
+
+    Of a band below ``DARKEST`` of the galaxy's brightest, relative to that: there a logarithm has
+    its floor, and taking it off again leaves a float32 few digits.
+    """
     checks = artefact.checks
     if not checks:
         raise DataError("The surrogate carries no check pairs to prove an export on.")
     flux = module.fluxes(**standalone_arguments(artefact, checks["params"]))
-    maggies = flux * 10.0 ** -LOG10_UNIT["maggies"]
-    return float(np.max(np.abs(maggies / checks["flux_surrogate"] - 1.0)))
+    maggies, stored = flux * 10.0 ** -LOG10_UNIT["maggies"], checks["flux_surrogate"]
+    least = DARKEST * stored.max(axis=1, keepdims=True)
+    return float(np.max(np.abs(maggies - stored) / np.maximum(stored, least)))
 
 
 def standalone_arguments(artefact: Artefact, params: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -509,6 +509,16 @@ def _check(config: Config) -> None:
             f"network.components = {config.network.components}, but a last layer of width "
             f"{config.network.width} has no more than that many to give: make network.width larger."
         )
+    if config.network.by_band and not config.network.components:
+        raise ConfigError(
+            "network.by_band says how components are kept: give network.components, how many of "
+            "each band, or leave it out."
+        )
+    if config.network.by_band and config.network.target != "ssp_photometry":
+        raise ConfigError(
+            f"network.by_band is of a kernel of ages: the target {config.network.target!r} has "
+            "one number per band."
+        )
     if config.run.keep < 2:
         raise ConfigError("run.keep must be 2 or more: one is whole while the next is written.")
     if config.run.until:

@@ -71,6 +71,11 @@ class Problem:
         return self.model.filter_names
 
     @property
+    def lights(self) -> tuple[str, ...]:
+        """What the exact model computes for a row, by name: bands, and what dust absorbs."""
+        return (*self.bands, "the light that dust absorbs") if self.target.absorbs else self.bands
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Parameter name of each network input."""
         return self.target.columns

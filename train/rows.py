@@ -106,10 +106,9 @@ def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
 def describe(maker: RowMaker, rows: Rows, position: int) -> str:
     """Name the bands and parameters of a row that cannot be used."""
     flux = rows.flux[position]
-    names = (*maker.problem.bands, "the light that dust absorbs")
-    n_rows = len(names) - 1 + maker.problem.target.absorbs
-    good = np.isfinite(flux).reshape(n_rows, -1).all(axis=1)
-    bands = [name for name, is_good in zip(names, good) if not is_good]
+    lights = maker.problem.lights
+    per_light = np.isfinite(flux).reshape(len(lights), -1).all(axis=1)
+    bands = [name for name, finite in zip(lights, per_light) if not finite]
     inputs = [c for c, x in zip(maker.problem.columns, rows.inputs[position]) if not np.isfinite(x)]
     values = parameters_of(maker, rows.start + position)
     shown = ", ".join(f"{k}={v:.9g}" if isinstance(v, float) else k for k, v in values.items())

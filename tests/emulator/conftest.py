@@ -149,6 +149,26 @@ def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
     ).completed()
 
 
+def untrained_kernel(exact, target, scaling, **options: object) -> Artefact:
+    """Return a kernel of ages with random weights and check pairs: all around them is real."""
+    network = build_network("mlp", width=8, depth=2, **options)
+    n_latent = len(scaling.scale)
+    bare = Artefact(
+        spec=exact.spec,
+        photometry=exact.observation.photometry,
+        target=target,
+        network=network,
+        params=jax.tree.map(np.array, network.init(jax.random.key(0), target.n_in, n_latent)),
+        in_scaling=target.in_scaling(exact.spec),
+        out_scaling=scaling,
+        cosmology=cosmology_to_dict(exact.cosmology),
+        ssp=ssp_info(exact.ssp),
+        error_bars={"68": np.full(4, 0.01)},
+    )
+    params = draws(exact.spec, 8, seed=3)
+    return with_checks(bare, params, evaluate(exact, params))
+
+
 @pytest.fixture(scope="session")
 def exact():
     """The exact model of the tiny world."""

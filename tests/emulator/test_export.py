@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from emulator import export
+from emulator import export, published
 from emulator.artefact import write
 from emulator.surrogate import EmulatedSEDModel
-from emulator.verification import evaluate, with_checks
+from emulator.verification import SAME, evaluate, with_checks
 from tengri.__main__ import main
 from tengri.errors import ConfigError
 from tests.emulator.conftest import draws, untrained
@@ -77,3 +77,9 @@ def test_the_published_ones(tmp_path):
 def test_a_name_that_is_no_module(file, tmp_path):
     with pytest.raises(ConfigError, match="no name of a module"):
         export.to_numpy(file, tmp_path, "my-model")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", published.names())
+def test_every_published_surrogate_can_be_exported(name, tmp_path):
+    assert export.to_numpy(name, tmp_path, name).difference <= SAME

@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 
 from emulator import export
-from emulator.artefact import Artefact, read, ssp_info, write
-from emulator.history import cosmology_to_dict
-from emulator.networks import build_network
+from emulator.artefact import read, write
 from emulator.scaling import OutputScaling
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget, target_from_dict
 from emulator.targets.target import Batch
-from emulator.verification import evaluate, verify, with_checks
-from tengri import Parameters, SEDModel
+from emulator.verification import verify
+from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
 from tengri.errors import ConfigError, ParameterError
-from tests.emulator.conftest import draws, perfect, tiny_observation, tiny_ssp
+from tests.emulator.conftest import (
+    draws,
+    perfect,
+    tiny_observation,
+    tiny_ssp,
+    top_hat,
+    untrained_kernel,
+)
 from tests.emulator.test_export import alone
 
 BOX = {
@@ -75,24 +80,8 @@ def artefact(exact, target):
     """Random weights; everything around them is real."""
     _, x, truth = kernels(exact, target, 64)
     y = target.outputs(truth, x)
-    scaling = OutputScaling.fit(
-        y, pca=True, components=3, floor=target.floor(y), blocks=target.n_rows
-    )
-    network = build_network("mlp", width=8, depth=2, redshift="table", z_column=4, knots=8)
-    bare = Artefact(
-        spec=exact.spec,
-        photometry=exact.observation.photometry,
-        target=target,
-        network=network,
-        params=jax.tree.map(np.array, network.init(jax.random.key(0), target.n_in, 12)),
-        in_scaling=target.in_scaling(exact.spec),
-        out_scaling=scaling,
-        cosmology=cosmology_to_dict(exact.cosmology),
-        ssp=ssp_info(exact.ssp),
-        error_bars={"68": np.full(4, 0.01)},
-    )
-    params = draws(exact.spec, 8, seed=3)
-    return with_checks(bare, params, evaluate(exact, params))
+    scaling = OutputScaling.fit(y, pca=True, components=6, floor=target.floor(y))
+    return untrained_kernel(exact, target, scaling, redshift="table", z_column=4, knots=8)
 
 
 @EVERY_HISTORY
@@ -100,6 +89,20 @@ def test_a_perfect_network_gives_the_exact_photometry(target, exact, name):
     """The network's part is replaced by the truth: what remains is exact, for any history."""
     emulated, flux = perfect(target, model(**HISTORIES[name]))
     assert np.allclose(emulated, flux, rtol=3e-5)
+
+
+def test_a_band_that_sees_thick_dust_with_its_red_leak_only_is_not_cut_off():
+    """Divided by what would pass at its pivot, its light has no bounds: less is factored out."""
+    leaking = FilterCurve("u", np.array([3000.0, 3100, 3400, 3500, 8000, 8900, 9000]),
+                          np.array([0, 1, 1, 1e-2, 1e-2, 1e-2, 0]))  # fmt: skip
+    bands = Observation(Photometry((leaking, top_hat("i", 7000, 8500))))
+    thick = {**BOX, "dust_tau_diff": (2.5, 3.0), "dust_slope": (-1.5, -1.4), "redshift": (1.8, 2.0)}
+    deep = SEDModel(Parameters(mean_sfh_type="dpl", **thick), tiny_ssp(), bands)
+    target = SSPPhotometryTarget.build(deep.spec, bands.photometry, deep.ssp.age_edges_gyr)
+    emulated, flux = perfect(target, deep)
+    seen = flux[:, 0] > 1e-4 * flux[:, 1]
+    assert seen.all()
+    np.testing.assert_allclose(emulated, flux, rtol=1e-4)
 
 
 def test_what_is_factored_out_is_most_of_what_dust_does(exact, target):

@@ -96,6 +96,7 @@ def test_overrides() -> None:
         ("optimiser.batch=1000000", "pool"),
         ("run.keep=1", "2 or more"),
         ("network.components=64", "make network.width larger"),
+        ("network.by_band=true", "give network.components"),
     ],
 )
 def test_mistakes_are_named(override: str, expected: str) -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tengri import load_ssp_data
+from tengri import Instrument, load_ssp_data
 from tengri.components.composition import compose
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS, dl07
@@ -17,6 +17,7 @@ from tengri.cosmology import default_cosmology
 from tengri.errors import DataError, UnknownNameError
 from tengri.forward.galaxy import Galaxy
 from tengri.forward.grid import LARGEST_STEP, extended_wave, with_infrared_nodes
+from tengri.observation.bands import BandProjection
 
 MODELS = tuple(EMISSION_MODELS)
 SFH = {"sfh_dpl_tau_gyr": 3.0, "redshift": 0.1, "dust_tau_bc": 1.0, "dust_tau_diff": 0.5}
@@ -228,3 +229,21 @@ def test_the_model_has_the_nodes_only_where_they_are_needed(settings, ssp, grid)
     cosmology = default_cosmology()
     np.testing.assert_array_equal(Galaxy(compose(settings, SFH), ssp, cosmology).wave, grid)
     np.testing.assert_array_equal(Galaxy(compose({}, SFH), ssp, cosmology).wave, ssp.ssp_wave)
+
+
+def test_features_of_the_templates_are_not_blurred(galaxy):
+    """WISE and IRAC on the model's wavelengths, against thirty times finer ones."""
+    instruments = Instrument.SPITZER_IRAC(), Instrument.WISE()
+    filters = tuple(f for i in instruments for f in i.observation().photometry.filters)
+    model = EMISSION_MODELS["dl07"]
+    p = {q.name: q.default for q in model.params} | {"dust_qpah": 4.58}
+    z = np.linspace(0.02, 0.9, 23)
+
+    def bands(wave):
+        projection = BandProjection.build(wave, filters, 0.01, 1.0).in_default_float()
+        spectrum = 1e15 * model.spectrum(wave, p)
+        return np.asarray(jax.jit(jax.vmap(lambda z: projection.project(spectrum, z)))(z))
+
+    with jax.enable_x64(True):
+        fine = np.exp(np.arange(np.log(8e3), np.log(4e5), 3e-4))
+        np.testing.assert_allclose(bands(galaxy.wave), bands(fine), rtol=2e-3)

@@ -54,8 +54,8 @@ class Lookup:
         k = (self.pivots / (1.0 + p["redshift"]) / 5500.0) ** p["dust_slope"]
         n = self.model.galaxy.bins.n_young
         ssp = ssp.reshape(len(self.pivots), *population.weights.shape)
-        young = jnp.einsum("ma,bma->b", population.weights[:, :n], ssp[:, :, :n])
-        old = jnp.einsum("ma,bma->b", population.weights[:, n:], ssp[:, :, n:])
+        young = jnp.sum(population.weights[:, :n] * ssp[:, :, :n], axis=(1, 2))
+        old = jnp.sum(population.weights[:, n:] * ssp[:, :, n:], axis=(1, 2))
         cloud, diffuse = jnp.exp(-p["dust_tau_bc"] * k), jnp.exp(-p["dust_tau_diff"] * k)
         return diffuse * (cloud * young + old)
 

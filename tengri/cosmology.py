@@ -20,6 +20,7 @@ from jax.typing import ArrayLike
 
 from tengri.constants import C_KM_S, GYR_S, MPC_CM
 from tengri.errors import ConfigError
+from tengri.products import matmul
 
 #: Where the default's H0 and Om0 come from.
 REFERENCE = "Planck Collaboration 2020, A&A 641, A6"
@@ -117,7 +118,7 @@ class FlatLambdaCDM:
         width = z / (root * (root + 1.0))  # 1 - u, exact for small z
         u = 1.0 - width[..., None] * jnp.asarray(0.5 * (1.0 + _NODES))
         integrand = 2.0 / jnp.sqrt(self.Om0 + self.Ode0 * u**6)
-        return C_KM_S / self.H0 * width * (integrand @ jnp.asarray(0.5 * _WEIGHTS))
+        return C_KM_S / self.H0 * width * matmul(integrand, 0.5 * _WEIGHTS)
 
     def luminosity_distance_mpc(self, z: ArrayLike) -> Array:
         """Return the luminosity distance (1+z) D_C."""

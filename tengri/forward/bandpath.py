@@ -20,6 +20,7 @@ from tengri.cosmology import Cosmology
 from tengri.forward.galaxy import Galaxy, Params, SSPFlux
 from tengri.observation.bands import BandProjection, band_matrix, rest_window
 from tengri.observation.filters import FilterCurve
+from tengri.products import matmul
 
 
 @jax.tree_util.register_dataclass
@@ -35,7 +36,7 @@ class FixedProjection:
 
     def project(self, lnu: Array, z: Array) -> Array:
         """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
-        return self.matrix @ lnu
+        return matmul(self.matrix, lnu)
 
 
 class BandPath:

@@ -156,7 +156,8 @@ class FlatFunction:
         residual = flux - jnp.asarray(data.flux, float)
         factor = cho_factor(self._covariance(flux, data), lower=True)
         half_log_det = jnp.sum(jnp.log(jnp.diag(factor[0])))
-        log_n = -0.5 * residual @ cho_solve(factor, residual) - half_log_det - data.log_norm
+        chi2 = jnp.sum(residual * cho_solve(factor, residual))
+        log_n = -0.5 * chi2 - half_log_det - data.log_norm
         return jnp.where(good, log_n, -jnp.inf)
 
     def _covariance(self, flux: Array, data: Data) -> Array:

@@ -35,6 +35,7 @@ from tengri.components.stellar.ssp import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology
 from tengri.forward.grid import on_nodes, with_infrared_nodes
+from tengri.products import matmul
 
 Params = Mapping[str, Array]
 
@@ -214,7 +215,8 @@ class Galaxy(Stars):
         With young stars comes that of the gas around them.
         """
         n = self.bins.n_young
-        young, old = w[:, :n].reshape(-1) @ flux.young, w[:, n:].reshape(-1) @ flux.old
+        young = matmul(w[:, :n].reshape(-1), flux.young)
+        old = matmul(w[:, n:].reshape(-1), flux.old)
         if self.gas is None or flux.gas is None:
             return young, old
         return self.gas.around(p, young, w[:, :n], flux.gas), old

@@ -35,6 +35,7 @@ import numpy as np
 from tengri.errors import ConfigError
 from tengri.observation.filters import FilterCurve
 from tengri.observation.segments import refine, segment_moments
+from tengri.products import matmul
 
 FINE = 2e-4  # largest half width of a segment over its middle
 _HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their range
@@ -373,7 +374,7 @@ def _take(table: np.ndarray | jax.Array, index: np.ndarray | jax.Array) -> jax.A
 
 
 def _matmul(values: jax.Array, matrix: np.ndarray) -> jax.Array:
-    return jnp.matmul(values, matrix.astype(values.dtype), precision="highest")
+    return matmul(values, matrix.astype(values.dtype))
 
 
 def _locate(curves: CurveTables, s: Slots, x: jax.Array) -> jax.Array:

@@ -34,6 +34,7 @@ from tengri.constants import (
     SIGMA_T_CM2,
 )
 from tengri.priors import Uniform
+from tengri.products import matmul
 from tengri.registry import Param
 
 Params = Mapping[str, Array]
@@ -81,7 +82,7 @@ def disc(nu: Array, p: Params) -> Array:
     temperature = inner_temperature(p, r_in) * jnp.exp(-0.75 * x) * profile**0.25
     luminosity = jnp.asarray(_WEIGHTS, float) * s**2 * profile * jnp.exp(-x)  # ∝ T⁴ r² dx
     luminosity = luminosity / luminosity.sum()
-    return unit_blackbody(nu[:, None], temperature[None, :]) @ luminosity
+    return matmul(unit_blackbody(nu[:, None], temperature[None, :]), luminosity)
 
 
 def isco(spin: Array) -> Array:

@@ -31,6 +31,7 @@ from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
 from tengri.priors import Uniform
+from tengri.products import einsum, matmul
 from tengri.registry import Param, Registry
 
 Params = Mapping[str, Array]
@@ -96,15 +97,15 @@ class Gas:
 
     def weights(self, p: Params, w: Array) -> Array:
         """Return the share of each spectrum, (n_lit,), for young stars ``w`` (n_met, n_young)."""
-        photons = jnp.einsum("mk,mkt->mt", w, jnp.asarray(self._photons, float))
-        lit = jnp.asarray(self._to_z.T, float) @ photons
+        photons = einsum("mk,mkt->mt", w, jnp.asarray(self._photons, float))
+        lit = matmul(jnp.asarray(self._to_z.T, float), photons)
         logu = hat_weights(p["neb_logU"], self.table.logu)
         return jnp.concatenate([jnp.outer(logu, lit).reshape(-1), w.reshape(-1)])
 
     def around(self, p: Params, stars: Array, w: Array, spectra: Array) -> Array:
         """Return the light of young stars, some of it through the gas around them, (n_wave,)."""
         escaping = p["neb_fesc"]
-        return escaping * stars + (1.0 - escaping) * (self.weights(p, w) @ spectra)
+        return escaping * stars + (1.0 - escaping) * matmul(self.weights(p, w), spectra)
 
 
 def _check_stellar(ssp: SSPData) -> None:

@@ -19,6 +19,7 @@ from tengri.components.stellar.sfh.family import SFHFamily, clipped
 from tengri.components.stellar.sfh.numerics import expm1_ratio
 from tengri.errors import ParameterError
 from tengri.priors import Normal, Uniform
+from tengri.products import matmul
 from tengri.registry import Param
 
 LN10 = float(np.log(10.0))
@@ -129,7 +130,7 @@ def bin_modulator(
     t_grid = 10.0 ** (log_age - 9.0)
     ln_rho = _correlation(t_grid, GYR_PER_MYR * q["psd_tau_myr"])
     unit = _unit_process(q["xi"], ln_rho)
-    mean = jnp.dot(jnp.asarray(weight), unit, precision="highest")
+    mean = matmul(jnp.asarray(weight), unit)
     spread = jnp.sqrt(_variance_of_average(weight, first, count, jnp.exp(ln_rho)))
     low, high = clipped(edges, t_univ)
     v = (LN10 * q["psd_sigma"]) ** 2

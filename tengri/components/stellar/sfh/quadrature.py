@@ -25,6 +25,8 @@ import numpy as np
 from jax import Array
 from numpy.polynomial import legendre
 
+from tengri.products import matmul
+
 # ends of the shared panels [Gyr], all before the Big Bang at any redshift up to 20; their nodes
 SHARED_GYR = 0.0, 0.01, 0.03, 0.06, 0.1
 SHARED_NODES = 6
@@ -59,7 +61,7 @@ class Rule:
         low = jnp.minimum(jnp.asarray(self.low, float), t_univ)
         width = jnp.minimum(jnp.asarray(self.high, float), t_univ) - low
         values = width * sfr(low + width * jnp.asarray(self.x, float))
-        masses = jnp.matmul(values, jnp.asarray(self.matrix, float), precision="highest")
+        masses = matmul(values, jnp.asarray(self.matrix, float))
         return jnp.maximum(masses, 0.0)  # a polynomial may undershoot beside a steep rise
 
 

@@ -20,6 +20,7 @@ from jax import Array
 from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
 from tengri.components.stellar.sfh.numerics import exp_moments
 from tengri.priors import Uniform
+from tengri.products import matmul
 from tengri.registry import Param
 
 DEGREE = 6
@@ -51,49 +52,62 @@ def dpl_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
     """Mass in each bin from the closed form above; the bin that holds s = 1 has two parts."""
     alpha, beta, tau = q["alpha"], q["beta"], q["tau_gyr"]
     total = alpha + beta
-    a = (1 + beta) / total
     start, width = cosmic_bins(edges, t_univ)
     v = total * jnp.log(start / tau)
     span = total * jnp.log1p(width / start)  # in v: kept apart from v, beside which it is small
-    rises, split = v < 0, (v < 0) & (v + span > 0)
-    beyond = jnp.sum(jnp.where(split, v + span, 0.0))
-    near = jnp.where(rises, jnp.maximum(-v - span, 0.0), v)
-    far = jnp.where(rises, jnp.minimum(span, -v), span)
-    m = _integral(jnp.where(rises, a, 1 - a), near, far)
-    m += jnp.where(split, _integral(1 - a, jnp.zeros_like(beyond), beyond), 0.0)
+    m = _integral((1 + beta) / total, v, span)
     return jnp.log(tau / total) + log_peak(alpha, beta), jnp.where(width > 0, m, 0.0)
 
 
 @jax.custom_jvp
-def _integral(b: Array, near: Array, span: Array) -> Array:
-    """∫ f du from near >= 0 over a span, f = e^{-bu} / (1 + e^{-u}) = Σ c_k e^{-(b+k)u}."""
-    return _moments(b, near, span)[0]
+def _integral(a: Array, v: Array, span: Array) -> Array:
+    """∫ e^{av} / (1 + e^v) dv over a span from each ``v``, (n,)."""
+    rises, split, near, far, beyond = _sides(v, span)
+    m = _moments(jnp.where(rises, a, 1 - a), near, far)[0]
+    return m + jnp.where(split, _moments(1 - a, jnp.zeros_like(beyond), beyond)[0], 0.0)
 
 
 @_integral.defjvp
 def _integral_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    """The derivatives are integrals of the same kind, at a small part of autodiff's cost."""
-    value, by_b, by_near, by_span = _moments(*primals)
-    db, dnear, dspan = tangents
-    return value, by_b * db + by_near * dnear + by_span * dspan
+    """Say the derivatives, at a small part of autodiff's cost: ∫ v f dv, and f at the ends."""
+    a, v, span = primals
+    da, dv, dspan = tangents
+    rises, split, near, far, beyond = _sides(v, span)
+    first = _moments(jnp.where(rises, a, 1 - a), near, far)[1]
+    more = _moments(1 - a, jnp.zeros_like(beyond), beyond)[1]
+    by_a = jnp.where(rises, -first, first) + jnp.where(split, more, 0.0)
+    begin, end = (jnp.exp(a * at - jnp.logaddexp(0.0, at)) for at in (v, v + span))
+    short = jnp.minimum(span, 1.0)
+    growth = jnp.expm1((a - 1) * short - jnp.log1p(jax.nn.sigmoid(-v) * jnp.expm1(-short)))
+    rise = jnp.where(span < 1.0, begin * growth, end - begin)  # no difference where it is narrow
+    # a product with a vector: XLA would sum what it multiplies with ``da`` one by one
+    return _integral(*primals), matmul(by_a[:, None], da[None]) + rise * dv + (begin + rise) * dspan
 
 
-def _moments(b: Array, near: Array, span: Array) -> tuple[Array, Array, Array, Array]:
-    """∫ f du, -∫ u f du, ∫ f' du and f(near + span).
+def _sides(v: Array, span: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Return |v| from where each bin is integrated, how far, and the rest of the one at v = 0."""
+    rises, split = v < 0, (v < 0) & (v + span > 0)
+    beyond = jnp.sum(jnp.where(split, v + span, 0.0))
+    near = jnp.where(rises, jnp.maximum(-v - span, 0.0), v)
+    far = jnp.where(rises, jnp.minimum(span, -v), span)
+    return rises, split, near, far, beyond
 
+
+def _moments(b: Array, near: Array, span: Array) -> tuple[Array, Array]:
+    """∫ f du and ∫ u f du from near >= 0 over a span; f = e^{-bu} / (1 + e^{-u}).
+
+    That is Σ c_k e^{-(b+k)u}.
     The exponentials of each k follow from those of the one before it; the first ones are kept, or
-    XLA would compute them anew for each of the four results.
+    XLA would compute them anew for both results.
     """
     exponents = -b * near, -near, -b * span, -span
     at_near, factor, decay, step = jax.lax.optimization_barrier(tuple(map(jnp.exp, exponents)))
-    total = first = slope = end = jnp.zeros_like(span)
+    total = first = jnp.zeros_like(span)
     for k, c in enumerate(COEFFICIENTS):
         zeroth, next_one = exp_moments((b + k) * span, decay)
-        zeroth, next_one = (float(c) * span * at_near * m for m in (zeroth, next_one))
-        total, first = total + zeroth, first + next_one
-        slope, end = slope - (b + k) * zeroth, end + float(c) * at_near * decay
+        total, first = total + float(c) * at_near * zeroth, first + float(c) * at_near * next_one
         at_near, decay = at_near * factor, decay * step
-    return total, -near * total - span * first, slope, end
+    return span * total, span * (near * total + span * first)
 
 
 PARAMS = (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulator import hdf5
-from emulator.targets import SSPPhotometryTarget
 from tengri.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +18,6 @@ def check(artefact: Artefact) -> None:
     n_bands = len(artefact.photometry.names)
     target = artefact.target
     rebuilt = target.build(artefact.spec, artefact.photometry, artefact.ssp["age_edges"])
-    if isinstance(target, SSPPhotometryTarget) and isinstance(rebuilt, SSPPhotometryTarget):
-        # a limit is a choice: older files have another
-        rebuilt = replace(rebuilt, deepest_beside=target.deepest_beside)
     _expect("target", target, rebuilt)
     _check_weights(artefact)
     _check_scalings(artefact)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,7 @@ from emulator.targets.ssp_photometry import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
+from tengri.products import matmul
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
 START_AA, STEP = 1e4, np.log(10.0) / 250.0
@@ -51,6 +53,8 @@ class DustLight:
     matrix : ndarray, shape (FINE + 3, n_seeing, n_seen + 2)
         Weights of a window of the spectrum in every band, for shifts of −1 … FINE + 1 parts of a
         step.
+    n_shift : int
+        Parts of a step between the least shift that is needed and the largest.
     """
 
     emission: DustEmission
@@ -59,6 +63,7 @@ class DustLight:
     rest: np.ndarray
     first: int
     matrix: np.ndarray
+    n_shift: int
 
     @classmethod
     def build(
@@ -82,11 +87,28 @@ class DustLight:
             whole, part = divmod(shift, FINE)
             matrix[i, :, 1 - whole : 1 - whole + n_seen] = parts[part]
         rest = START_AA * np.exp(STEP * np.arange(begin, begin + n_rest))
-        return cls(emission, len(filters), band, rest, most, matrix)
+        n_shift = FINE * (most - least + 1) + 3
+        return cls(emission, len(filters), band, rest, most, matrix, n_shift)
 
     def arrays(self) -> Array:
         """Return the constants of the band integrals, in the process's default float."""
-        return jnp.asarray(self.matrix, float)
+        return jnp.asarray(self.matrix if self.emission.grid is None else self._table, float)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        """The bands of every template at every shift, (n_a, n_b, n_shift, n_kind, n_seeing).
+
+        The first one is for a shift of one part less than the least that is needed.
+        """
+        assert self.emission.grid is not None
+        lit = self.emission.grid.shapes(self.rest) * 10.0**-LOG10_PER_HZ
+        n, steps = self.matrix.shape[-1], self.rest.size - self.matrix.shape[-1]
+        table = np.empty((*lit.shape[:2], self.n_shift, lit.shape[2], self.band.size))
+        for i in range(self.n_shift):
+            whole = min(max(i - 1, 0) // FINE, steps)
+            window = lit[..., steps - whole : steps - whole + n]
+            table[:, :, i] = window @ self.matrix[i - FINE * whole].T
+        return table
 
     def spectrum(self, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_IR at ``rest`` (n_rest,), in units of ``10**LOG10_PER_HZ`` per Hz."""
@@ -94,17 +116,31 @@ class DustLight:
         lit = self.emission.spectrum(self.rest[dark:], p) * 10.0**-LOG10_PER_HZ
         return jnp.pad(lit, (dark, 0))
 
-    def bands(self, matrix: Array, p: Mapping[str, Array]) -> Array:
+    def bands(self, arrays: Array, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_IR in all bands (n_bands,), in these units."""
         shift = jnp.log1p(p["redshift"]) * (FINE / STEP)
         below = jnp.floor(shift).astype(jnp.int32)
+        around = (self._integrated if self.emission.grid is None else self._looked_up)(
+            arrays, below, p
+        )
+        flux = cubic.between((shift - below).astype(around.dtype), *around)
+        return jnp.zeros(self.n_bands, around.dtype).at[self.band].set(flux)
+
+    def _integrated(self, matrix: Array, below: Array, p: Mapping[str, Array]) -> Array:
+        """Return the bands that see it at the four shifts around, (4, n_seeing): by integrals."""
         whole, part = below // FINE, below % FINE
         n = matrix.shape[-1]
         window = jax.lax.dynamic_slice(self.spectrum(p), (self.first - whole,), (n,))
-        seen = jnp.matmul(matrix, window, precision="highest")
-        around = jax.lax.dynamic_slice_in_dim(seen, part, 4)
-        flux = cubic.between((shift - below).astype(seen.dtype), *around)
-        return jnp.zeros(self.n_bands, seen.dtype).at[self.band].set(flux)
+        return jax.lax.dynamic_slice_in_dim(matmul(matrix, window), part, 4)
+
+    def _looked_up(self, table: Array, below: Array, p: Mapping[str, Array]) -> Array:
+        """Return the same from a table of the integrals, of which few templates are lit."""
+        assert self.emission.grid is not None
+        corner, weights = self.emission.grid.corner(p)
+        least = FINE * (self.first - (self.rest.size - self.matrix.shape[-1]))
+        start = (*corner, below - least, *jnp.zeros(2, jnp.int32))
+        lit = jax.lax.dynamic_slice(table, start, (2, 2, 4, *table.shape[3:]))
+        return jnp.sum(weights[:, :, None, :, None] * lit, axis=(0, 1, 3))
 
 
 def _first(emission: DustEmission) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,9 +23,9 @@ from jax.typing import ArrayLike
 from tengri.errors import ConfigError
 from tengri.parameters import Parameters
 from tengri.priors import Distribution, LogUniform
+from tengri.products import einsum
 
 F32 = np.float32
-HIGHEST = jax.lax.Precision.HIGHEST
 
 #: Probability left out on either side of an unbounded prior: the box ends there.
 TAIL = 1e-6
@@ -192,9 +193,9 @@ class OutputScaling:
             return values
         rotation = jnp.asarray(self.rotation)
         if rotation.ndim == 2:
-            return jnp.einsum(f"...{given},br->...{asked}", values, rotation, precision=HIGHEST)
+            return einsum(f"...{given},br->...{asked}", values, rotation)
         parts = values.reshape(*values.shape[:-1], len(rotation), -1)
-        turned = jnp.einsum(f"...n{given},nbr->...n{asked}", parts, rotation, precision=HIGHEST)
+        turned = einsum(f"...n{given},nbr->...n{asked}", parts, rotation)
         return turned.reshape(*values.shape[:-1], -1)
 
     def linear(self, v: ArrayLike) -> Array:
@@ -208,6 +209,16 @@ class OutputScaling:
             return values
         floor = jnp.exp(jnp.asarray(self.floor))
         return jnp.maximum(values - floor, BELOW_FLOOR * floor)
+
+    def blocks(self) -> list[OutputScaling]:
+        """Return the scalings of the parts that are rotated by themselves; of all, if none is."""
+        if self.rotation is None or (rotation := jnp.asarray(self.rotation)).ndim == 2:
+            return [self]
+        split = partial(jnp.split, indices_or_sections=len(rotation))
+        floors = [None] * len(rotation) if self.floor is None else split(jnp.asarray(self.floor))
+        return [OutputScaling(*part) for part in
+                zip(split(jnp.asarray(self.mean)), split(jnp.asarray(self.scale)), rotation, floors)
+                ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Return arrays by name; those that are None are left out."""

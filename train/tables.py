@@ -26,9 +26,16 @@ def accuracy() -> str:
         pooled, training = report["accuracy"]["pooled"], report["training"]
         z = _redshifts(training)
         errors = " | ".join(f"{pooled[q]:.2f}" for q in QUANTILES)
-        rows.append(f"| `{file.parent.name}` | {len(report['accuracy']['bands'])} | {z} | {errors} "
-                    f"| {training['seconds'] / 60:.0f} min |")  # fmt: skip
+        time = f"{training['seconds'] / 60:.0f} min, {_device(training['hardware'])}"
+        n_bands = len(report["accuracy"]["bands"])
+        rows.append(f"| `{file.parent.name}` | {n_bands} | {z} | {errors} | {time} |")
     return "\n".join(rows)
+
+
+def _device(hardware: str) -> str:
+    """Return what it was trained on, from the words of `train.runfolder.hardware`."""
+    device, cores, _ = hardware.split(", ")
+    return cores if "(cpu)" in device else device.partition(" × ")[2].rpartition(" (")[0]
 
 
 def _redshifts(training: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Stars
 from tengri.observation import Photometry
 from tengri.parameters import Parameters
+from tengri.products import einsum
 
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0
@@ -96,7 +97,7 @@ class SSPPhotometryTarget:
     n_bins: int
     n_young: int
     absorbs: bool = False
-    deepest_beside: float = DEEPEST  # surrogates of the first days have no limit of their own
+    deepest_beside: float = DEEPEST_BESIDE
 
     @classmethod
     def build(
@@ -128,7 +129,7 @@ class SSPPhotometryTarget:
         return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
                    tuple(float(f.pivot) for f in photometry.filters),
                    len(bins.edges) - 1, bins.n_young,
-                   composition.dust_emission is not None, DEEPEST_BESIDE)  # fmt: skip
+                   composition.dust_emission is not None)  # fmt: skip
 
     @property
     def n_bands(self) -> int:
@@ -189,9 +190,14 @@ class SSPPhotometryTarget:
     def _passing(self, cloud: Array, diffuse: Array) -> tuple[Array, Array]:
         """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
         clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
-        beside = jnp.minimum(diffuse - clearest, self.deepest_beside)
-        more = jnp.minimum(cloud - thinnest, self.deepest_beside - beside)
-        return (-jnp.minimum(thinnest + more, DEEPEST), -jnp.minimum(clearest + beside, DEEPEST))
+        beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
+        more = self._limited(both) - self._limited(beside)
+        return (-jnp.minimum(thinnest + more, DEEPEST),
+                -jnp.minimum(clearest + self._limited(beside), DEEPEST))  # fmt: skip
+
+    def _limited(self, depth: Array) -> Array:
+        """Return depths that end smoothly at ``deepest_beside``: a kink could not be learnt."""
+        return depth / (1.0 + (depth / self.deepest_beside) ** 4) ** 0.25
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
@@ -249,8 +255,8 @@ class SSPPhotometryTarget:
         cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(x)
         u = u.reshape(-1, self.n_rows, self.n_bins)
         n = self.n_young
-        young = jnp.einsum("nja,nba->njb", ages[..., :n], u[..., :n])
-        old = jnp.einsum("nja,nba->njb", ages[..., n:], u[..., n:])
+        young = einsum("nja,nba->njb", ages[..., :n], u[..., :n])
+        old = einsum("nja,nba->njb", ages[..., n:], u[..., n:])
         return diffuse[:, None] + jnp.log(jnp.exp(cloud)[:, None] * young + old + DARK)
 
     def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
@@ -265,13 +271,24 @@ class SSPPhotometryTarget:
         That of the dust is left to the caller, who knows its spectrum.
         """
         log10_mass, ages = stars.formed(p)
-        u = scaling.exp_inverse(v).reshape(self.n_rows, self.n_bins)
+        young, old = self._summed(v, scaling, ages.astype(v.dtype))
         cloud, diffuse = self.ln_attenuation(p)
-        n, ages = self.n_young, ages.astype(u.dtype)
-        young, old = u[:, :n] @ ages[:n], u[:, n:] @ ages[n:]
         rows = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
         absorbed = rows[-1] if self.absorbs else None
         return Emission(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)
+
+    def _summed(self, v: Array, scaling: OutputScaling, ages: Array) -> tuple[Array, Array]:
+        """Return the sums of U over the young and the old ages, each (n_rows,).
+
+        Block by block, for a processor's cache holds all ages of one band, not those of all bands;
+        and as sums of products, which become one loop with the exponentials.
+        """
+        blocks = scaling.blocks()
+        parts = [block.exp_inverse(part) for block, part in zip(blocks, jnp.split(v, len(blocks)))]
+        mixed = [part.reshape(-1, self.n_bins) * ages for part in parts]
+        young, old = (jnp.concatenate([part[:, ages].sum(axis=1) for part in mixed])
+                      for ages in (slice(self.n_young), slice(self.n_young, None)))  # fmt: skip
+        return young, old
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; `target_from_dict` reads it."""

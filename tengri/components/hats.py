@@ -17,6 +17,13 @@ def hat_weights(x: Array, nodes: np.ndarray) -> Array:
     return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
 
 
+def cell(x: Array, nodes: np.ndarray) -> tuple[Array, Array]:
+    """Return which interval between nodes holds ``x``, scalar, and where in it, in [0, 1]."""
+    table = jnp.asarray(nodes, float)
+    i = jnp.sum(x >= table[1:-1], dtype=jnp.int32)
+    return i, jnp.clip((x - table[i]) / (table[i + 1] - table[i]), 0.0, 1.0)
+
+
 def fixed_hat_weights(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the weights (..., n_node) at constants ``x`` (...)."""
     return np.stack([np.interp(x, nodes, hat) for hat in np.eye(len(nodes))], axis=-1)

@@ -84,6 +84,33 @@ def test_bands_of_dust_are_those_of_a_fine_grid(name):
     assert (np.abs(slope[:, 2:] - true_slope[:, 1:]) < 0.02 * largest).all()
 
 
+def test_templates_at_the_corners_are_all_that_are_lit():
+    grid, law = EMISSION_MODELS["dl07"].grid, EMISSION_MODELS["dl07"]
+    wave, rng = np.geomspace(2e4, 5e6, 300), np.random.default_rng(5)
+    with jax.enable_x64(True):
+        shapes = grid.shapes(wave)
+        for low, high in ((0.1, 25.0), (0.1, 0.1), (25.0, 25.0)):
+            p = {"dust_qpah": rng.uniform(0.1, 4.58), "dust_umin": rng.uniform(low, high),
+                 "dust_gamma_dl": rng.uniform()}  # fmt: skip
+            (i, j), weights = grid.corner(jax.tree.map(jax.numpy.asarray, p))
+            few = np.einsum("abk,abkw->w", weights, shapes[int(i) : i + 2, int(j) : j + 2])
+            assert np.sum(weights) == pytest.approx(1.0)
+            np.testing.assert_allclose(few, law.spectrum(wave, p), rtol=1e-12)
+
+
+def test_the_table_of_integrals_holds_the_integrals():
+    """At the ends of the redshifts, too."""
+    emission = EMISSION_MODELS["dl07"]
+    with jax.enable_x64(True):
+        table, integrals = (DustLight.build(e, FILTERS, 0.01, 2.0)
+                            for e in (emission, replace(emission, grid=None)))  # fmt: skip
+        p = {"dust_qpah": 1.7, "dust_umin": 3.1, "dust_gamma_dl": 0.04}
+        for z in (0.01, 0.0101, 0.7, 1.234, 1.9999, 2.0):
+            found, expected = (light.bands(light.arrays(), {**p, "redshift": np.float64(z)})
+                               for light in (table, integrals))  # fmt: skip
+            np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
 @EVERY_DUST
 def test_a_perfect_network_with_any_dust_is_the_exact_model(target, name):
     emulated, flux = perfect(target, model(name))

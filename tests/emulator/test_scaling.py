@@ -74,6 +74,10 @@ def test_blocks_are_rotated_by_themselves():
     assert np.allclose(scaling.inverse(scaling.forward(rows)), rows, atol=1e-5)
     joint = OutputScaling.fit(rows, pca=True, components=1)
     assert not np.allclose(joint.inverse(joint.forward(rows)), rows, atol=0.1)
+    floored = OutputScaling.fit(rows, pca=True, components=1, blocks=2, floor=np.full(6, 4.0))
+    v = floored.forward(rows)
+    apart = [b.exp_inverse(part) for b, part in zip(floored.blocks(), np.split(v, 2, axis=1))]
+    np.testing.assert_allclose(np.concatenate(apart, axis=1), floored.exp_inverse(v), rtol=2e-6)
 
 
 def test_constant_output_and_bad_rows():

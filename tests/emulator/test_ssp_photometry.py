@@ -105,6 +105,23 @@ def test_a_band_that_sees_thick_dust_with_its_red_leak_only_is_not_cut_off():
     np.testing.assert_allclose(emulated, flux, rtol=1e-4)
 
 
+def test_what_is_factored_out_has_no_kink(exact, target):
+    """Its slopes are what a network has to make up for: those of the dust must be continuous."""
+    base = {**dict(target.fixed), **dict.fromkeys(target.input_names, 0.5), "redshift": 2.5,
+            "dust_slope": -1.5}  # fmt: skip
+
+    def factored(tau):
+        return target.ln_attenuation({**base, "dust_tau_diff": tau, "dust_tau_bc": 2.0 * tau})
+
+    tau = np.linspace(0.1, 6.0, 600)  # far beyond the limit
+    cloud, diffuse = map(np.asarray, jax.vmap(factored)(tau))
+    beside = diffuse.max(axis=1, keepdims=True) - diffuse
+    assert target.deepest_beside - 1.0 < beside.max() < target.deepest_beside
+    for values in (cloud, diffuse):
+        bend = np.abs(np.diff(values, 2, axis=0)).max(axis=0)
+        assert (bend <= 0.1 * np.abs(np.diff(values, axis=0)).max(axis=0)).all()
+
+
 def test_what_is_factored_out_is_most_of_what_dust_does(exact, target):
     _, x, truth = kernels(exact, target, 64)
     spread = np.log(np.asarray(truth)).std(axis=0)

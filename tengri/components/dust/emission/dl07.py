@@ -20,17 +20,19 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import h5py
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from tengri import digest, plain
-from tengri.components.dust.emission.model import DustEmission
-from tengri.components.hats import hat_weights
+from tengri.components.dust.emission.model import DustEmission, TemplateGrid
+from tengri.components.hats import cell, hat_weights
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
 from tengri.grids import files
 from tengri.priors import LogUniform, Uniform
+from tengri.products import einsum
 from tengri.registry import Param
 
 Params = Mapping[str, Array]
@@ -103,9 +105,8 @@ def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
     """Return L_ν/L_IR [1/Hz] at ``wave_aa`` [Å], shape (n_wave,)."""
     wave = np.asarray(wave_aa, np.float64)
     red = wave >= templates().wave[0]
-    shapes = jnp.asarray(_unit_shapes(wave[red].tobytes()), float)
-    # full float32 on every device: the tensor cores' default has 10 bits
-    lnu = jnp.tensordot(luminosity_weights(p), shapes, 3, precision="highest")
+    lit = jnp.asarray(_unit_shapes(wave[red].tobytes()), float)
+    lnu = einsum("kqu,kquw->w", luminosity_weights(p), lit)
     return jnp.zeros(red.shape, lnu.dtype).at[np.flatnonzero(red)].set(lnu)
 
 
@@ -115,9 +116,28 @@ def luminosity_weights(p: Params) -> Array:
     qpah = hat_weights(p["dust_qpah"], table.qpah)
     umin = hat_weights(jnp.log(p["dust_umin"]), np.log(table.umin))
     node = qpah[:, None] * umin
-    strong = gamma * jnp.sum(node * jnp.asarray(table.ratio, float))  # relative to U_min
-    kind = jnp.stack([1.0 - gamma, strong]) / (1.0 - gamma + strong)
-    return kind[:, None, None] * node
+    return _kinds(gamma, node, jnp.asarray(table.ratio, float))[:, None, None] * node
+
+
+def _kinds(gamma: Array, node: Array, ratio: Array) -> Array:
+    """Return the share of L_IR in either kind (2,), for shares of mass and powers of templates."""
+    strong = gamma * jnp.sum(node * ratio)  # relative to U_min
+    return jnp.stack([1.0 - gamma, strong]) / (1.0 - gamma + strong)
+
+
+def corner(p: Params) -> tuple[tuple[Array, Array], Array]:
+    """Return the cell of the table, and what of `luminosity_weights` is not zero: (2, 2, 2)."""
+    table = templates()
+    (i, s), (j, t) = cell(p["dust_qpah"], table.qpah), cell(jnp.log(p["dust_umin"]),
+                                                            np.log(table.umin))  # fmt: skip
+    node = jnp.outer(jnp.stack([1.0 - s, s]), jnp.stack([1.0 - t, t]))
+    ratio = jax.lax.dynamic_slice(jnp.asarray(table.ratio, float), (i, j), (2, 2))
+    return (i, j), node[..., None] * _kinds(p["dust_gamma_dl"], node, ratio)
+
+
+def shapes(wave_aa: np.ndarray) -> np.ndarray:
+    """Return the templates of unit power [1/Hz], (n_qpah, n_umin, 2, n_wave)."""
+    return np.moveaxis(_unit_shapes(np.asarray(wave_aa, np.float64).tobytes()), 0, 2)
 
 
 @lru_cache(maxsize=8)
@@ -134,4 +154,5 @@ DL07 = DustEmission(
     spectrum,
     "Draine & Li 2007, ApJ 657, 810; Draine et al. 2007, ApJ 663, 866",
     lambda: templates().wave,
+    TemplateGrid(shapes, corner),
 )

@@ -12,6 +12,23 @@ from tengri.registry import Param
 
 
 @dataclass(frozen=True)
+class TemplateGrid:
+    """A spectrum that is the sum of the templates at the four corners of a cell of a table.
+
+    Attributes
+    ----------
+    shapes : callable
+        ``wave_aa -> (n_a, n_b, n_kind, n_wave)``, L_nu / L_IR [1/Hz] of every template.
+    corner : callable
+        ``p -> ((a, b), weights)``: the cell's first node, and the share of L_IR in each template
+        at its corners, (2, 2, n_kind).
+    """
+
+    shapes: Callable[[np.ndarray], np.ndarray]
+    corner: Callable[[Mapping[str, Array]], tuple[tuple[Array, Array], Array]]
+
+
+@dataclass(frozen=True)
 class DustEmission:
     """The spectrum of dust emission.
 
@@ -25,6 +42,8 @@ class DustEmission:
     reference : str
     nodes : callable, optional
         ``() -> wavelengths [Å]`` between which the spectrum is linear, where it is a table.
+    grid : TemplateGrid, optional
+        The same spectrum as a few templates of many.
     """
 
     name: str
@@ -32,3 +51,4 @@ class DustEmission:
     spectrum: Callable[[np.ndarray, Mapping[str, Array]], Array]
     reference: str
     nodes: Callable[[], np.ndarray] | None = None
+    grid: TemplateGrid | None = None

@@ -149,7 +149,7 @@ def colours(problem: Problem, result: Evaluation) -> Figure:
             ax.hist(delta, bins=60, range=within, density=True, **style)
     ax.set(xlabel="Δ(colour) [mmag]", ylabel="density [1/mmag]")
     if n:
-        ax.legend(fontsize=7)
+        _legend_of_bands(ax, n)
     return figure
 
 
@@ -206,8 +206,9 @@ def sweeps(problem: Problem, curves: Mapping[str, Any]) -> Figure:
             ax.plot(x[::4], emulated[::4, i], "o", color=_colour(i, n), ms=2.5)
         ax.invert_yaxis()
         ax.set(xlabel=_label(problem, name), ylabel="m [AB mag]")
-        if place == 0:
-            ax.legend(fontsize=6)
+    # beside the last column, whose panels may be fewer
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=6, loc="outside right upper")
     return figure
 
 

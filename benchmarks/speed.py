@@ -70,23 +70,25 @@ def main() -> None:
     wanted = args.only or list(parts)
     if unknown := set(wanted) - set(parts):
         parser.error(f"no part {', '.join(unknown)}: there are {', '.join(parts)}")
-    kept = json.loads(args.output.read_text()) if args.only else {}
+    kept = json.loads(args.output.read_text()) if args.only and args.output.exists() else {}
     record: dict[str, Any] = {
         "machine": platform.processor() or platform.machine(),
-        "devices": [str(d) for d in jax.devices()],
+        "devices": [f"{d.platform}: {d.device_kind}" for d in jax.devices()],
         "cores": len(os.sched_getaffinity(0)),
         "load at start": os.getloadavg()[0],
         "jax": jax.__version__,
         "not installed": absent,
         "bands": list(work.bands_of(5)),
-        **{name: kept[name] for name in parts if name in kept},
-        **{name: parts[name]() for name in wanted},
-    }
-    print(text(record))
+    }  # fmt: skip
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    args.output.write_text(json.dumps(jsonable(record), indent=1) + "\n")
+    for name in wanted:
+        kept[name] = parts[name]()
+        record |= {part: kept[part] for part in parts if part in kept}
+        args.output.write_text(json.dumps(jsonable(record), indent=1) + "\n")
+    print(text(record))
     if "scaling" in wanted:
-        scaling_figure(record["scaling"]).savefig("docs/figures/speed_scaling.png", dpi=90)
+        figure = Path("docs/figures") / f"{args.output.stem}_scaling.png"
+        scaling_figure(record["scaling"]).savefig(figure, dpi=90)
 
 
 def _both(run: Any) -> dict[str, Any]:
@@ -354,7 +356,7 @@ def _large(most: int) -> dict[str, Any]:
 def text(record: dict[str, Any]) -> str:
     """Return the tables as text."""
     lines = []
-    for grid, both in record["grids"].items():
+    for grid, both in record.get("grids", {}).items():
         shape = both["float32"]["shape"]
         lines += ["", f"grid {grid}: " + " × ".join(f"{v} {k}" for k, v in shape.items())]
         lines.append(f"{'µs per galaxy':46s}{'float32':>12s}{'float64':>12s}")
@@ -366,13 +368,13 @@ def text(record: dict[str, Any]) -> str:
         for name, row in both["float32"]["roofline"].items():
             other = both["float64"]["roofline"].get(name, {}).get("share_of_peak", np.nan)
             lines.append(f"{name + ': share of peak':46s}{row['share_of_peak']:12.3f}{other:12.3f}")
-    for name, row in record["notebook"].items():
+    for name, row in record.get("notebook", {}).items():
         lines.append(
             f"notebook's sweep, {name}: " + ", ".join(f"{k} {v:.4g}" for k, v in row.items())
         )
-    for name, row in record["published"].items():
+    for name, row in record.get("published", {}).items():
         lines.append(f"{name:30s}" + ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
-    for name, row in record["precision"].items():
+    for name, row in record.get("precision", {}).items():
         shown = ", ".join(f"{value:.1e} at {q}" for q, value in row.items())
         lines.append(f"float32 beside float64, {name}: {shown}")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ import numpy as np
 
 from tengri import SEDModel
 from tengri.observation.bands import band_matrix
+from tengri.products import einsum
 
 
 class Lookup:
@@ -54,8 +55,8 @@ class Lookup:
         k = (self.pivots / (1.0 + p["redshift"]) / 5500.0) ** p["dust_slope"]
         n = self.model.galaxy.bins.n_young
         ssp = ssp.reshape(len(self.pivots), *population.weights.shape)
-        young = jnp.sum(population.weights[:, :n] * ssp[:, :, :n], axis=(1, 2))
-        old = jnp.sum(population.weights[:, n:] * ssp[:, :, n:], axis=(1, 2))
+        young = einsum("ma,bma->b", population.weights[:, :n], ssp[:, :, :n])
+        old = einsum("ma,bma->b", population.weights[:, n:], ssp[:, :, n:])
         cloud, diffuse = jnp.exp(-p["dust_tau_bc"] * k), jnp.exp(-p["dust_tau_diff"] * k)
         return diffuse * (cloud * young + old)
 

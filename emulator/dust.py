@@ -53,8 +53,6 @@ class DustLight:
     matrix : ndarray, shape (FINE + 3, n_seeing, n_seen + 2)
         Weights of a window of the spectrum in every band, for shifts of −1 … FINE + 1 parts of a
         step.
-    n_shift : int
-        Parts of a step between the least shift that is needed and the largest.
     """
 
     emission: DustEmission
@@ -63,7 +61,6 @@ class DustLight:
     rest: np.ndarray
     first: int
     matrix: np.ndarray
-    n_shift: int
 
     @classmethod
     def build(
@@ -87,12 +84,16 @@ class DustLight:
             whole, part = divmod(shift, FINE)
             matrix[i, :, 1 - whole : 1 - whole + n_seen] = parts[part]
         rest = START_AA * np.exp(STEP * np.arange(begin, begin + n_rest))
-        n_shift = FINE * (most - least + 1) + 3
-        return cls(emission, len(filters), band, rest, most, matrix, n_shift)
+        return cls(emission, len(filters), band, rest, most, matrix)
 
     def arrays(self) -> Array:
         """Return the constants of the band integrals, in the process's default float."""
         return jnp.asarray(self.matrix if self.emission.grid is None else self._table, float)
+
+    @property
+    def _steps(self) -> int:
+        """Whole steps from the least shift that is needed to the largest."""
+        return self.rest.size - self.matrix.shape[-1]
 
     @cached_property
     def _table(self) -> np.ndarray:
@@ -102,9 +103,10 @@ class DustLight:
         """
         assert self.emission.grid is not None
         lit = self.emission.grid.shapes(self.rest) * 10.0**-LOG10_PER_HZ
-        n, steps = self.matrix.shape[-1], self.rest.size - self.matrix.shape[-1]
-        table = np.empty((*lit.shape[:2], self.n_shift, lit.shape[2], self.band.size))
-        for i in range(self.n_shift):
+        n, steps = self.matrix.shape[-1], self._steps
+        n_shift = FINE * (steps + 1) + 3
+        table = np.empty((*lit.shape[:2], n_shift, lit.shape[2], self.band.size))
+        for i in range(n_shift):
             whole = min(max(i - 1, 0) // FINE, steps)
             window = lit[..., steps - whole : steps - whole + n]
             table[:, :, i] = window @ self.matrix[i - FINE * whole].T
@@ -137,7 +139,7 @@ class DustLight:
         """Return the same from a table of the integrals, of which few templates are lit."""
         assert self.emission.grid is not None
         corner, weights = self.emission.grid.corner(p)
-        least = FINE * (self.first - (self.rest.size - self.matrix.shape[-1]))
+        least = FINE * (self.first - self._steps)
         start = (*corner, below - least, *jnp.zeros(2, jnp.int32))
         lit = jax.lax.dynamic_slice(table, start, (2, 2, 4, *table.shape[3:]))
         return jnp.sum(weights[:, :, None, :, None] * lit, axis=(0, 1, 3))

@@ -126,7 +126,14 @@ class DustLight:
             arrays, below, p
         )
         flux = cubic.between((shift - below).astype(around.dtype), *around)
-        return jnp.zeros(self.n_bands, around.dtype).at[self.band].set(flux)
+        return jnp.append(flux, 0.0)[self._place]
+
+    @cached_property
+    def _place(self) -> np.ndarray:
+        """Where each band (n_bands,) stands among those that see dust; those that do not, last."""
+        place = np.full(self.n_bands, self.band.size)
+        place[self.band] = np.arange(self.band.size)
+        return place
 
     def _integrated(self, matrix: Array, below: Array, p: Mapping[str, Array]) -> Array:
         """Return the bands that see it at the four shifts around, (4, n_seeing): by integrals."""

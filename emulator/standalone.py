@@ -160,6 +160,9 @@ def activation(w: dict[str, Array], x: Array, i: int) -> Array:
         return 0.5 * x * (1.0 + np.tanh(F32(np.sqrt(2.0 / np.pi)) * (x + F32(0.044715) * x**3)))
     if kind == "silu":
         return x / (1.0 + np.exp(-x))
+    if kind == "smoothstep":
+        t = np.clip(F32(0.5) + F32(0.2128) * x, 0.0, 1.0)
+        return x * t**3 * (10.0 + t * (6.0 * t - 15.0))
     alpha, beta = w[f"act_{i}/alpha"], w[f"act_{i}/beta"]
     return (beta + (1.0 - beta) / (1.0 + np.exp(-alpha * x))) * x
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -27,6 +28,7 @@ from tengri.forward.shell import BandModel, Bands, check_stars, is_traced
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
+from tengri.parameters.plain import PlainFloats
 from tengri.parameters.resolve import default_float
 
 
@@ -78,7 +80,7 @@ class EmulatedSEDModel(BandModel):
 
     # all of a chunk at once, for a network's layers are matrix products
     chunk_sizes = block_sizes = 1024, 65536
-    recomputes = embeds = True
+    recomputes = True
 
     def __init__(
         self,
@@ -278,6 +280,15 @@ class EmulatedSEDModel(BandModel):
         else:
             lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
         return Path(is_traced(p), lowest + least < 0.0)
+
+    @cached_property
+    def _unchecked(self) -> tuple[Path, PlainFloats | None]:
+        boxes = {b.name: (b.low, b.high) for b in self.domain.boxes if np.ndim(b.low) == 0}
+        name, least = self.artefact.target.amplitude, self.artefact.log10_mass_min
+        if name is not None:
+            boxes[str(name)] = (-least, np.inf)  # stars are certain
+        path = Path(traced=False, exact_mass=name is None)
+        return path, None if self.twins else self._plain_floats(boxes)
 
     def _constants(self, path: Any) -> Any:
         if self._on_device is None:

@@ -107,7 +107,7 @@ class Network:
     width, depth : int
         Units per layer; hidden layers of an ``mlp``, blocks of two of a ``resmlp``.
     activation : str
-        ``silu``, ``gelu`` or ``speculator``.
+        ``silu``, ``gelu``, ``tanh``, ``smoothstep`` or ``speculator``.
     redshift : {"none", "fourier", "table"}
         Extra features of the redshift.
     knots, features : int

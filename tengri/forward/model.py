@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Hashable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -35,6 +36,7 @@ from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.bands import coverage
 from tengri.parameters import Parameters
+from tengri.parameters.plain import PlainFloats
 from tengri.parameters.resolve import default_float
 
 MAX_REDSHIFT = 20.0
@@ -244,6 +246,16 @@ class SEDModel(BandModel):
                 return one
         return (lo, hi) if lowest <= z_min and z_max <= highest else (0.0, MAX_REDSHIFT)
 
+    @cached_property
+    def _unchecked(self) -> tuple[Hashable, PlainFloats | None]:
+        lo, hi = self._prior_z
+        ranges = {"redshift": (lo, hi)}
+        ranges |= dict.fromkeys(self.spec.composition.metallicity.logzsol_names,
+                                self._logzsol_range())  # fmt: skip
+        if lo < hi or self._box is None:
+            return (lo, hi), self._plain_floats(ranges)
+        return OneRedshift(lo, hi), self._plain_floats(ranges | dict(self._box.items()))
+
     def _few_nodes(self, p: Mapping[str, Any]) -> bool:
         """Say whether the screens are inside the box in which few wavelengths tell them.
 
@@ -273,7 +285,7 @@ class SEDModel(BandModel):
 
     def _cached(self, key: Hashable, make: Any) -> Any:
         """Keep arrays per default float: x64 may be switched between calls."""
-        full_key = (key, jnp.zeros(()).dtype)
+        full_key = (key, default_float())
         if full_key not in self._arrays:
             with jax.ensure_compile_time_eval():
                 self._arrays[full_key] = make()

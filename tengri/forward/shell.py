@@ -7,10 +7,10 @@ for the exact model and the surrogate alike.
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -22,9 +22,11 @@ from tengri.errors import ConfigError, ParameterError
 from tengri.forward.derived import sfh_curve
 from tengri.forward.flat import FlatFunction
 from tengri.forward.galaxy import Stars
+from tengri.forward.onepiece import OnePiece
 from tengri.forward.units import check_units, to_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
+from tengri.parameters.plain import PlainFloats
 from tengri.parameters.resolve import default_float
 
 
@@ -74,9 +76,6 @@ class BandModel(ABC):
     #: whether reverse mode computes a block anew rather than keep what it needs of it: cheaper
     #: where a block touches much memory for little arithmetic
     recomputes = False
-    #: whether a single call is compiled with its constants in it: where they are small, handing
-    #: them over as arguments takes longer than the call itself
-    embeds = False
     #: what it is computed with, keys of ``tengri/references.bib``
     software: tuple[str, ...] = ("jax",)
 
@@ -265,16 +264,34 @@ class BandModel(ABC):
     # --- one galaxy -----------------------------------------------------------------------
 
     def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
-        p = self.spec.resolve({} if params is None else params)
-        path = self._path(p)
-        fn = self._compile_single(path, units)
-        if is_traced(p):
-            return fn(self._pack(p))[0]
-        self._check(p)
-        flux, log10_mass = fn(self._pack(p))
-        if np.isnan(np.asarray(flux)).any():
-            check_stars(p, log10_mass)
+        params = {} if params is None else params
+        path, packer = self._unchecked
+        scalars = None if packer is None else packer.pack(params, default_float())
+        if scalars is not None:
+            v = Vector(scalars, {})
+        else:
+            p = self.spec.resolve(params)
+            path, v = self._path(p), self._pack(p)
+            if is_traced(p):
+                return self._compile("single", self._flux, path, units)(self._constants(path), v)[0]
+            self._check(p)
+        flux, log10_mass = self._compile_single(path, units)(v)
+        if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
+            check_stars(self.spec.resolve(params), log10_mass)
         return flux
+
+    @property
+    @abstractmethod
+    def _unchecked(self) -> tuple[Hashable, PlainFloats | None]:
+        """The specialisation that serves plain floats, and their packer: see `_plain_floats`."""
+
+    def _plain_floats(self, ranges: Mapping[str, tuple[float, float]]) -> PlainFloats | None:
+        """Return the packer of floats in ``ranges``, where `_check` would find nothing to say."""
+        if self.array_names:
+            return None
+        above_zero = max(ranges["redshift"][0], float(np.finfo(np.float32).tiny))
+        redshift = above_zero, ranges["redshift"][1]
+        return self.spec.plain_floats(self.scalar_names, {**ranges, "redshift": redshift})
 
     def _flux(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
         """Return (fluxes of one galaxy in ``units``, log10 mass formed)."""
@@ -333,13 +350,15 @@ class BandModel(ABC):
         return self._compiled[key]
 
     def _compile_single(self, path: Hashable, units: str) -> Callable[[Vector], Any]:
-        """Return `_flux` as a function of the packed parameters."""
-        if not self.embeds:
-            return partial(self._compile("single", self._flux, path, units), self._constants(path))
-        key = ("single", path, units)
+        """Return `_flux` as a function of the packed parameters, in one piece.
+
+        With the constants in it, for handing them over takes as long as a surrogate's answer.
+        """
+        key = ("one piece", path, units)
         if key not in self._compiled:
-            constants = self._constants(path)
-            self._compiled[key] = jax.jit(lambda v: self._flux(path, units, constants, v))
+            self._compiled[key] = OnePiece(
+                lambda v: self._flux(path, units, self._constants(path), v)
+            )
         return self._compiled[key]
 
     def _pack(self, p: Mapping[str, Any]) -> Vector:

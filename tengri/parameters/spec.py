@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +15,7 @@ from tengri.components.composition import SETTINGS, Composition, registered_para
 from tengri.errors import ParameterError, unknown
 from tengri.parameters import artefact, draws, resolve, summary
 from tengri.parameters.entries import Entry, build, compose_named, no_effect, split, unknown_name
+from tengri.parameters.plain import PlainFloats
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import SLACK, Mirror, rename
 from tengri.priors import Distribution
@@ -266,6 +267,14 @@ class Parameters:
             concrete = {n: out[n] for n in self._arrays if not isinstance(out[n], Tracer)}
             self._composition.check_together(concrete)
         return out
+
+    def plain_floats(
+        self, names: Iterable[str], ranges: Mapping[str, tuple[float, float]]
+    ) -> PlainFloats | None:
+        """Return the packer of ``names`` from plain floats; None where one has no own number."""
+        slots = [self._slots.get(name) for name in names]
+        own = [slot for slot in slots if slot is not None and slot.shape == ()]
+        return PlainFloats(own, ranges) if len(own) == len(slots) else None
 
     def validate(self, params: Mapping[str, Any], batch: bool = False) -> None:
         """Raise unless `resolve` accepts ``params`` and free ones lie inside their priors."""

@@ -56,6 +56,7 @@ def test_numpy_alone(file, surrogate, tmp_path, capsys):
     [
         {"activation": "speculator", "redshift": "fourier"},
         {"activation": "tanh", "redshift": "none", "tables": (0, 2)},
+        {"activation": "smoothstep"},
     ],
 )
 def test_every_kind_of_network(exact, tmp_path, options):

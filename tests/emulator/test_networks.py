@@ -89,6 +89,16 @@ def test_speculator_activation():
     assert np.allclose(network.apply(w, x), h @ w["out"]["kernel"] + w["out"]["bias"], atol=1e-6)
 
 
+def test_smoothstep_is_close_to_gelu_and_twice_differentiable():
+    smooth, gelu = ACTIVATIONS["smoothstep"], ACTIVATIONS["gelu"]
+    x = jnp.linspace(-6.0, 6.0, 2401, dtype=jnp.float64)
+    assert float(jnp.abs(smooth(x) - gelu(x)).max()) < 0.05
+    assert float(smooth(jnp.float64(-3.0))) == 0.0 and float(smooth(jnp.float64(3.0))) == 3.0
+    assert float(jax.grad(smooth)(0.0)) == 0.5
+    bend = jax.vmap(jax.grad(jax.grad(smooth)))(x)
+    assert float(jnp.abs(jnp.diff(bend)).max()) < 0.02  # no jump, where the polynomials end either
+
+
 def test_table_is_linear_between_its_knots_and_constant_outside():
     network, w = built("mlp", "tanh", "table")
     table = np.arange(15.0).reshape(5, 3) ** 2

@@ -27,7 +27,9 @@ CONFIG = Config(
         },
     ),
     data=Data(pool=65536),
-    network=Network(width=144, depth=2, knots=256, tables=("met_logzsol",)),
+    network=Network(
+        width=160, depth=2, activation="smoothstep", knots=256, tables=("met_logzsol",)
+    ),
     optimiser=Optimiser(batch=1024, learning_rate=2e-2),
     run=Run(minutes=5.0),
 )

@@ -107,7 +107,8 @@ def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
     red = wave >= templates().wave[0]
     lit = jnp.asarray(_unit_shapes(wave[red].tobytes()), float)
     lnu = einsum("kqu,kquw->w", luminosity_weights(p), lit)
-    return jnp.zeros(red.shape, lnu.dtype).at[np.flatnonzero(red)].set(lnu)
+    place = np.where(red, np.cumsum(red) - 1, red.sum())  # blue of the templates: no light
+    return jnp.append(lnu, 0.0)[place]
 
 
 def luminosity_weights(p: Params) -> Array:

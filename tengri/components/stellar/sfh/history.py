@@ -210,7 +210,7 @@ def _part(scale: Array, m: Array, kind: Amplitude, ln_value: Array) -> Part:
         if kind == "log_total_mass"
         else (ln_value + ln_unit, ln_value)
     )
-    youngest = jnp.zeros_like(m).at[0].set(1.0)
+    youngest = (jnp.arange(m.shape[0]) == 0).astype(m.dtype)
     return Part(
         jnp.where(empty, LN_NO_STARS, ln_mass),
         jnp.where(empty, youngest, m / safe),

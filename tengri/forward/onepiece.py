@@ -1,0 +1,95 @@
+"""A small function compiled as one piece of machine code.
+
+On a processor XLA's runtime starts every fused loop of a program by itself, at about a microsecond
+each: of a surrogate's single call that is half. A call with the attribute ``xla_cpu_small_call``
+becomes one function instead; XLA gives it to its own small loops, we give it to the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.extend.core import Literal
+
+#: Calls of inner functions, which are written out: left alone, each would stay a function.
+CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
+#: What XLA cannot do inside one piece: scatters, sorts, and all that a library does.
+LIBRARY = re.compile(
+    "scatter|sort|top_k|fft|conv_|callback|ffi_call|custom_call|cholesky|triangular_solve"
+    "|eig|svd|lu$|lu_|qr|householder|schur|hessenberg|tridiagonal"
+)
+ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
+
+
+class OnePiece:
+    """A function of one pytree, compiled in one piece; as usual if the compiler gives that up."""
+
+    def __init__(self, fn: Callable[[Any], Any]) -> None:
+        self._plain = jax.jit(fn)
+        self._compiled = jax.jit(in_one_piece(fn))
+
+    def __call__(self, x: Any) -> Any:
+        """Return ``fn(x)``."""
+        try:
+            return self._compiled(x)
+        except jax.errors.JaxRuntimeError:
+            # a fusion that XLA leaves to a library, known only after it has optimised
+            if self._compiled is self._plain:
+                raise
+            self._compiled = self._plain
+            return self._plain(x)
+
+    def _cache_size(self) -> Any:
+        """Return how often it was compiled, as jitted functions do."""
+        return self._compiled._cache_size()  # type: ignore[attr-defined]
+
+
+def in_one_piece(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``fn``, a pure function of one pytree, such that ``jax.jit`` compiles it as one piece.
+
+    On a device that is no processor, or if ``fn`` needs what cannot be in one piece, it is ``fn``.
+    """
+
+    def call(x: Any) -> Any:
+        closed, shape = jax.make_jaxpr(fn, return_shape=True)(x)
+        if jax.default_backend() != "cpu" or any(map(LIBRARY.match, _primitives(closed.jaxpr))):
+            return fn(x)
+        piece = jax.jit(lambda *leaves: _written_out(closed.jaxpr, closed.consts, leaves))
+        with set_xla_metadata(**ATTRIBUTES):
+            result = piece(*jax.tree.leaves(x))
+        return jax.tree.unflatten(jax.tree.structure(shape), result)
+
+    return call
+
+
+def _primitives(jaxpr: Any) -> Iterator[str]:
+    """Yield the name of every operation, those of inner functions included."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for inner in jax.tree.leaves(tuple(equation.params.values())):
+            inner = getattr(inner, "jaxpr", inner)
+            if hasattr(inner, "eqns"):
+                yield from _primitives(inner)
+
+
+def _written_out(jaxpr: Any, consts: Any, args: Any) -> list[Any]:
+    """Evaluate a jaxpr without its calls of inner functions."""
+    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args]))
+
+    def read(atom: Any) -> Any:
+        return atom.val if isinstance(atom, Literal) else values[atom]
+
+    for equation in jaxpr.eqns:
+        given, params = [read(atom) for atom in equation.invars], equation.params
+        if equation.primitive.name in CALLS:
+            inner = params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
+            result = _written_out(inner.jaxpr, inner.consts, given)
+        else:
+            result = equation.primitive.bind(*given, **params)
+            result = result if equation.primitive.multiple_results else [result]
+        values.update(zip(equation.outvars, result))
+    return [read(atom) for atom in jaxpr.outvars]

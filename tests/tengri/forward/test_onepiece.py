@@ -1,0 +1,172 @@
+"""A single call of a surrogate is one piece of machine code, and answers as the batch does."""
+
+from __future__ import annotations
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import emulator
+from emulator import published
+from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
+from tengri.components.stellar.sfh import SFH_FAMILIES
+from tengri.errors import ParameterError, UnknownNameError
+from tengri.forward.onepiece import in_one_piece
+
+BESIDE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
+
+
+def operations(fn, x):
+    """Operations of the compiled program's entry; what only hands over is left out."""
+    text = jax.jit(fn).lower(x).compile().as_text()
+    words = re.findall(r"= (?:\(.*?\)|\S+) ([a-z\-]+)\(", text[text.index("ENTRY") :])
+    return [word for word in words if word not in BESIDE]
+
+
+@jax.custom_jvp
+def cubed(x):
+    return x**3
+
+
+cubed.defjvp(lambda given, change: (cubed(*given), 3 * given[0] ** 2 * change[0]))
+
+
+def of_inner_functions(x):
+    def step(total, value):
+        return total + jnp.where(value > 0, cubed(value), jnp.clip(value, -1, 1)), value.sum()
+
+    total, sums = jax.lax.scan(step, jnp.zeros(3), x["a"])
+    high = jax.lax.cond(x["b"] > 0, jnp.sin, jnp.cos, x["b"])
+    return {"total": total, "sums": [sums, jnp.cumsum(sums) @ x["a"], high]}
+
+
+X = {"a": np.linspace(-1.0, 2.0, 12, dtype=np.float32).reshape(4, 3), "b": np.float32(0.3)}
+
+
+def test_it_is_one_call_with_the_same_answer():
+    whole = in_one_piece(of_inner_functions)
+    ours, plain = jax.jit(whole)(X), jax.jit(of_inner_functions)(X)
+    assert jax.tree.structure(ours) == jax.tree.structure(plain)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), ours, plain)
+    assert operations(whole, X) == ["call"] != operations(of_inner_functions, X)
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        lambda x: jnp.sort(x["a"], axis=0),
+        lambda x: jnp.linalg.cholesky(jnp.eye(3) + x["a"].T @ x["a"]),
+        lambda x: jnp.zeros(5).at[x["a"].astype(int)[:, 0]].add(x["a"][:, 1]),
+        lambda x: jax.lax.cond(x["b"] > 0, lambda a: jnp.fft.rfft(a).real, lambda a: a[:, :2],
+                               x["a"]),
+    ],
+    ids=["sort", "cholesky", "scatter", "fft in a branch"],
+)  # fmt: skip
+def test_what_a_library_does_is_left_as_it_is(library):
+    whole = in_one_piece(library)
+    assert operations(whole, X) == operations(library, X) != ["call"]
+    np.testing.assert_allclose(jax.jit(whole)(X), jax.jit(library)(X), rtol=1e-6)
+
+
+def agrees(model, n=3, in_pieces=False):
+    drawn = model.spec.sample_batch(jax.random.key(0), n)
+    batch = {name: np.asarray(drawn[name]) for name in model.spec.free_params}
+    one = {k: v[1].item() if v.ndim == 1 else v[1] for k, v in batch.items()}
+    path, v = model._path(model.spec.resolve(one)), model._pack(model.spec.resolve(one))
+    whole = in_one_piece(lambda v: model._flux(path, model.units, model._constants(path), v))
+    if in_pieces:
+        with pytest.raises(jax.errors.JaxRuntimeError, match="Fusion"):
+            operations(whole, v)
+    else:
+        assert operations(whole, v) == ["call"]
+    both = model.predict_photometry(one), model.predict_photometry_batch(batch)[1]
+    np.testing.assert_allclose(*both, rtol=2e-5)
+
+
+@pytest.mark.parametrize("name", published.names())
+def test_of_every_published_surrogate(name):
+    agrees(emulator.load(name, units="maggies"))
+
+
+TABLE = {"sfh_table_t_gyr": Fixed([0.0, 2.0, 5.0]), "sfh_table_sfr": Fixed([1.0, 3.0, 0.5])}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", sorted(SFH_FAMILIES))
+def test_of_every_history(family):
+    box = emulator.load("sdss").spec
+    learnt = {name: box.get_distribution(name).bounds
+              for name in emulator.load("sdss").artefact.target.input_names}  # fmt: skip
+    history = ("dpl", family) if family in ("burst", "field") else family
+    spec = Parameters(mean_sfh_type=history, **learnt, **TABLE if family == "table" else {})
+    agrees(emulator.load("sdss", spec=spec, units="maggies"))
+
+
+EXACT = {
+    "stars": {},
+    "one redshift": {"redshift": 0.3},
+    "dust emission": {"dust_emission": "dl07"},
+    "a nucleus": {"agn_model": "standard", "agn_log_lbol": (9.0, 12.0)},
+    "gas": {"nebular": "cloudy", "neb_logU": (-4.0, -1.0)},
+    "a field": {"mean_sfh_type": ("dpl", "field")},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", EXACT.values(), ids=EXACT)
+def test_of_exact_models(given):
+    grid = "ssp_bc03_miles_kroupa_noneb.h5" if "nebular" in given else None
+    spec = Parameters(**{"redshift": (0.01, 1.0), "met_logzsol": (-2.0, 0.2),
+                         "dust_tau_diff": (0, 3), **given})  # fmt: skip
+    model = SEDModel(spec, load_ssp_data(grid), Instrument.SDSS().observation(), units="maggies")
+    agrees(model, in_pieces=grid is not None)  # the largest product is a library's
+
+
+def test_exact_checks_hold_for_plain_floats():
+    spec = Parameters(redshift=(0.01, 1.0), met_logzsol=(-2.0, 0.2))
+    model = SEDModel(spec, load_ssp_data(), Instrument.SDSS().observation(), units="maggies")
+    inside = {"redshift": 0.2, "met_logzsol": -1.0}
+    looked_at = {name: np.array(value) for name, value in inside.items()}
+    assert model._unchecked[1].pack(inside, np.float64) is not None
+    np.testing.assert_array_equal(model.predict_photometry(inside),
+                                  model.predict_photometry(looked_at))  # fmt: skip
+    with pytest.warns(UserWarning, match="outside the SSP grid"):
+        model.predict_photometry({**inside, "met_logzsol": 0.9})
+    with pytest.raises(ParameterError, match="redshift > 0"):
+        model.predict_photometry({**inside, "redshift": 0.0})
+    far = model.predict_photometry({**inside, "redshift": 1.2})
+    assert np.isfinite(far).all()
+
+
+def test_plain_floats_and_a_closer_look_agree():
+    model = emulator.load("sdss_tsnorm", units="maggies")
+    centre = {n: float(np.mean(model.spec.get_distribution(n).bounds)) for n in
+              model.spec.free_params}  # fmt: skip
+    packer = model._unchecked[1]
+    assert packer is not None and packer.pack(centre, np.float32) is not None
+    looked_at = {n: np.array(v) for n, v in centre.items()}
+    assert packer.pack(looked_at, np.float32) is None
+    np.testing.assert_array_equal(model.predict_photometry(centre),
+                                  model.predict_photometry(looked_at))  # fmt: skip
+    for wrong, message in (
+        ({"redshift": 3.0}, "redshift"),
+        ({"redshift": float("nan")}, "redshift"),
+        ({"redshift": None}, "redshift"),
+        ({"redshif": 0.3}, "Did you mean redshift"),
+    ):
+        with pytest.raises((ParameterError, UnknownNameError), match=message):
+            model.predict_photometry({**centre, **wrong})
+    with pytest.raises(ParameterError, match="dust_slope"):
+        model.predict_photometry({n: v for n, v in centre.items() if n != "dust_slope"})
+
+
+def test_an_amplitude_too_low_to_be_sure_of_stars_is_looked_at():
+    model = emulator.load("sdss_tsnorm", units="maggies")
+    centre = {n: float(np.mean(model.spec.get_distribution(n).bounds)) for n in
+              model.spec.free_params}  # fmt: skip
+    faint = {**centre, "sfh_tsnorm_log_peak_sfr": -model.artefact.log10_mass_min - 0.1}
+    assert model._unchecked[1].pack(faint, np.float32) is None
+    assert np.isfinite(model.predict_photometry(faint)).all()

@@ -27,6 +27,7 @@ from tengri.components.dust.emission import DustEmission
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
 from tengri.products import matmul
+from tengri.spread import spread
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
 START_AA, STEP = 1e4, np.log(10.0) / 250.0
@@ -126,14 +127,7 @@ class DustLight:
             arrays, below, p
         )
         flux = cubic.between((shift - below).astype(around.dtype), *around)
-        return jnp.append(flux, 0.0)[self._place]
-
-    @cached_property
-    def _place(self) -> np.ndarray:
-        """Where each band (n_bands,) stands among those that see dust; those that do not, last."""
-        place = np.full(self.n_bands, self.band.size)
-        place[self.band] = np.arange(self.band.size)
-        return place
+        return spread(flux, self.band, self.n_bands)
 
     def _integrated(self, matrix: Array, below: Array, p: Mapping[str, Array]) -> Array:
         """Return the bands that see it at the four shifts around, (4, n_seeing): by integrals."""

@@ -19,8 +19,8 @@ from jax.extend.core import Literal
 CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
 #: What XLA cannot do inside one piece: scatters, sorts, and all that a library does.
 LIBRARY = re.compile(
-    "scatter|sort|top_k|fft|conv_|callback|ffi_call|custom_call|cholesky|triangular_solve"
-    "|eig|svd|lu$|lu_|qr|householder|schur|hessenberg|tridiagonal"
+    r"^(scatter|select_and_scatter|sort|fft|conv_general|cholesky|triangular_solve|eig|svd|lu|qr"
+    r"|geqrf|geqp3|householder|ormqr|schur|hessenberg|tridiagonal)|top_k|callback|ffi_call"
 )
 ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
 
@@ -55,8 +55,10 @@ def in_one_piece(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """
 
     def call(x: Any) -> Any:
+        if jax.default_backend() != "cpu":
+            return fn(x)
         closed, shape = jax.make_jaxpr(fn, return_shape=True)(x)
-        if jax.default_backend() != "cpu" or any(map(LIBRARY.match, _primitives(closed.jaxpr))):
+        if any(map(LIBRARY.search, _primitives(closed.jaxpr))):
             return fn(x)
         piece = jax.jit(lambda *leaves: _written_out(closed.jaxpr, closed.consts, leaves))
         with set_xla_metadata(**ATTRIBUTES):

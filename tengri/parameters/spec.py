@@ -271,9 +271,9 @@ class Parameters:
     def plain_floats(
         self, names: Iterable[str], ranges: Mapping[str, tuple[float, float]]
     ) -> PlainFloats | None:
-        """Return the packer of ``names`` from plain floats; None where one has no own number."""
+        """Return the packer of the scalars ``names``; None if one follows another parameter."""
         slots = [self._slots.get(name) for name in names]
-        own = [slot for slot in slots if slot is not None and slot.shape == ()]
+        own = [slot for slot in slots if slot is not None]
         return PlainFloats(own, ranges) if len(own) == len(slots) else None
 
     def validate(self, params: Mapping[str, Any], batch: bool = False) -> None:

@@ -60,10 +60,12 @@ def test_it_is_one_call_with_the_same_answer():
         lambda x: jnp.sort(x["a"], axis=0),
         lambda x: jnp.linalg.cholesky(jnp.eye(3) + x["a"].T @ x["a"]),
         lambda x: jnp.zeros(5).at[x["a"].astype(int)[:, 0]].add(x["a"][:, 1]),
+        lambda x: jax.pure_callback(np.sin, jax.ShapeDtypeStruct((), np.float32), x["b"]),
+        lambda x: jax.lax.top_k(x["a"], 2)[0],
         lambda x: jax.lax.cond(x["b"] > 0, lambda a: jnp.fft.rfft(a).real, lambda a: a[:, :2],
                                x["a"]),
     ],
-    ids=["sort", "cholesky", "scatter", "fft in a branch"],
+    ids=["sort", "cholesky", "scatter", "callback", "top_k", "fft in a branch"],
 )  # fmt: skip
 def test_what_a_library_does_is_left_as_it_is(library):
     whole = in_one_piece(library)

@@ -34,6 +34,7 @@ from tengri.grids import files
 from tengri.priors import LogUniform, Uniform
 from tengri.products import einsum
 from tengri.registry import Param
+from tengri.spread import spread
 
 Params = Mapping[str, Array]
 
@@ -107,8 +108,7 @@ def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
     red = wave >= templates().wave[0]
     lit = jnp.asarray(_unit_shapes(wave[red].tobytes()), float)
     lnu = einsum("kqu,kquw->w", luminosity_weights(p), lit)
-    place = np.where(red, np.cumsum(red) - 1, red.sum())  # blue of the templates: no light
-    return jnp.append(lnu, 0.0)[place]
+    return spread(lnu, np.flatnonzero(red), len(red))
 
 
 def luminosity_weights(p: Params) -> Array:

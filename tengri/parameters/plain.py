@@ -1,4 +1,4 @@
-"""The usual dict of a single call, plain floats in range, packed without a second look.
+"""The usual dict of a single call, floats in range, packed without a second look.
 
 Everything else, from a misspelt name to a traced value, is left to `resolve`, which finds words
 for what is wrong with it.
@@ -45,7 +45,8 @@ class PlainFloats:
                 value = default
             else:
                 given += 1
-            if not isinstance(value, float) or not lo <= value <= hi:
+            # NumPy's float32 compared as it is would round the range instead
+            if not isinstance(value, (float, np.floating)) or not lo <= float(value) <= hi:
                 return None
             values.append(value)
         return np.array(values, dtype) if given == len(params) else None

@@ -153,6 +153,11 @@ def test_plain_floats_and_a_closer_look_agree():
     assert packer.pack(looked_at, np.float32) is None
     np.testing.assert_array_equal(model.predict_photometry(centre),
                                   model.predict_photometry(looked_at))  # fmt: skip
+    numpys = {n: np.float32(v) for n, v in centre.items()}
+    np.testing.assert_array_equal(packer.pack(numpys, np.float64),
+                                  model._pack(model.spec.resolve(numpys)).scalars)  # fmt: skip
+    edge = np.float32(model.spec.get_distribution("redshift").bounds[0]) - np.float32(1e-5)
+    assert packer.pack({**numpys, "redshift": edge}, np.float64) is None
     for wrong, message in (
         ({"redshift": 3.0}, "redshift"),
         ({"redshift": float("nan")}, "redshift"),

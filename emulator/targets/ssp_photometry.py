@@ -41,7 +41,7 @@ from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Stars
 from tengri.observation import Photometry
 from tengri.parameters import Parameters
-from tengri.products import einsum
+from tengri.products import einsum, matmul
 
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0
@@ -281,13 +281,14 @@ class SSPPhotometryTarget:
         """Return the sums of U over the young and the old ages, each (n_rows,).
 
         Block by block, for a processor's cache holds all ages of one band, not those of all bands;
-        and as sums of products, which become one loop with the exponentials.
+        and as products, whose reverse is a product: slices would be padded there, one by one.
         """
         blocks = scaling.blocks()
         parts = [block.exp_inverse(part) for block, part in zip(blocks, jnp.split(v, len(blocks)))]
-        mixed = [part.reshape(-1, self.n_bins) * ages for part in parts]
-        young, old = (jnp.concatenate([part[:, ages].sum(axis=1) for part in mixed])
-                      for ages in (slice(self.n_young), slice(self.n_young, None)))  # fmt: skip
+        is_young = np.arange(self.n_bins) < self.n_young
+        which = np.stack([is_young, ~is_young], axis=1).astype(v.dtype)
+        sums = [matmul(part.reshape(-1, self.n_bins) * ages, which) for part in parts]
+        young, old = jnp.concatenate(sums).T
         return young, old
 
     def to_dict(self) -> dict[str, Any]:

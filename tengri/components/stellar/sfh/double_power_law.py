@@ -11,6 +11,7 @@ a few 1e-6 and every term integrates in closed form: each bin is exact however n
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
-from tengri.components.stellar.sfh.numerics import exp_moments
+from tengri.components.stellar.sfh.numerics import exp_moments, one_less_exp
 from tengri.priors import Uniform
 from tengri.products import matmul
 from tengri.registry import Param
@@ -62,52 +63,71 @@ def dpl_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
 @jax.custom_jvp
 def _integral(a: Array, v: Array, span: Array) -> Array:
     """∫ e^{av} / (1 + e^v) dv over a span from each ``v``, (n,)."""
-    rises, split, near, far, beyond = _sides(v, span)
-    m = _moments(jnp.where(rises, a, 1 - a), near, far)[0]
-    return m + jnp.where(split, _moments(1 - a, jnp.zeros_like(beyond), beyond)[0], 0.0)
+    _, split, here, beyond = _sides(a, v, span)
+    return here.integral + jnp.where(split, beyond.integral, 0.0)
 
 
 @_integral.defjvp
 def _integral_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     """Say the derivatives, at a small part of autodiff's cost: ∫ v f dv, and f at the ends."""
-    a, v, span = primals
     da, dv, dspan = tangents
-    rises, split, near, far, beyond = _sides(v, span)
-    first = _moments(jnp.where(rises, a, 1 - a), near, far)[1]
-    more = _moments(1 - a, jnp.zeros_like(beyond), beyond)[1]
-    by_a = jnp.where(rises, -first, first) + jnp.where(split, more, 0.0)
-    begin, end = (jnp.exp(a * at - jnp.logaddexp(0.0, at)) for at in (v, v + span))
-    short = jnp.minimum(span, 1.0)
-    growth = jnp.expm1((a - 1) * short - jnp.log1p(jax.nn.sigmoid(-v) * jnp.expm1(-short)))
-    rise = jnp.where(span < 1.0, begin * growth, end - begin)  # no difference where it is narrow
+    rises, split, here, beyond = _sides(*primals)
+    more = jax.tree.map(lambda part: jnp.where(split, part, 0.0), beyond)
+    moment = more.moment + jnp.where(rises, -here.moment, here.moment)
+    rise = more.change + jnp.where(rises, -here.change, here.change)
+    end = here.near + jnp.where(rises, more.change, here.change)
     # a product with a vector: XLA would sum what it multiplies with ``da`` one by one
-    return _integral(*primals), matmul(by_a[:, None], da[None]) + rise * dv + (begin + rise) * dspan
+    by_a = matmul(moment[:, None], da[None])
+    return here.integral + more.integral, by_a + rise * dv + end * dspan
 
 
-def _sides(v: Array, span: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Return |v| from where each bin is integrated, how far, and the rest of the one at v = 0."""
+class Side(NamedTuple):
+    """A bin, or its part on one side of the peak: f = e^{-bu} / (1 + e^{-u}) from near to far u."""
+
+    integral: Array  # ∫ f du
+    moment: Array  # ∫ u f du
+    near: Array  # f at the near end
+    change: Array  # from there to the far end
+
+
+def _sides(a: Array, v: Array, span: Array) -> tuple[Array, Array, Side, Side]:
+    """Return which bins begin before the peak, and which one ends after it; and their sides.
+
+    Of the bin that holds the peak the first side is the one before it, the second the other.
+    """
     rises, split = v < 0, (v < 0) & (v + span > 0)
     beyond = jnp.sum(jnp.where(split, v + span, 0.0))
     near = jnp.where(rises, jnp.maximum(-v - span, 0.0), v)
     far = jnp.where(rises, jnp.minimum(span, -v), span)
-    return rises, split, near, far, beyond
+    after = _side(a, jnp.array(False), jnp.zeros_like(beyond), beyond)
+    return rises, split, _side(a, rises, near, far), after
 
 
-def _moments(b: Array, near: Array, span: Array) -> tuple[Array, Array]:
-    """∫ f du and ∫ u f du from near >= 0 over a span; f = e^{-bu} / (1 + e^{-u}).
+def _side(a: Array, rises: Array, near: Array, span: Array) -> Side:
+    """Integrate Σ c_k e^{-(b+k)u} over a span from near >= 0.
 
-    That is Σ c_k e^{-(b+k)u}.
     The exponentials of each k follow from those of the one before it; the first ones are kept, or
-    XLA would compute them anew for both results.
+    XLA would compute them anew for every result.
     """
+    b = jnp.where(rises, a, 1 - a)
     exponents = -b * near, -near, -b * span, -span
-    at_near, factor, decay, step = jax.lax.optimization_barrier(tuple(map(jnp.exp, exponents)))
-    total = first = jnp.zeros_like(span)
+    at_near, y, lasting, step = jax.lax.optimization_barrier(tuple(map(jnp.exp, exponents)))
+    integral = moment = jnp.zeros_like(span)
+    at, decay = at_near, lasting
     for k, c in enumerate(COEFFICIENTS):
-        zeroth, next_one = exp_moments((b + k) * span, decay)
-        total, first = total + float(c) * at_near * zeroth, first + float(c) * at_near * next_one
-        at_near, decay = at_near * factor, decay * step
-    return span * total, span * (near * total + span * first)
+        inverse = jnp.where(rises, _inverse(a + k), _inverse(1 - a + k))
+        zeroth, first = exp_moments(b + k, inverse, span, decay)
+        integral, moment = integral + float(c) * at * zeroth, moment + float(c) * at * first
+        at, decay = at * y, decay * step
+    lost, dimmed = one_less_exp(b * span, lasting), one_less_exp(span, step)
+    f_near = at_near / (1 + y)
+    change = f_near * (y * dimmed - (1 + y) * lost) / (1 + y * step)  # nothing cancels
+    return Side(integral, near * integral + moment, f_near, change)
+
+
+def _inverse(rate: Array) -> Array:
+    """Return 1/r, anything finite where r vanishes beside the spans that there can be."""
+    return 1 / jnp.where(jnp.abs(rate) < 1e-6, 1.0, rate)
 
 
 PARAMS = (

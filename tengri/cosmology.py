@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 from typing import Any, Protocol
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -113,12 +114,7 @@ class FlatLambdaCDM:
         With :math:`u = (1+z)^{-1/2}` the integrand is :math:`2 / \sqrt{Ω_m + Ω_Λ u^6}`,
         smooth from today to the Big Bang, so that few points suffice at every z.
         """
-        z = jnp.asarray(z)
-        root = jnp.sqrt(1.0 + z)
-        width = z / (root * (root + 1.0))  # 1 - u, exact for small z
-        u = 1.0 - width[..., None] * jnp.asarray(0.5 * (1.0 + _NODES))
-        integrand = 2.0 / jnp.sqrt(self.Om0 + self.Ode0 * u**6)
-        return C_KM_S / self.H0 * width * matmul(integrand, 0.5 * _WEIGHTS)
+        return C_KM_S / self.H0 * _comoving(jnp.asarray(z, float), self.Om0)
 
     def luminosity_distance_mpc(self, z: ArrayLike) -> Array:
         """Return the luminosity distance (1+z) D_C."""
@@ -135,6 +131,23 @@ class FlatLambdaCDM:
 
     def _dark_to_matter(self, z: ArrayLike) -> Array:
         return math.sqrt(self.Ode0 / self.Om0) * (1.0 + jnp.asarray(z)) ** -1.5
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _comoving(z: Array, om0: float) -> Array:
+    """Return the comoving distance in units of c/H0; see `FlatLambdaCDM`."""
+    root = jnp.sqrt(1.0 + z)
+    width = z / (root * (root + 1.0))  # 1 - u, exact for small z
+    u = 1.0 - width[..., None] * jnp.asarray(0.5 * (1.0 + _NODES))
+    integrand = 2.0 / jnp.sqrt(om0 + (1.0 - om0) * u**6)
+    return width * matmul(integrand, 0.5 * _WEIGHTS)
+
+
+@_comoving.defjvp
+def _comoving_jvp(om0: float, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """Say the derivative of an integral: 1/E."""
+    (z,), (dz,) = primals, tangents
+    return _comoving(z, om0), dz / jnp.sqrt(om0 * (1.0 + z) ** 3 + (1.0 - om0))
 
 
 #: Range of redshift that a tabulated cosmology serves, and the accuracy that it must reach.

@@ -27,6 +27,7 @@ CONFIG = Config(
     network=Network(
         target="ssp_photometry",
         width=112,
+        activation="smoothstep",
         depth=2,
         knots=512,
         components=32,

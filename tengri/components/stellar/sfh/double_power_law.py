@@ -53,11 +53,11 @@ def dpl_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
     """Mass in each bin from the closed form above; the bin that holds s = 1 has two parts."""
     alpha, beta, tau = q["alpha"], q["beta"], q["tau_gyr"]
     total = alpha + beta
-    start, width = cosmic_bins(edges, t_univ)
-    v = total * jnp.log(start / tau)
-    span = total * jnp.log1p(width / start)  # in v: kept apart from v, beside which it is small
+    ln_start, ln_growth, empty = cosmic_bins(edges, t_univ)
+    v = total * (ln_start - jnp.log(tau))
+    span = total * ln_growth  # in v: kept apart from v, beside which it is small
     m = _integral((1 + beta) / total, v, span)
-    return jnp.log(tau / total) + log_peak(alpha, beta), jnp.where(width > 0, m, 0.0)
+    return jnp.log(tau / total) + log_peak(alpha, beta), jnp.where(empty, 0.0, m)
 
 
 @jax.custom_jvp

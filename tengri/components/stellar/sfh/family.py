@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -141,9 +142,33 @@ def clipped(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     return low, high
 
 
-def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
-    """Return the cosmic time at which each bin starts (> 0) and its width [Gyr]."""
-    young, old = clipped(edges, t_univ)
-    begins = t_univ - old
-    start = jnp.maximum(begins, EARLIEST * t_univ)
-    return start, jnp.maximum(old - young - (start - begins), 0.0)
+def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array, Array]:
+    """Return of each bin ln of the cosmic time at its start [Gyr], ln(end / start), and if empty.
+
+    No bin starts before ``EARLIEST``. Where it is empty the logarithms are finite, and idle.
+    """
+
+    def starts(t: Array) -> tuple[Array, Array]:
+        young, old = clipped(edges, t)
+        begins = t - old
+        start = jnp.maximum(begins, EARLIEST * t)
+        return start, jnp.maximum(old - young - (start - begins), 0.0)
+
+    @jax.custom_jvp
+    def logs(t: Array) -> tuple[Array, Array]:
+        start, width = starts(t)
+        return jnp.log(start), jnp.log1p(width / start)
+
+    @logs.defjvp
+    def logs_jvp(primals: tuple, tangents: tuple) -> tuple:
+        """Say how they move with the age of the Universe: autodiff's way has a dozen steps."""
+        (t,), (dt,) = primals, tangents
+        start, width = starts(t)
+        end = start + width
+        moves = start > EARLIEST * t
+        by_start = 1.0 / jnp.where(moves, start, t)
+        by_growth = jnp.where(moves, -width / start, jnp.asarray(edges[:-1]) / t) / end
+        return logs(t), (by_start * dt, by_growth * dt)
+
+    ln_start, ln_growth = logs(t_univ)
+    return ln_start, ln_growth, starts(t_univ)[1] <= 0.0

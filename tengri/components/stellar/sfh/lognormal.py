@@ -35,10 +35,9 @@ def log_lnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 def lnorm_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """T_peak σ √(2π) e^{σ²/2} [Φ(z + Δz) - Φ(z)], z = ln(T/T_peak)/σ - σ."""
     sigma, peak = LN10 * q["width_dex"], q["peak_gyr"]
-    start, width = cosmic_bins(edges, t_univ)
-    z1 = jnp.log(start / peak) / sigma - sigma
-    empty = width <= 0
-    dz = jnp.where(empty, 1.0, jnp.log1p(width / start) / sigma)
+    ln_start, ln_growth, empty = cosmic_bins(edges, t_univ)
+    z1 = (ln_start - jnp.log(peak)) / sigma - sigma
+    dz = jnp.where(empty, 1.0, ln_growth / sigma)
     ln_m = jnp.where(empty, LOG_ZERO, log_normal_mass(z1, dz))
     scale = jax.lax.stop_gradient(jnp.max(ln_m))
     ln_unit = jnp.log(peak * sigma * np.sqrt(2 * np.pi)) + 0.5 * sigma**2

@@ -47,13 +47,30 @@ def _gelu(x: Array) -> Array:
     return jax.nn.gelu(x, approximate=True)
 
 
+@jax.custom_jvp
 def _smoothstep(x: Array) -> Array:
     """Return x times the quintic step from 0 to 1 (Perlin 2002) that has GELU's slope at 0.
 
     A GELU without an exponential: polynomials between ±2.3, twice differentiable.
     """
-    t = jnp.clip(0.5 + SLOPE * x, 0.0, 1.0)
-    return x * t**3 * (10.0 + t * (6.0 * t - 15.0))
+    return x * _step(_within(x))
+
+
+@_smoothstep.defjvp
+def _smoothstep_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """Say the derivative, which vanishes outside by itself; autodiff asks where x was clipped."""
+    (x,), (dx,) = primals, tangents
+    t = _within(x)
+    step = _step(t)
+    return x * step, (step + x * (30.0 * SLOPE) * (t * (1.0 - t)) ** 2) * dx
+
+
+def _within(x: Array) -> Array:
+    return jnp.clip(0.5 + SLOPE * x, 0.0, 1.0)
+
+
+def _step(t: Array) -> Array:
+    return t**3 * (10.0 + t * (6.0 * t - 15.0))
 
 
 ACTIVATIONS: dict[str, Callable[[Array], Array] | None] = {

@@ -8,6 +8,7 @@ for the exact model and the surrogate alike.
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
@@ -28,6 +29,9 @@ from tengri.observation import Observation
 from tengri.parameters import Parameters
 from tengri.parameters.plain import PlainFloats
 from tengri.parameters.resolve import default_float
+
+#: How long a single call looks for its answer before it goes to sleep [s].
+AWAIT_S = 5e-4
 
 
 class Bands(NamedTuple):
@@ -276,6 +280,7 @@ class BandModel(ABC):
                 return self._compile("single", self._flux, path, units)(self._constants(path), v)[0]
             self._check(p)
         flux, log10_mass = self._compile_single(path, units)(v)
+        await_briefly(flux)
         if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
             check_stars(self.spec.resolve(params), log10_mass)
         return flux
@@ -377,6 +382,16 @@ class BandModel(ABC):
 
     def _unpack(self, v: Vector) -> dict[str, Array]:
         return {n: v.scalars[i] for i, n in enumerate(self.scalar_names)} | v.arrays
+
+
+def await_briefly(x: Array) -> None:
+    """Look whether ``x`` is there until it is, for a moment; then leave it to whoever needs it.
+
+    A thread that sleeps until then is woken by the kernel, which can take longer than the call.
+    """
+    until = time.perf_counter() + AWAIT_S
+    while not x.is_ready() and time.perf_counter() < until:  # type: ignore[attr-defined]
+        pass
 
 
 def is_traced(p: Mapping[str, Any]) -> bool:

@@ -157,17 +157,19 @@ def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array, Array]:
     @jax.custom_jvp
     def logs(t: Array) -> tuple[Array, Array]:
         start, width = starts(t)
-        return jnp.log(start), jnp.log1p(width / start)
+        return jnp.log(start), jnp.log1p(width * (1.0 / start))
 
     @logs.defjvp
     def logs_jvp(primals: tuple, tangents: tuple) -> tuple:
         """Say how they move with the age of the Universe: autodiff's way has a dozen steps."""
         (t,), (dt,) = primals, tangents
         start, width = starts(t)
-        end = start + width
+        per_start = 1.0 / start
+        growth = width * per_start
         moves = start > EARLIEST * t
-        by_start = 1.0 / jnp.where(moves, start, t)
-        by_growth = jnp.where(moves, -width / start, jnp.asarray(edges[:-1]) / t) / end
+        by_start = jnp.where(moves, per_start, 1.0 / t)
+        young = jnp.asarray(edges[:-1])
+        by_growth = jnp.where(moves, -growth, young * (1.0 / t)) * (per_start / (1.0 + growth))
         return logs(t), (by_start * dt, by_growth * dt)
 
     ln_start, ln_growth = logs(t_univ)

@@ -95,6 +95,9 @@ def test_smoothstep_is_close_to_gelu_and_twice_differentiable():
     assert float(jnp.abs(smooth(x) - gelu(x)).max()) < 0.05
     assert float(smooth(jnp.float64(-3.0))) == 0.0 and float(smooth(jnp.float64(3.0))) == 3.0
     assert float(jax.grad(smooth)(0.0)) == 0.5
+    slope = jax.vmap(jax.grad(smooth))(x)  # has a rule of its own
+    numeric = (smooth(x + 1e-3) - smooth(x - 1e-3)) / 2e-3
+    assert float(jnp.abs(slope - numeric).max()) < 1e-3
     bend = jax.vmap(jax.grad(jax.grad(smooth)))(x)
     assert float(jnp.abs(jnp.diff(bend)).max()) < 0.02  # no jump, where the polynomials end either
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from emulator import published
 from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.errors import ParameterError, UnknownNameError
+from tengri.forward import shell
 from tengri.forward.onepiece import in_one_piece
 
 BESIDE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
@@ -177,3 +179,23 @@ def test_an_amplitude_too_low_to_be_sure_of_stars_is_looked_at():
     faint = {**centre, "sfh_tsnorm_log_peak_sfr": -model.artefact.log10_mass_min - 0.1}
     assert model._unchecked[1].pack(faint, np.float32) is None
     assert np.isfinite(model.predict_photometry(faint)).all()
+
+
+class Late:
+    """An answer that is there after so many looks."""
+
+    def __init__(self, looks: float) -> None:
+        self.looks = looks
+
+    def is_ready(self) -> bool:
+        self.looks -= 1
+        return self.looks <= 0
+
+
+def test_an_answer_is_awaited_for_a_moment_only():
+    soon = Late(looks=3)
+    shell.await_briefly(soon)
+    assert soon.looks == 0
+    begin = time.perf_counter()
+    shell.await_briefly(Late(looks=np.inf))  # left to whoever needs it: no hang
+    assert shell.AWAIT_S <= time.perf_counter() - begin < 100 * shell.AWAIT_S

@@ -78,8 +78,8 @@ class EmulatedSEDModel(BandModel):
     >>> fast.predict_magnitudes({**params, "redshift": 0.1})               # doctest: +SKIP
     """
 
-    # all of a chunk at once, for a network's layers are matrix products
-    chunk_sizes = block_sizes = 1024, 65536
+    # larger blocks, for a network's layers are matrix products
+    chunk_sizes, block_sizes = (16384, 65536), (1024, 65536)
     recomputes = True
 
     def __init__(

@@ -73,7 +73,7 @@ class BandModel(ABC):
     #: when and with which metals the stars formed; exact in every model
     stars: Stars
     #: galaxies per compiled call in a batch, on a processor and on an accelerator; larger batches
-    #: are cut into such chunks
+    #: are cut into such chunks, each a whole number of blocks
     chunk_sizes = 1024, 65536
     #: galaxies evaluated at once inside it: what fits a processor's cache, or fills an accelerator
     block_sizes = 128, 4096
@@ -309,12 +309,12 @@ class BandModel(ABC):
     def _batch(self, params: Mapping[str, Any], units: str) -> Array:
         p = self.spec.resolve(params, batch=True)
         path = self._path(p)
-        constants = self._constants(path)
-        fn = self._compile("batch", self._rows, path, units)
         if is_traced(p):
-            return fn(constants, self._pack(p))[0]
+            return self._compile("batch", self._rows, path, units)(
+                self._constants(path), self._pack(p)
+            )[0]
         self._check(p)
-        flux, log10_mass = self._chunks(fn, constants, self._pack(p))
+        flux, log10_mass = self._chunks(path, units, self._pack(p))
         warn_no_stars(log10_mass)
         return flux
 
@@ -329,13 +329,42 @@ class BandModel(ABC):
         row = jax.checkpoint(row) if self.recomputes else row
         return jax.lax.map(row, v, batch_size=self.block_size)
 
-    def _chunks(self, fn: Any, constants: Any, v: Vector) -> tuple[Array, np.ndarray]:
-        """Run ``fn`` over chunks of rows, the last one padded, so that sizes do not recompile."""
-        n, size = len(v.scalars), self._chunk_for(len(v.scalars))
+    def _blocks(
+        self, path: Hashable, units: str, constants: Any, v: tuple[Vector, Array]
+    ) -> tuple[Array, Array]:
+        """Evaluate the first so many blocks of rows; the others are zero.
+
+        How many is a number that is not compiled in. No reverse mode: for that `_rows`.
+        """
+        rows, n_blocks = v
+
+        def block(i: Array, done: tuple[Array, Array]) -> tuple[Array, Array]:
+            start = i * self.block_size
+            some = jax.tree.map(
+                lambda x: jax.lax.dynamic_slice_in_dim(x, start, self.block_size), rows
+            )
+            values = jax.vmap(lambda one: self._flux(path, units, constants, one))(some)
+            put = jax.lax.dynamic_update_slice_in_dim
+            return jax.tree.map(lambda x, part: put(x, part, start, 0), done, values)
+
+        shapes = jax.eval_shape(lambda v: self._rows(path, units, constants, v), rows)
+        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        return jax.lax.fori_loop(0, n_blocks, block, empty)
+
+    def _chunks(self, path: Hashable, units: str, v: Vector) -> tuple[Array, np.ndarray]:
+        """Evaluate rows in chunks, the last one padded, so that sizes do not recompile."""
+        n, constants = len(v.scalars), self._constants(path)
+        size = self._chunk_for(n)
+        whole = size <= self.block_size
+        kind, rows_of = ("batch", self._rows) if whole else ("blocks", self._blocks)
+        fn = self._compile(kind, rows_of, path, units)
         parts = []
         for start in range(0, n, size):
             rows = np.minimum(np.arange(start, start + size), n - 1)
-            parts.append(fn(constants, jax.tree.map(lambda x, r=rows: x[r], v)))
+            chunk = jax.tree.map(lambda x, r=rows: x[r], v)
+            if not whole:
+                chunk = chunk, np.int32(-(-min(n - start, size) // self.block_size))
+            parts.append(fn(constants, chunk))
         if len(parts) == 1:
             flux, mass = parts[0]
             return flux[:n], np.asarray(mass)[:n]
@@ -343,8 +372,8 @@ class BandModel(ABC):
         return flux, np.concatenate([np.asarray(m) for _, m in parts])[:n]
 
     def _chunk_for(self, n: int) -> int:
-        """Return the compiled batch size for n rows: a power of two up to ``chunk_size``."""
-        return min(self.chunk_size, 1 << max(n - 1, 0).bit_length())
+        """Return the compiled batch size for n rows: a power of two up to a block, or a chunk."""
+        return 1 << max(n - 1, 0).bit_length() if n <= self.block_size else self.chunk_size
 
     # --- dicts and vectors ----------------------------------------------------------------
 

@@ -114,6 +114,22 @@ def test_compiled_once_per_shape(surrogate):
     assert not logged
 
 
+def test_blocks_hold_what_rows_give_and_no_size_is_compiled_anew(surrogate):
+    """Beyond a block: whole blocks, a part of one, more than a chunk."""
+    block, chunk = surrogate.block_size, surrogate.chunk_size
+    galaxies = draws(surrogate.spec, chunk + 3)
+    whole = np.asarray(surrogate.predict_magnitudes_batch(galaxies))
+    assert whole.shape == (chunk + 3, len(surrogate.filter_names)) and np.isfinite(whole).all()
+    sizes = {key: fn._cache_size() for key, fn in surrogate._compiled.items()}
+    for first, n in ((0, block + 1), (7, 2 * block), (chunk - 5, block + 8)):
+        some = {k: np.resize(v[first:], n) for k, v in galaxies.items()}
+        rows = np.resize(np.arange(first, chunk + 3), n)
+        assert np.allclose(surrogate.predict_magnitudes_batch(some), whole[rows], atol=1e-5), n
+    assert {key: fn._cache_size() for key, fn in surrogate._compiled.items()} == sizes
+    few = {k: v[chunk - 1 : chunk + 3] for k, v in galaxies.items()}  # across the cut
+    assert np.allclose(surrogate.predict_magnitudes_batch(few), whole[chunk - 1 :], atol=1e-5)
+
+
 def test_jit_vmap_grad(surrogate):
     direct = np.asarray(surrogate.predict_magnitudes(ONE))
     assert np.allclose(jax.jit(surrogate.predict_magnitudes)(ONE), direct, atol=1e-5)

@@ -149,6 +149,21 @@ def test_one_compile_per_shape(sdss_model):
     assert sum(f._cache_size() for f in sdss_model._compiled.values()) == again
 
 
+def test_blocks_of_a_batch_give_what_rows_give(sdss_model):
+    """A batch of whole blocks and a part of one; the rest of its chunk is not evaluated."""
+    n = sdss_model.block_size + 3
+    batch = sdss_model.spec.sample_batch(jax.random.key(1), n)
+    whole = sdss_model.predict_photometry_batch(batch)
+    assert whole.shape == (n, 5)
+    for rows in (slice(0, 4), slice(n - 4, n)):
+        few = sdss_model.predict_photometry_batch({k: v[rows] for k, v in batch.items()})
+        np.testing.assert_allclose(whole[rows], few, rtol=1e-10)
+    traced = jax.jit(sdss_model.predict_photometry_batch)(
+        {k: jnp.asarray(batch[k]) for k in sdss_model.spec.free_params}
+    )
+    np.testing.assert_allclose(whole, traced, rtol=1e-10)
+
+
 def test_fixed_and_free_redshift_agree(seed_model, sdss_model):
     free = sdss_model.predict_photometry(FREE)
     fixed = seed_model.predict_photometry() / 10.0 ** (-0.4 * 48.6)

@@ -3,7 +3,7 @@
     tengri train sdss
 
 Five minutes of training, generation included, and about one of evaluation on two cores. The
-published one (`checkpoints/sdss_tsnorm`) had 45 000 steps, 26 minutes of one core, with ``--set
+published one (`checkpoints/sdss_tsnorm`) had 45 000 steps, MINUTES minutes of one core, with ``--set
 run.steps=45000 --set data.reuse=8``: |Δm| is 1.9 / 2.9 / 7.9 / 15 / 32 mmag at 50 / 68 / 95 / 99 /
 99.9 % of fresh prior draws, worst for very short bursts (sfh_tsnorm_width_frac below 0.06).
 
@@ -31,7 +31,7 @@ CONFIG = Config(
     ),
     data=Data(pool=65536),
     network=Network(
-        width=160, depth=2, activation="smoothstep", knots=256, tables=("met_logzsol",)
+        width=128, depth=2, activation="smoothstep", knots=256, tables=("met_logzsol",)
     ),
     optimiser=Optimiser(batch=1024, learning_rate=2e-2),
     run=Run(minutes=5.0),

@@ -3,8 +3,8 @@
     tengri train sdss
 
 Five minutes of training, generation included, and about one of evaluation on two cores. The
-published one (`checkpoints/sdss_tsnorm`) had 45 000 steps, MINUTES minutes of one core, with ``--set
-run.steps=45000 --set data.reuse=8``: |Δm| is 1.9 / 2.9 / 7.9 / 15 / 32 mmag at 50 / 68 / 95 / 99 /
+published one (`checkpoints/sdss_tsnorm`) had 45 000 steps, 14 minutes of one core, with ``--set
+run.steps=45000 --set data.reuse=8``: |Δm| is 1.9 / 2.9 / 7.7 / 14 / 28 mmag at 50 / 68 / 95 / 99 /
 99.9 % of fresh prior draws, worst for very short bursts (sfh_tsnorm_width_frac below 0.06).
 
 The activation is `smoothstep`, for speed: about as accurate as a GELU here, where one with long

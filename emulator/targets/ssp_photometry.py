@@ -178,10 +178,7 @@ class SSPPhotometryTarget:
         ln_wave = jnp.asarray(np.log(self.pivots), float) - jnp.log1p(p["redshift"])
         if self.absorbs:
             ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
-        nodes = np.exp(LN_NODES)
-        # one law is one curve, whichever dust it is for
-        k = {law: _cubic(ln_wave, LAWS[law].curve(nodes, p)) for law in dict.fromkeys(self.laws)}
-        k_bc, k_diff = (k[law] for law in self.laws)
+        k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in self.laws)
         cloud, diffuse = p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
         passing = self._passing(cloud[: self.n_bands], diffuse[: self.n_bands])
         if not self.absorbs:

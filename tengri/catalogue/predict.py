@@ -115,13 +115,13 @@ def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _photometry(model: BandModel, values: Columns) -> np.ndarray:
-    """Return the fluxes (n, n_bands), evaluated in whole chunks.
+    """Return the fluxes (n, n_bands), a small table's padded to what larger ones are served by.
 
     A row's last digits depend on the size of the compiled batch: with one size they do not depend
     on how a catalogue is cut, and nothing is compiled twice.
     """
     n = len(next(iter(values.values())))
-    rows = np.minimum(np.arange(max(n, model.chunk_size)), n - 1)
+    rows = np.minimum(np.arange(max(n, model.least_alike)), n - 1)
     padded = {name: v[rows] for name, v in values.items()} if n < len(rows) else values
     with warnings.catch_warnings():
         # both are in the flags, row by row

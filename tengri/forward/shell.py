@@ -102,6 +102,11 @@ class BandModel(ABC):
         """Galaxies evaluated at once, on this machine."""
         return self.block_sizes[jax.default_backend() != "cpu"]
 
+    @property
+    def least_alike(self) -> int:
+        """Galaxies from which on every batch is served by one compiled function, block by block."""
+        return min(self.block_size + 1, self.chunk_size)
+
     # --- what a model must say ------------------------------------------------------------
 
     @abstractmethod
@@ -347,8 +352,8 @@ class BandModel(ABC):
             put = jax.lax.dynamic_update_slice_in_dim
             return jax.tree.map(lambda x, part: put(x, part, start, 0), done, values)
 
-        shapes = jax.eval_shape(lambda v: self._rows(path, units, constants, v), rows)
-        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        n = len(rows.scalars)
+        empty = jnp.zeros((n, len(self.filter_names)), float), jnp.zeros(n, float)
         return jax.lax.fori_loop(0, n_blocks, block, empty)
 
     def _chunks(self, path: Hashable, units: str, v: Vector) -> tuple[Array, np.ndarray]:

@@ -231,7 +231,7 @@ def jacobian(result: Evaluation) -> Figure:
     ax.barh(y - 0.2, [r["error"] for r in table.values()], 0.4, label="error, rms", color="C3")
     ax.set_yticks(y, list(table), fontsize=7)
     ax.set(xscale="log", xlabel="∂m/∂x [mag per half box]")
-    ax.legend(fontsize=7)
+    figure.legend(fontsize=7, loc="outside upper right", ncols=2)  # bars may reach any corner
     return figure
 
 

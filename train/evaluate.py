@@ -326,18 +326,12 @@ def _grad(model: Any, p: dict[str, Any]) -> Callable[[], Any]:
 
 
 @cache
-def _gradient(model: BandModel) -> Any:
-    return jax.jit(jax.vmap(jax.grad(lambda q: jnp.sum(model.predict_photometry(q)))))
+def _gradients(model: BandModel) -> Any:
+    return model.batched(jax.grad(lambda q: jnp.sum(model.predict_photometry(q))))
 
 
 def _grad_batch(model: BandModel, batch: dict[str, Any]) -> Callable[[], Any]:
-    """Return the gradients of a batch, in chunks that keep the intermediates in the cache."""
-    gradient = _gradient(model)
-    n = len(next(iter(batch.values())))
-    size = min(n, 1000 if model.chunk_size > 4096 else 100)
-    chunks = [{k: jnp.asarray(v[i : i + size]) for k, v in batch.items()}
-              for i in range(0, n - size + 1, size)]  # fmt: skip
-    return lambda: [gradient(chunk) for chunk in chunks]
+    return lambda: _gradients(model)(batch)
 
 
 def throughput_text(table: list[dict[str, Any]]) -> str:

@@ -106,7 +106,7 @@ class Problem:
             return target.truth(model, path, constants, model._unpack(row))
 
         def chunk(constants: Any, rows: Any) -> Array:
-            size = model.block_size  # what fits the cache, as in the model's own batches
+            size = model.sizes.block  # what fits the cache, as in the model's own batches
             return jax.lax.map(lambda row: one(constants, row), rows, batch_size=size)
 
         return jax.jit(chunk)

@@ -79,7 +79,7 @@ class Slopes:
             return jax.jvp(lambda x: outputs(constants, x), (x,), (u,))[1]
 
         rows = (scaling.forward(raw), directions)
-        return jax.lax.map(slope, rows, batch_size=model.block_size)
+        return jax.lax.map(slope, rows, batch_size=model.sizes.block)
 
     def _not_inputs(self) -> dict[str, Any]:
         """Return what is not an input: fixed values, and some amplitude or history."""

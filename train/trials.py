@@ -94,7 +94,7 @@ class Trial:
             return flux, scale, dilution, bands.log10_mass
 
         def chunk(constants: Any, rows: Vector) -> tuple[Array, ...]:
-            return jax.lax.map(lambda r: one(constants, r), rows, batch_size=model.block_size)
+            return jax.lax.map(lambda r: one(constants, r), rows, batch_size=model.sizes.block)
 
         return jax.jit(chunk)
 

@@ -121,7 +121,7 @@ def _photometry(model: BandModel, values: Columns) -> np.ndarray:
     on how a catalogue is cut, and nothing is compiled twice.
     """
     n = len(next(iter(values.values())))
-    rows = np.minimum(np.arange(max(n, model.least_alike)), n - 1)
+    rows = np.minimum(np.arange(max(n, model.sizes.least_alike)), n - 1)
     padded = {name: v[rows] for name, v in values.items()} if n < len(rows) else values
     with warnings.catch_warnings():
         # both are in the flags, row by row

@@ -20,6 +20,7 @@ import numpy as np
 from jax import Array
 
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.blocks import Blocks, Sizes
 from tengri.forward.derived import sfh_curve
 from tengri.forward.flat import FlatFunction
 from tengri.forward.galaxy import Stars
@@ -72,11 +73,9 @@ class BandModel(ABC):
 
     #: when and with which metals the stars formed; exact in every model
     stars: Stars
-    #: galaxies per compiled call in a batch, on a processor and on an accelerator; larger batches
-    #: are cut into such chunks, each a whole number of blocks
-    chunk_sizes = 1024, 65536
-    #: galaxies evaluated at once inside it: what fits a processor's cache, or fills an accelerator
-    block_sizes = 128, 4096
+    #: galaxies per compiled call and galaxies evaluated at once in it, on a processor and on an
+    #: accelerator: see `tengri.forward.blocks`
+    chunk_sizes, block_sizes = (1024, 65536), (128, 4096)
     #: whether reverse mode computes a block anew rather than keep what it needs of it: cheaper
     #: where a block touches much memory for little arithmetic
     recomputes = False
@@ -93,19 +92,10 @@ class BandModel(ABC):
         self._compiled: dict[Hashable, Any] = {}
 
     @property
-    def chunk_size(self) -> int:
-        """Galaxies per compiled call, on this machine."""
-        return self.chunk_sizes[jax.default_backend() != "cpu"]
-
-    @property
-    def block_size(self) -> int:
-        """Galaxies evaluated at once, on this machine."""
-        return self.block_sizes[jax.default_backend() != "cpu"]
-
-    @property
-    def least_alike(self) -> int:
-        """Galaxies from which on every batch is served by one compiled function, block by block."""
-        return min(self.block_size + 1, self.chunk_size)
+    def sizes(self) -> Sizes:
+        """Rows of a block and of a chunk, on this machine."""
+        accelerated = jax.default_backend() != "cpu"
+        return Sizes(self.block_sizes[accelerated], self.chunk_sizes[accelerated])
 
     # --- what a model must say ------------------------------------------------------------
 
@@ -227,6 +217,45 @@ class BandModel(ABC):
             check_stars(p, log10_mass)
         return curve
 
+    def batched(self, fn: Callable[[dict[str, Array]], Any]) -> Callable[[Mapping[str, Any]], Any]:
+        """Return a function of one galaxy as a function of a batch.
+
+        For gradients, likelihoods and all else that is asked of each galaxy by itself. Evaluated
+        as `predict_photometry_batch` is: in blocks that fit the processor's cache, on all cores,
+        with no new compilation for another number of galaxies. Inside ``jit`` it is blocks alone.
+
+        Parameters
+        ----------
+        fn : callable
+            A function of the parameters of one galaxy that JAX can trace; returns an array or a
+            pytree of arrays.
+
+        Returns
+        -------
+        callable
+            Takes parameters as `predict_photometry_batch` does, and raises where that does; ``fn``
+            sees those that are given. Returns the results with a leading axis (n, …). Keep it: it
+            holds what was compiled.
+
+        Examples
+        --------
+        >>> model = SEDModel(spec, ssp, observation, units="nJy")          # doctest: +SKIP
+        >>> chi2 = lambda p: (((model.predict_photometry(p) - data) / sigma) ** 2).sum()
+        >>> slopes = model.batched(jax.grad(chi2))                         # doctest: +SKIP
+        >>> slopes(spec.sample_batch(key, 10_000))["dust_tau_diff"]        # doctest: +SKIP
+        """
+        blocks = Blocks(lambda _, one: fn(one), self.sizes)
+
+        def call(params: Mapping[str, Any]) -> Any:
+            p = self.spec.resolve(params, batch=True)
+            rows = {name: value for name, value in p.items() if name in params}
+            if is_traced(p):
+                return jax.lax.map(fn, rows, batch_size=self.sizes.block)
+            self._check(p)
+            return blocks(None, rows)
+
+        return call
+
     # --- what a sampler asks --------------------------------------------------------------
 
     def flat_function(self, coordinates: str = "unbounded") -> FlatFunction:
@@ -319,66 +348,29 @@ class BandModel(ABC):
                 self._constants(path), self._pack(p)
             )[0]
         self._check(p)
-        flux, log10_mass = self._chunks(path, units, self._pack(p))
-        warn_no_stars(log10_mass)
+        flux, log10_mass = self._blocks(path, units)(self._constants(path), self._pack(p))
+        warn_no_stars(np.asarray(log10_mass))
         return flux
 
+    def _blocks(self, path: Hashable, units: str) -> Blocks:
+        """Return `_flux` as a function of many rows."""
+        key = ("blocks", path, units, self.sizes)
+        if key not in self._compiled:
+            self._compiled[key] = Blocks(
+                lambda constants, v: self._flux(path, units, constants, v), self.sizes
+            )
+        return self._compiled[key]
+
     def _rows(self, path: Hashable, units: str, constants: Any, v: Vector) -> tuple[Array, Array]:
-        """Evaluate rows in blocks whose intermediate arrays fit the processor's cache."""
+        """Evaluate rows inside a trace, block by block."""
 
         def row(one: Vector) -> tuple[Array, Array]:
             return self._flux(path, units, constants, one)
 
-        if len(v.scalars) <= self.block_size:
+        if len(v.scalars) <= self.sizes.block:
             return jax.vmap(row)(v)
         row = jax.checkpoint(row) if self.recomputes else row
-        return jax.lax.map(row, v, batch_size=self.block_size)
-
-    def _blocks(
-        self, path: Hashable, units: str, constants: Any, v: tuple[Vector, Array]
-    ) -> tuple[Array, Array]:
-        """Evaluate the first so many blocks of rows; the others are zero.
-
-        How many is a number that is not compiled in. No reverse mode: for that `_rows`.
-        """
-        rows, n_blocks = v
-
-        def block(i: Array, done: tuple[Array, Array]) -> tuple[Array, Array]:
-            start = i * self.block_size
-            some = jax.tree.map(
-                lambda x: jax.lax.dynamic_slice_in_dim(x, start, self.block_size), rows
-            )
-            values = jax.vmap(lambda one: self._flux(path, units, constants, one))(some)
-            put = jax.lax.dynamic_update_slice_in_dim
-            return jax.tree.map(lambda x, part: put(x, part, start, 0), done, values)
-
-        n = len(rows.scalars)
-        empty = jnp.zeros((n, len(self.filter_names)), float), jnp.zeros(n, float)
-        return jax.lax.fori_loop(0, n_blocks, block, empty)
-
-    def _chunks(self, path: Hashable, units: str, v: Vector) -> tuple[Array, np.ndarray]:
-        """Evaluate rows in chunks, the last one padded, so that sizes do not recompile."""
-        n, constants = len(v.scalars), self._constants(path)
-        size = self._chunk_for(n)
-        whole = size <= self.block_size
-        kind, rows_of = ("batch", self._rows) if whole else ("blocks", self._blocks)
-        fn = self._compile(kind, rows_of, path, units)
-        parts = []
-        for start in range(0, n, size):
-            rows = np.minimum(np.arange(start, start + size), n - 1)
-            chunk = jax.tree.map(lambda x, r=rows: x[r], v)
-            if not whole:
-                chunk = chunk, np.int32(-(-min(n - start, size) // self.block_size))
-            parts.append(fn(constants, chunk))
-        if len(parts) == 1:
-            flux, mass = parts[0]
-            return flux[:n], np.asarray(mass)[:n]
-        flux = jnp.concatenate([f for f, _ in parts])[:n]
-        return flux, np.concatenate([np.asarray(m) for _, m in parts])[:n]
-
-    def _chunk_for(self, n: int) -> int:
-        """Return the compiled batch size for n rows: a power of two up to a block, or a chunk."""
-        return 1 << max(n - 1, 0).bit_length() if n <= self.block_size else self.chunk_size
+        return jax.lax.map(row, v, batch_size=self.sizes.block)
 
     # --- dicts and vectors ----------------------------------------------------------------
 

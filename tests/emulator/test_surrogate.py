@@ -116,7 +116,7 @@ def test_compiled_once_per_shape(surrogate):
 
 def test_blocks_hold_what_rows_give_and_no_size_is_compiled_anew(surrogate):
     """Beyond a block: whole blocks, a part of one, more than a chunk."""
-    block, chunk = surrogate.block_size, surrogate.chunk_size
+    block, chunk = surrogate.sizes.block, surrogate.sizes.chunk
     galaxies = draws(surrogate.spec, chunk + 3)
     whole = np.asarray(surrogate.predict_magnitudes_batch(galaxies))
     assert whole.shape == (chunk + 3, len(surrogate.filter_names)) and np.isfinite(whole).all()
@@ -137,6 +137,20 @@ def test_jit_vmap_grad(surrogate):
     rows = jax.vmap(lambda z: surrogate.predict_magnitudes({**ONE, "redshift": z}))(z)
     batch = surrogate.predict_magnitudes_batch({**ONE, "redshift": z})
     assert np.allclose(rows, batch, atol=1e-5)
+
+
+def test_batched_is_the_function_of_one_galaxy_inside_the_box(surrogate):
+    slopes = surrogate.batched(jax.grad(lambda p: surrogate.predict_magnitudes(p).sum()))
+    drawn = draws(surrogate.spec, surrogate.sizes.block + 5)
+    params = {k: jnp.asarray(v) for k, v in drawn.items()}
+    few = {k: v[:3] for k, v in params.items()}
+    expected = jax.vmap(jax.grad(lambda p: surrogate.predict_magnitudes(p).sum()))(few)
+    result = slopes(params)
+    for name, slope in expected.items():
+        assert np.allclose(result[name][:3], slope, rtol=1e-4, atol=1e-5), name
+    low, high = surrogate.domain.by_name["redshift"].lo, surrogate.domain.by_name["redshift"].hi
+    with pytest.raises(ParameterError, match="redshift"):
+        slopes({**params, "redshift": low + 1.5 * (high - low)})
 
 
 @pytest.mark.parametrize("x64", [True, False])

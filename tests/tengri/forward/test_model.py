@@ -113,16 +113,14 @@ def test_magnitudes_are_those_of_the_fluxes(seed_model, ssp):
     np.testing.assert_allclose(mags.predict_magnitudes(), mags.predict_photometry(), atol=1e-12)
 
 
-def test_batch_equals_single_and_chunks_do_not_matter(sdss_model):
+def test_batch_equals_single_and_chunks_do_not_matter(sdss_model, monkeypatch):
     batch = {k: v for k, v in sdss_model.spec.sample_batch(jax.random.key(0), 37).items()}
     flux = sdss_model.predict_photometry_batch(batch)
     one = sdss_model.predict_photometry({k: v[11] for k, v in batch.items()})
     np.testing.assert_allclose(flux[11], one, rtol=1e-10)
-    sdss_model.chunk_sizes, kept = (8, 8), sdss_model.chunk_sizes
-    try:
-        np.testing.assert_allclose(sdss_model.predict_photometry_batch(batch), flux, rtol=1e-10)
-    finally:
-        sdss_model.chunk_sizes = kept
+    monkeypatch.setattr(sdss_model, "chunk_sizes", (8, 8))
+    monkeypatch.setattr(sdss_model, "block_sizes", (2, 2))
+    np.testing.assert_allclose(sdss_model.predict_photometry_batch(batch), flux, rtol=1e-10)
 
 
 def test_jit_vmap_and_eager_agree(sdss_model):
@@ -151,7 +149,7 @@ def test_one_compile_per_shape(sdss_model):
 
 def test_blocks_of_a_batch_give_what_rows_give(sdss_model):
     """A batch of whole blocks and a part of one; the rest of its chunk is not evaluated."""
-    n = sdss_model.block_size + 3
+    n = sdss_model.sizes.block + 3
     batch = sdss_model.spec.sample_batch(jax.random.key(1), n)
     whole = sdss_model.predict_photometry_batch(batch)
     assert whole.shape == (n, 5)

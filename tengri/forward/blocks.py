@@ -22,6 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+#: So many parts of a batch per thread leave none of them idle for long at the end.
+TASKS_PER_WORKER = 4
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -62,19 +65,22 @@ class Blocks:
         if n < self.sizes.least_alike or undivided:
             size = 1 << (n - 1).bit_length()
             return _first(n, self._one_block(constants, _padded(rows, 0, size)))
-        starts = range(0, n, self.sizes.chunk)
-        tasks = [task for start in starts for task in self._tasks(rows, start, n)]
+        tasks = self._tasks(rows, n)
         call = self._compile(constants, tasks[0])
-        # waited for in its thread, or the next one would begin only afterwards
-        parts = _side_by_side(lambda task: jax.block_until_ready(call(constants, task)), tasks)
+        parts = _side_by_side(lambda task: call(constants, task), tasks)
         return _first(n, self._joined(tasks, parts))
 
-    def _tasks(self, rows: Any, start: int, n: int) -> list[tuple[Any, Array, Array]]:
-        """Return the arguments of `_some` for the chunk that starts there, one for each worker."""
-        n_blocks = -(-min(n - start, self.sizes.chunk) // self.sizes.block)
-        chunk = jax.device_put(_padded(rows, start, self.sizes.chunk))
-        return [(chunk, *jax.device_put((np.int32(first), np.int32(count))))
-                for first, count in _shares(n_blocks, _workers())]  # fmt: skip
+    def _tasks(self, rows: Any, n: int) -> list[tuple[Any, np.int32, np.int32]]:
+        """Return the arguments of `_some`: chunks, each shared out while they are few."""
+        block, chunk = self.sizes.block, self.sizes.chunk
+        starts = range(0, n, chunk)
+        parts = min(-(-TASKS_PER_WORKER * _workers() // len(starts)), _workers())
+        tasks = []
+        for start in starts:
+            some = jax.device_put(_padded(rows, start, chunk))
+            n_blocks = -(-min(n - start, chunk) // block)
+            tasks += [(some, np.int32(a), np.int32(k)) for a, k in _shares(n_blocks, parts)]
+        return tasks
 
     def _some(self, constants: Any, task: tuple[Any, Array, Array]) -> Any:
         """Evaluate so many blocks of a chunk from the first one on; the other rows are zero.
@@ -96,7 +102,7 @@ class Blocks:
 
     def _compile(self, constants: Any, task: Any) -> Any:
         """Compile `_some` here and now: settings such as ``enable_x64`` are this thread's own."""
-        key = jax.tree.structure(task), *((x.shape, x.dtype) for x in jax.tree.leaves(task))
+        key = jax.tree.structure(task), *((x.shape, x.dtype) for x in jax.tree.leaves(task[0]))
         if key not in self._compiled:
             self._compiled[key] = jax.jit(self._some).lower(constants, task).compile()
         return self._compiled[key]
@@ -107,8 +113,8 @@ class Blocks:
 
     def _joined(self, tasks: list[Any], parts: list[Any]) -> Any:
         """Return the rows that each task was asked for, one after the other."""
-        asked = [slice(int(first) * self.sizes.block, int(first + count) * self.sizes.block)
-                 for _, first, count in tasks]  # fmt: skip
+        block = self.sizes.block
+        asked = [slice(first * block, (first + count) * block) for _, first, count in tasks]
         on_host = jax.default_backend() == "cpu"  # there NumPy shares the memory, and is quicker
         xp: Any = np if on_host else jnp
 
@@ -148,9 +154,10 @@ def _shares(n: int, parts: int) -> list[tuple[int, int]]:
 
 
 def _side_by_side(call: Callable[[Any], Any], tasks: list[Any]) -> list[Any]:
+    """Return ``call(task)`` of each; a thread waits for its result before it takes the next one."""
     if _workers() == 1 or len(tasks) == 1:
         return [call(task) for task in tasks]
-    return list(_pool(_workers()).map(call, tasks))
+    return list(_pool(_workers()).map(lambda task: jax.block_until_ready(call(task)), tasks))
 
 
 @cache

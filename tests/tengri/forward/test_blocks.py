@@ -25,6 +25,16 @@ def test_every_number_of_rows_gives_what_rows_give(n):
     np.testing.assert_allclose(result["scale"], 2.0 * rows["s"], rtol=1e-12)
 
 
+def test_an_accelerator_has_one_worker_and_keeps_its_results(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    rows = {"x": np.random.default_rng(1).normal(size=(37, 3)), "s": np.ones(37)}
+    blocks = Blocks(quadratic, Sizes(block=12, chunk=12))
+    assert len(blocks._tasks(rows, 37)) == 4  # a chunk each
+    result = blocks(np.ones((2, 3)), rows)
+    assert isinstance(result["sum"], jax.Array) and result["sum"].shape == (37, 2)
+    np.testing.assert_allclose(result["sum"][:, 0], rows["x"].sum(axis=1), rtol=1e-12)
+
+
 def test_sizes_alike_are_compiled_once():
     traced = []
 

@@ -4,7 +4,9 @@
 
 Everything is measured in one process, in float32 and in float64, on the same grid, histories,
 dust, redshifts and bands (`work`); repeats are interleaved, medians are reported. Peers come with
-``pip install tengri[peers]``; one that is not installed is named. Writes JSON and two figures.
+``pip install tengri[peers]``; one that is not installed is named. JAX evaluates all calls in the
+thread that makes them; with ``--asynchronous`` it hands them over to another, its default. Writes
+JSON and two figures.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ PEERS = ("dsps", "bagpipes")
 BATCHES = (1, 16, 256, 4096, 32768)
 BANDS = (1, 5, 10, 16, 24)
 WAVELENGTHS = (469, 938, 1875)
-GRADIENT_ROWS = 1024
 SMALL = 512  # galaxies of contenders that take long
 LOOP = 128
+SINGLES = 500  # single calls of a surrogate, one after the other
 PUBLISHED_BATCH = 32768
 SWEEP = 256  # metallicities of the notebook's last cell
 BLOCK = 128  # galaxies of a compiled block
@@ -52,8 +54,10 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1_000_000, help="galaxies in the largest batch")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--only", action="append", help="measure this part, keep the others")
+    parser.add_argument("--asynchronous", action="store_true", help="as JAX does by default")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/speed.json")
     args = parser.parse_args()
+    jax.config.update("jax_cpu_enable_async_dispatch", args.asynchronous)
     absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
     for name in absent:
         print(f"{name} is not installed and not measured: pip install tengri[peers]")
@@ -77,6 +81,7 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "load at start": os.getloadavg()[0],
         "jax": jax.__version__,
+        "asynchronous": args.asynchronous,
         "not installed": absent,
         "bands": list(work.bands_of(5)),
     }  # fmt: skip
@@ -127,15 +132,13 @@ def exact_contenders(job: Work) -> dict[str, Contender]:
     at_one_z = {k: v for k, v in galaxies.items() if k != "redshift"}
     one = {k: float(v[0]) for k, v in galaxies.items()}
     one_traced = {k: v[0] for k, v in galaxies.items()}
-    few = {k: v[:GRADIENT_ROWS] for k, v in galaxies.items()}
     jitted = jax.jit(model.predict_photometry)
-    gradient = jax.jit(jax.grad(lambda b: jnp.log(model.predict_photometry_batch(b)).sum()))
     singles = [{k: v[i] for k, v in galaxies.items()} for i in range(LOOP)]
     return {
         "exact, batch": Contender(lambda: model.predict_photometry_batch(galaxies), n),
         "exact, batch, one redshift": Contender(
             lambda: fixed.predict_photometry_batch(at_one_z), n),
-        "exact, gradient of batch": Contender(lambda: gradient(few), GRADIENT_ROWS),
+        **_under("exact", gradient_contenders(model, galaxies, n)),
         "exact, single call": Contender(lambda: model.predict_photometry(one), 1, 50),
         "exact, single call in jit": Contender(lambda: jitted(one_traced), 1, 50),
         "exact, loop of jitted calls": Contender(lambda: [jitted(p) for p in singles], LOOP),
@@ -154,16 +157,31 @@ def surrogate_contenders(job: Work) -> dict[str, Contender]:
             galaxies = {k: np.resize(v, 8 * job.n) for k, v in job.galaxies.items()}
         galaxies = {k: jnp.asarray(galaxies[k], float) for k in model.spec.free_params}
         one = {k: float(v[0]) for k, v in galaxies.items()}
-        few = {k: v[: 4 * GRADIENT_ROWS] for k, v in galaxies.items()}
-        gradient = jax.jit(jax.grad(
-            lambda b, m=model: jnp.log(m.predict_photometry_batch(b)).sum()))  # fmt: skip
         batch = lambda m=model, g=galaxies: m.predict_photometry_batch(g)  # noqa: E731
         result[f"{title}, batch"] = Contender(batch, 8 * job.n)
-        result[f"{title}, gradient of batch"] = Contender(
-            lambda f=gradient, g=few: f(g), 4 * GRADIENT_ROWS)  # fmt: skip
+        result |= _under(title, gradient_contenders(model, galaxies, 8 * job.n))
         result[f"{title}, single call"] = Contender(
-            lambda m=model, p=one: m.predict_photometry(p), 1, 50)  # fmt: skip
+            lambda m=model, p=one: m.predict_photometry(p), 1, SINGLES)  # fmt: skip
     return result
+
+
+def gradient_contenders(model: Any, galaxies: Any, n: int) -> dict[str, Contender]:
+    """Return the gradients of the log fluxes of n galaxies: each by itself, and one sum in jit.
+
+    Beside that the fluxes in jit, which know no threads and no chunks either.
+    """
+    each = model.batched(jax.grad(lambda p: jnp.log(model.predict_photometry(p)).sum()))
+    flux = jax.jit(model.predict_photometry_batch)
+    total = jax.jit(jax.grad(lambda b: jnp.log(model.predict_photometry_batch(b)).sum()))
+    return {
+        "gradient of batch": Contender(lambda: each(galaxies), n),
+        "batch in jit": Contender(lambda: flux(galaxies), n),
+        "gradient of batch in jit": Contender(lambda: total(galaxies), n),
+    }
+
+
+def _under(title: str, contenders: dict[str, Contender]) -> dict[str, Contender]:
+    return {f"{title}, {name}": contender for name, contender in contenders.items()}
 
 
 def peer_contenders(job: Work, absent: list[str]) -> dict[str, Contender]:
@@ -193,12 +211,11 @@ def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
         "end-to-end surrogate beside bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
         "kernel surrogate beside bagpipes": ("bagpipes", "surrogate, kernel, batch"),
         "batch beside a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
-        "gradient over forward, exact": ("exact, gradient of batch", "exact, batch"),
-        "gradient over forward, end-to-end surrogate": (
-            "surrogate, end-to-end, gradient of batch", "surrogate, end-to-end, batch"),
-        "gradient over forward, kernel surrogate": (
-            "surrogate, kernel, gradient of batch", "surrogate, kernel, batch"),
     }  # fmt: skip
+    for model in ("exact", "surrogate, end-to-end", "surrogate, kernel"):
+        for where in ("", " in jit"):
+            pairs[f"gradient over forward{where}, {model.removeprefix('surrogate, ')}"] = (
+                f"{model}, gradient of batch{where}", f"{model}, batch{where}")  # fmt: skip
     return {name: cost[slow] / cost[fast] for name, (slow, fast) in pairs.items() if slow in cost}
 
 
@@ -278,15 +295,16 @@ def _calls(model: Any, repeats: int) -> dict[str, float]:
     drawn = model.spec.sample_batch(jax.random.key(3), PUBLISHED_BATCH)
     galaxies = {k: jnp.asarray(drawn[k], float) for k in model.spec.free_params}
     one = {k: float(v[0]) for k, v in galaxies.items()}
-    gradient = jax.jit(jax.grad(lambda b: jnp.log(model.predict_photometry_batch(b)).sum()))
     rows = measure({
         "batch": Contender(lambda: model.predict_photometry_batch(galaxies), PUBLISHED_BATCH),
-        "gradient": Contender(lambda: gradient(galaxies), PUBLISHED_BATCH),
-        "single": Contender(lambda: model.predict_photometry(one), 1, 50),
+        **gradient_contenders(model, galaxies, PUBLISHED_BATCH),
+        "single": Contender(lambda: model.predict_photometry(one), 1, SINGLES),
     }, repeats)  # fmt: skip
-    batch, grad, single = (rows[k]["us_per_galaxy"] for k in ("batch", "gradient", "single"))
-    return {"bands": len(model.filter_names), "galaxies_per_s": 1e6 / batch,
-            "gradient_over_forward": grad / batch, "single_call_us": single}  # fmt: skip
+    cost = {name: row["us_per_galaxy"] for name, row in rows.items()}
+    return {"bands": len(model.filter_names), "galaxies_per_s": 1e6 / cost["batch"],
+            "gradient_over_forward": cost["gradient of batch"] / cost["batch"],
+            "gradient_over_forward_in_jit": cost["gradient of batch in jit"] / cost["batch in jit"],
+            "single_call_us": cost["single"]}  # fmt: skip
 
 
 # --- what float32 costs in accuracy ---------------------------------------------------------

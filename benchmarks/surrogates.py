@@ -151,7 +151,7 @@ def pareto(rows: dict[str, dict[str, Any]]) -> Figure:
                 ms=4, label=name)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlabel="galaxies per second",
            ylabel="|Δm| at 50, 95, 99 % [mmag]")  # fmt: skip
-    ax.legend(fontsize=7)
+    ax.legend(fontsize=7, loc="lower left")
     return figure
 
 

@@ -25,7 +25,8 @@ class Contender:
     n : int
         Galaxies in one call.
     calls : int
-        How often it is called in a repeat, so that short calls are measured as a mean.
+        How often it is called in a repeat, one after the other: short calls are at the mercy of
+        whatever else runs, and their median is not.
     """
 
     call: Call
@@ -34,11 +35,13 @@ class Contender:
 
 
 def seconds(contender: Contender) -> float:
-    """Return the seconds of one call, the mean of several one after the other."""
-    begin = time.perf_counter()
+    """Return the seconds of one call, the median of several one after the other."""
+    times = []
     for _ in range(contender.calls):
+        begin = time.perf_counter()
         jax.block_until_ready(contender.call())
-    return (time.perf_counter() - begin) / contender.calls
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
 
 
 def measure(contenders: dict[str, Contender], repeats: int) -> dict[str, dict[str, float]]:

@@ -115,12 +115,15 @@ class OutputScaling:
         Principal components in its columns; or r of each block of outputs, end to end.
     floor : array of float32, (n_out,), or None
         ``y`` is a logarithm that fades into this value: ``ln(e^y + e^floor)`` is what is scaled.
+    undivided : bool
+        Whether `blocks` leaves them together.
     """
 
     mean: ArrayLike
     scale: ArrayLike
     rotation: ArrayLike | None = None
     floor: ArrayLike | None = None
+    undivided: bool = field(default=False, metadata={"static": True})
 
     @classmethod
     def fit(
@@ -212,7 +215,8 @@ class OutputScaling:
 
     def blocks(self) -> list[OutputScaling]:
         """Return the scalings of the parts that are rotated by themselves; of all, if none is."""
-        if self.rotation is None or (rotation := jnp.asarray(self.rotation)).ndim == 2:
+        together = self.undivided or self.rotation is None
+        if together or (rotation := jnp.asarray(self.rotation)).ndim == 2:
             return [self]
         split = partial(jnp.split, indices_or_sections=len(rotation))
         floors = [None] * len(rotation) if self.floor is None else split(jnp.asarray(self.floor))
@@ -229,7 +233,8 @@ class OutputScaling:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> OutputScaling:
         """Rebuild what `to_dict` describes."""
-        return cls(**{name: np.asarray(a, F32) for name, a in data.items()})
+        arrays: dict[str, Any] = {name: np.asarray(a, F32) for name, a in data.items()}
+        return cls(**arrays)
 
 
 def trained_range(prior: Distribution) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
 
@@ -296,6 +297,11 @@ class EmulatedSEDModel(BandModel):
                 learnt = jax.tree.map(jnp.asarray, self._weights)
                 self._on_device = (*learnt, self.beside.arrays())
         return self._on_device
+
+    def _alone(self, path: Any) -> Any:
+        """Return the constants for one galaxy: of that the cache holds all bands together."""
+        weights, in_scaling, out_scaling, beside = self._constants(path)
+        return weights, in_scaling, replace(out_scaling, undivided=True), beside
 
     def _bands(self, path: Any, constants: Any, p: Mapping[str, Array]) -> Bands:
         p = self._as_trained(p)

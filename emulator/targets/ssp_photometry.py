@@ -280,8 +280,9 @@ class SSPPhotometryTarget:
     def _summed(self, v: Array, scaling: OutputScaling, ages: Array) -> tuple[Array, Array]:
         """Return the sums of U over the young and the old ages, each (n_rows,).
 
-        Block by block, for a processor's cache holds all ages of one band, not those of all bands;
-        and as products, whose reverse is a product: slices would be padded there, one by one.
+        Block by block in a batch, for a processor's cache holds all ages of one band, not those of
+        all bands; and as products, whose reverse is a product: slices would be padded there, one
+        by one.
         """
         blocks = scaling.blocks()
         parts = [block.exp_inverse(part) for block, part in zip(blocks, jnp.split(v, len(blocks)))]

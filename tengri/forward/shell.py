@@ -107,6 +107,10 @@ class BandModel(ABC):
     def _constants(self, path: Hashable) -> Any:
         """Return the arrays of that specialisation, a pytree in the process's default float."""
 
+    def _alone(self, path: Hashable) -> Any:
+        """Return them as a call for one galaxy by itself wants them."""
+        return self._constants(path)
+
     @abstractmethod
     def _bands(self, path: Hashable, constants: Any, p: Mapping[str, Array]) -> Bands:
         """Return the band fluxes of one galaxy: a pure function."""
@@ -387,9 +391,7 @@ class BandModel(ABC):
         """
         key = ("one piece", path, units)
         if key not in self._compiled:
-            self._compiled[key] = OnePiece(
-                lambda v: self._flux(path, units, self._constants(path), v)
-            )
+            self._compiled[key] = OnePiece(lambda v: self._flux(path, units, self._alone(path), v))
         return self._compiled[key]
 
     def _pack(self, p: Mapping[str, Any]) -> Vector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -78,6 +80,8 @@ def test_blocks_are_rotated_by_themselves():
     v = floored.forward(rows)
     apart = [b.exp_inverse(part) for b, part in zip(floored.blocks(), np.split(v, 2, axis=1))]
     np.testing.assert_allclose(np.concatenate(apart, axis=1), floored.exp_inverse(v), rtol=2e-6)
+    (whole,) = replace(floored, undivided=True).blocks()
+    np.testing.assert_allclose(whole.exp_inverse(v), floored.exp_inverse(v), rtol=2e-6)
 
 
 def test_constant_output_and_bad_rows():

@@ -241,6 +241,11 @@ class BandModel(ABC):
             sees those that are given. Returns the results with a leading axis (n, …). Keep it: it
             holds what was compiled.
 
+        Raises
+        ------
+        ConfigError
+            ``fn`` is no function.
+
         Examples
         --------
         >>> model = SEDModel(spec, ssp, observation, units="nJy")          # doctest: +SKIP
@@ -248,6 +253,11 @@ class BandModel(ABC):
         >>> slopes = model.batched(jax.grad(chi2))                         # doctest: +SKIP
         >>> slopes(spec.sample_batch(key, 10_000))["dust_tau_diff"]        # doctest: +SKIP
         """
+        if not callable(fn):
+            raise ConfigError(
+                f"batched takes a function of one galaxy's parameters, e.g. jax.grad(chi2), "
+                f"not its result; got {type(fn).__name__}."
+            )
         blocks = Blocks(lambda _, one: fn(one), self.sizes)
 
         def call(params: Mapping[str, Any]) -> Any:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tengri.errors import ParameterError
+from tengri.errors import ConfigError, ParameterError
 from tengri.forward.blocks import Blocks, Sizes, _shares
 
 
@@ -107,6 +107,8 @@ def test_batched_gradients_are_those_of_each_galaxy(sdss_model, monkeypatch):
 
 
 def test_batched_refuses_what_a_batch_refuses(sdss_model):
+    with pytest.raises(ConfigError, match="not its result; got float"):
+        sdss_model.batched(0.3)
     slopes = sdss_model.batched(slope(sdss_model))
     good = {"met_logzsol": jnp.full(3, -0.3), "dust_tau_diff": 0.3, "redshift": 0.1}
     with pytest.raises(ParameterError, match="dust_tau_diff = -1"):

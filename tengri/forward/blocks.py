@@ -55,6 +55,10 @@ class Blocks:
         self._one_block = jax.jit(self._rows)
         self._compiled: dict[Any, Any] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave machine code behind: Dask and its kin pickle the model that holds this."""
+        return {**self.__dict__, "_compiled": {}}
+
     def __call__(self, constants: Any, rows: Any) -> Any:
         """Return what ``row`` gives for rows (n, …), as a pytree of arrays (n, …).
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+
+import cloudpickle
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +51,14 @@ def test_sizes_alike_are_compiled_once():
     for n in (6, 11, 12, 40):
         np.testing.assert_array_equal(blocks(None, np.arange(float(n))), 2.0 * np.arange(n))
     assert len(traced) == first and blocks._cache_size() == 1
+
+
+def test_a_used_one_can_be_pickled():
+    """With functions by value, as Dask sends a model that has served a batch to others."""
+    blocks = Blocks(lambda _, one: 2.0 * one, Sizes(block=4, chunk=12))
+    used = blocks(None, np.arange(30.0))
+    other = pickle.loads(cloudpickle.dumps(blocks))
+    np.testing.assert_array_equal(other(None, np.arange(30.0)), used)
 
 
 def test_threads_heed_the_precision_of_the_caller():

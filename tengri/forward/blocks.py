@@ -4,7 +4,7 @@ A block is so many rows that what they compute fits the processor's cache, or fi
 accelerator. Batches are cut into chunks of a whole number of blocks; the last chunk is padded, so
 that a new size of a batch compiles nothing. The blocks of a chunk are shared out to threads, one
 for each core: XLA deals out every operation of one program to all cores, which then wait for one
-another before the next; programs that go their own way gain a quarter to a third.
+another before the next; programs that go their own way gain a tenth to a third.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ import numpy as np
 
 import emulator
 from tengri import Parameters
-from tengri.forward.flat import Data, FlatFunction
+from tengri.forward.posterior import Data, Posterior
 
 WALKERS, STEPS, BURN_IN, KEPT = 128, 1600, 400, 4096
 WARM_UP, DRAWS = 150, 250  # of the NUTS run that is timed
@@ -49,8 +49,8 @@ SPECS: dict[str, dict[str, Any]] = {
 class Pair(NamedTuple):
     """The two models as functions of the same vector."""
 
-    exact: FlatFunction
-    emulated: FlatFunction
+    exact: Posterior
+    emulated: Posterior
 
 
 class Compiled(NamedTuple):
@@ -102,7 +102,7 @@ def explored(density: Any, start: np.ndarray, data: Data) -> tuple[np.ndarray, f
     return draws[chosen], float(len(draws) / steps.max())
 
 
-def nuts(flat: FlatFunction, key: jax.Array, start: jax.Array, data: Data) -> jax.Array:
+def nuts(flat: Posterior, key: jax.Array, start: jax.Array, data: Data) -> jax.Array:
     """Return draws (DRAWS, size) of NUTS after its warm-up."""
 
     def density(u: jax.Array) -> jax.Array:
@@ -150,7 +150,7 @@ def compared(models: Pair, run: Compiled, n: int, signal_to_noise: float) -> dic
     }
 
 
-def physical(flat: FlatFunction, draws: jax.Array) -> np.ndarray:
+def physical(flat: Posterior, draws: jax.Array) -> np.ndarray:
     """Return the free parameters (n, n_free) in their own units."""
     params = flat.params(draws)
     return np.stack([np.asarray(params[name], np.float64) for name in flat.names], axis=-1)
@@ -162,7 +162,7 @@ def moments(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndar
     return mean, np.sqrt(weight @ (values - mean) ** 2)
 
 
-def seconds(flat: FlatFunction, data: Data, start: np.ndarray) -> dict[str, float]:
+def seconds(flat: Posterior, data: Data, start: np.ndarray) -> dict[str, float]:
     """Return compile and run time of the same chain on one mock."""
     one, u = jax.tree.map(lambda a: a[0], data), jnp.asarray(start[0], float)
     begin = time.perf_counter()

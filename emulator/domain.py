@@ -21,12 +21,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from emulator.scaling import trained_range
 from tengri.errors import ParameterError, unknown
+from tengri.forward.domain import Domain
 from tengri.parameters import Parameters
 
 MODES = ("raise", "warn", "clip", "nan")
@@ -69,18 +68,21 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Domain:
+class TrainedDomain:
     """The guard of one surrogate.
 
     Attributes
     ----------
     boxes : tuple of Box
         Every parameter that the network, or what was fixed in training, depends on.
+    vectors : frozenset of str
+        Those that are vectors.
     mode : str
         One of ``MODES``.
     """
 
     boxes: tuple[Box, ...]
+    vectors: frozenset[str] = frozenset()
     mode: str = "raise"
 
     def __post_init__(self) -> None:
@@ -88,23 +90,38 @@ class Domain:
             raise unknown("out_of_domain mode", str(self.mode), MODES)
 
     @classmethod
-    def of(cls, spec: Parameters, names: Iterable[str], mode: str = "raise") -> Domain:
+    def of(cls, spec: Parameters, names: Iterable[str], mode: str = "raise") -> TrainedDomain:
         """Return the guard of the box that ``spec`` was trained on, for some parameters."""
-        return cls(tuple(_box(spec, name) for name in names), mode)
+        names = tuple(names)
+        shapes = {name: spec.composition.params[name].shape for name in names}
+        vectors = frozenset(name for name, shape in shapes.items() if shape != ())
+        return cls(tuple(_box(spec, name) for name in names), vectors, mode)
 
     @cached_property
     def by_name(self) -> dict[str, Box]:
         """Boxes by parameter name."""
         return {box.name: box for box in self.boxes}
 
+    @cached_property
+    def limits(self) -> Domain:
+        """The box with its slack: what lies outside is out of domain."""
+        return Domain({b.name: b.low for b in self.boxes}, {b.name: b.high for b in self.boxes},
+                      self.vectors)  # fmt: skip
+
+    @cached_property
+    def box(self) -> Domain:
+        """The box without slack: where parameters are clipped to."""
+        return Domain({b.name: b.lo for b in self.boxes}, {b.name: b.hi for b in self.boxes},
+                      self.vectors)  # fmt: skip
+
     def check(self, p: Mapping[str, Any]) -> None:
         """Raise or warn about concrete values outside the box, as the mode says."""
         if self.mode not in ("raise", "warn"):
             return
-        outside = [box for box in self.boxes if not _holds(box, p[box.name])]
+        outside = [box for box in self.boxes if not self._holds(box, p[box.name])]
         if not outside:
             return
-        message = " ".join(_message(box, np.asarray(p[box.name])) for box in outside)
+        message = " ".join(self._message(box, np.asarray(p[box.name])) for box in outside)
         if self.mode == "raise":
             raise ParameterError(
                 f"{message} Surrogates do not extrapolate: use the exact model there, train on a "
@@ -113,22 +130,22 @@ class Domain:
         warnings.warn(f"{message} The answer there is an extrapolation.", stacklevel=5)
 
     def masks(self, traced: bool) -> bool:
-        """Say whether galaxies outside become NaN."""
+        """Return whether galaxies outside become NaN."""
         return self.mode == "nan" or (traced and self.mode in ("raise", "warn"))
 
-    def inside(self, p: Mapping[str, Array]) -> Array:
-        """Return whether one galaxy lies in the box, a scalar; NaN does not."""
-        within = [jnp.all((p[b.name] >= b.low) & (p[b.name] <= b.high)) for b in self.boxes]
-        return jnp.all(jnp.stack(within))
+    def _holds(self, box: Box, value: np.ndarray) -> bool:
+        same = not np.ndim(box.low) or value.shape[-1:] == np.shape(box.low)[-1:]
+        return same and bool(np.all(self.limits.within(box.name, value)))
 
-    def inside_rows(self, p: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return which galaxies of a batch lie in the box, (n,) of bool."""
-        within = [(p[b.name] >= b.low) & (p[b.name] <= b.high) for b in self.boxes]
-        return np.logical_and.reduce([w.reshape(len(w), -1).all(axis=1) for w in within])
-
-    def clip(self, p: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the nearest parameters in the box."""
-        return {**p, **{b.name: jnp.clip(p[b.name], b.lo, b.hi) for b in self.boxes}}
+    def _message(self, box: Box, value: np.ndarray) -> str:
+        """Name the parameter, the first value outside, how many there are, the trained range."""
+        trained = f"this surrogate was trained {'at' if box.is_fixed else 'on'} {box.shown}."
+        if np.ndim(box.low) and value.shape[-1:] != np.shape(box.low)[-1:]:
+            return f"{box.name} has shape {value.shape}; {trained}"
+        bad = ~np.asarray(self.limits.within(box.name, value))
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        where = f" at row {first[0]} ({int(bad.sum())} of {bad.size} values)" if first else ""
+        return f"{box.name} = {value[first]:g}{where}: {trained}"
 
 
 def _box(spec: Parameters, name: str) -> Box:
@@ -137,22 +154,3 @@ def _box(spec: Parameters, name: str) -> Box:
         value = spec.fixed_value(name)
         return Box.of(name, value, value)
     return Box.of(name, *trained_range(prior))
-
-
-def _holds(box: Box, value: np.ndarray) -> bool:
-    if value.ndim == 0:
-        return box.low <= value.item() <= box.high
-    if np.ndim(box.low) and value.shape[-1:] != box.low.shape[-1:]:
-        return False
-    return bool(((value >= box.low) & (value <= box.high)).all())
-
-
-def _message(box: Box, value: np.ndarray) -> str:
-    """Name the parameter, the first value outside, how many there are, and the trained range."""
-    trained = f"this surrogate was trained {'at' if box.is_fixed else 'on'} {box.shown}."
-    if np.ndim(box.low) and value.shape[-1:] != box.low.shape[-1:]:
-        return f"{box.name} has shape {value.shape}; {trained}"
-    bad = ~((value >= box.low) & (value <= box.high))
-    first = tuple(int(i) for i in np.argwhere(bad)[0])
-    where = f" at row {first[0]} ({int(bad.sum())} of {bad.size} values)" if first else ""
-    return f"{box.name} = {value[first]:g}{where}: {trained}"

@@ -14,8 +14,9 @@ import numpy as np
 
 from emulator import artefact as artefacts
 from emulator import published
+from emulator.analytic.dust import STEP, DustIntegrals
+from emulator.analytic.source import LOG10_PER_HZ
 from emulator.artefact import Artefact
-from emulator.dust import STEP
 from emulator.scaling import BELOW_FLOOR
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget
@@ -25,7 +26,6 @@ from emulator.targets.ssp_photometry import (
     DEEPEST,
     HEATING_AA,
     LN_NODES,
-    LOG10_PER_HZ,
     THINNEST,
 )
 from emulator.targets.ssp_photometry import LOG10_UNIT as LOG10_UNIT_OF_AGES
@@ -35,6 +35,7 @@ from tengri.components.dust.emission import dl07
 from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.cosmology import Z_MAX
 from tengri.errors import ConfigError, DataError
+from tengri.forward.exact_evaluators import redshift_range
 from tengri.forward.galaxy import AgeBins
 from tengri.forward.units import LOG10_UNIT
 from tengri.jsonable import jsonable
@@ -121,7 +122,7 @@ def _known(artefact: Artefact) -> dict[str, np.ndarray]:
                 f"The dust law {name!r} has parameters of its own, which the NumPy file does not "
                 "know: it can be exported with power_law, or with a law that has none."
             )
-    if target.absorbs:
+    if artefact.spec.composition.dust_emission is not None:
         out |= {f"dust/{name}": array for name, array in _dust(artefact).items()}
     return out
 
@@ -134,7 +135,7 @@ def _dust(artefact: Artefact) -> dict[str, np.ndarray]:
             f"The dust emission {emission.name!r} is a formula that the NumPy file does not know: "
             f"it can be exported with {dl07.DL07.name}."
         )
-    dust = EmulatedSEDModel(artefact).beside.dust
+    dust = _integrals(artefact)
     if dust is None:
         return {}
     table = dl07.templates()
@@ -146,14 +147,23 @@ def _dust(artefact: Artefact) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
+def _integrals(artefact: Artefact) -> DustIntegrals | None:
+    """Return the band integrals of the dust."""
+    emission = artefact.spec.composition.dust_emission
+    z_lo, z_hi = redshift_range(artefact.spec)
+    filters = artefact.photometry.filters
+    return None if emission is None else DustIntegrals.build(emission, filters, z_lo, z_hi)
+
+
 def _about(artefact: Artefact) -> dict[str, Any]:
     """Return what the code needs to know beside the arrays."""
     spec, params = artefact.spec, artefact.spec.composition.params
     model = EmulatedSEDModel(artefact)
     asked = [box.name for box in model.domain.boxes]
     asked += [artefact.target.amplitude] if artefact.target.amplitude else []
-    dust, emission = model.beside.dust, spec.composition.dust_emission
-    beside = emission.params if emission and artefact.target.absorbs else ()
+    emission, any_history = spec.composition.dust_emission, artefact.target.amplitude is None
+    dust = _integrals(artefact) if any_history else None
+    beside = emission.params if emission and any_history else ()
     asked += [param.name for param in beside]
     return jsonable(
         {
@@ -215,6 +225,6 @@ def standalone_arguments(artefact: Artefact, params: dict[str, np.ndarray]) -> d
     log10_mass, ages = jax.jit(jax.vmap(model.stars.formed))(p)
     formed = 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)
     names = {box.name for box in model.domain.boxes}
-    if artefact.target.absorbs and model.spec.composition.dust_emission is not None:
+    if model.spec.composition.dust_emission is not None:
         names |= {param.name for param in model.spec.composition.dust_emission.params}
     return {"formed": formed, **{n: v for n, v in params.items() if n in names}}

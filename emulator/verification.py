@@ -124,7 +124,7 @@ def check_model(artefact: Artefact, model: Any) -> None:
 
 def evaluate(model: Any, params: dict[str, Any]) -> np.ndarray:
     """Return fluxes (n, n_bands) [maggies] in float64, whatever the model's units."""
-    return np.asarray(model._batch(params, CHECK_UNITS), np.float64)
+    return np.asarray(model.predict_photometry_batch(params, units=CHECK_UNITS), np.float64)
 
 
 def error_table(flux: np.ndarray, exact: np.ndarray) -> dict[str, float]:

@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tengri.components.stellar.ssp import SSPData, load_ssp_data
     from tengri.forward.model import SEDModel
+    from tengri.forward.photometric_model import PhotometricModel
     from tengri.observation import FilterCurve, Instrument, Observation, Photometry
     from tengri.parameters import FREE, Parameters
     from tengri.priors import (
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         StudentT,
         Uniform,
     )
-    from tengri.proto import PhotometricModel
 
 # Loaded on first use, so that the command line answers at once.
 _HOME = {
@@ -48,7 +48,7 @@ _HOME = {
     "Normal": "tengri.priors",
     "StudentT": "tengri.priors",
     "Uniform": "tengri.priors",
-    "PhotometricModel": "tengri.proto",
+    "PhotometricModel": "tengri.forward.photometric_model",
 }
 
 __all__ = [  # noqa: RUF022  (models first, then what they are made of)

@@ -52,3 +52,6 @@ LYMAN_ALPHA_AA = 1215.67
 
 #: Temperature of the cosmic microwave background today [K] (Fixsen 2009, ApJ 707, 916).
 T_CMB_K = 2.7255
+
+#: The largest redshift that any model answers for.
+MAX_REDSHIFT = 20.0

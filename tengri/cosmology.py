@@ -19,7 +19,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from tengri.constants import C_KM_S, GYR_S, MPC_CM
+from tengri.constants import C_KM_S, GYR_S, LSUN_ERG_S, MPC_CM
 from tengri.errors import ConfigError
 from tengri.products import matmul
 
@@ -31,6 +31,10 @@ HUBBLE_TIME_GYR = MPC_CM / 1e5 / GYR_S
 
 #: Gauss–Legendre rule on [-1, 1]; 12 points give the distance to 1e-8 (see FlatLambdaCDM).
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+
+
+#: log10 of Lsun / (4π Mpc²) in erg/s/cm².
+_LOG10_LSUN_AT_MPC = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10(MPC_CM)
 
 
 class Cosmology(Protocol):
@@ -55,6 +59,15 @@ class Cosmology(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return what identifies this cosmology, as plain JSON values."""
         ...
+
+
+def log10_luminosity_to_flux(cosmology: Cosmology, z: Array) -> Array:
+    """Return log10 of Lsun (1+z) / 4πd² in erg/s/cm²: L_ν [Lsun/Hz] → f_ν [erg/s/cm²/Hz].
+
+    A logarithm, because 1/(4πd²) underflows in float32.
+    """
+    d = cosmology.luminosity_distance_mpc(z)
+    return _LOG10_LSUN_AT_MPC + jnp.log10(1.0 + z) - 2.0 * jnp.log10(d)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 
 from emulator.scaling import OutputScaling
 from tengri.analysis import accuracy
-from tengri.forward.shell import BandModel
+from tengri.cosmology import log10_luminosity_to_flux
+from tengri.forward.photometric_model import PhotometricModel
 from train.problem import Problem
 from train.rows import EVALUATION
 from train.trials import Truth
@@ -214,25 +215,24 @@ def jacobian_error(
     n = min(problem.config.run.jacobian_rows, len(galaxies.flux))
     if not n or len(set(problem.columns)) != len(problem.columns):
         return {}  # not asked for, or a latent field, whose derivatives are not a table
-    params = jax.tree.map(jnp.asarray, params)
-    model, target, beside = problem.model, problem.target, problem.trials[0].beside
+    target, trial = problem.target, problem.trials[0]
+    light = jax.tree.map(jnp.asarray, trial.light(params, scaling))
+    exact_model = problem.model.evaluator()
     packed = jax.tree.map(lambda a: jnp.asarray(a[:n], float), galaxies.packed)
-    constants = model._constants(model._prior_z)
-    x = problem.in_scaling.forward(jax.vmap(lambda row: target.inputs(model._unpack(row)))(packed))
+    x = problem.in_scaling.forward(jax.vmap(lambda row: target.inputs(row.unpack()))(packed))
 
     def at(x: Any, row: Any) -> Any:
         values = dict(zip(problem.columns, problem.in_scaling.inverse(x)))
-        return {**model._unpack(row), **{k: jnp.asarray(v, float) for k, v in values.items()}}
+        return {**row.unpack(), **{k: jnp.asarray(v, float) for k, v in values.items()}}
 
     def emulated(x: Any, row: Any) -> Any:
-        v, p = problem.network.apply(params, x), at(x, row)
-        stars = target.emission(v, scaling, p, model.galaxy)
-        return jnp.log(beside.added(stars, beside.arrays(), p).flux)
+        return jnp.log(light(at(x, row)).flux)
 
     def exact(x: Any, row: Any) -> Any:
         p = at(x, row)
-        bands = model._bands(model._prior_z, constants, p)
-        unit = target.log10_unit_of(p, bands.log10_mass) + model._log10_dilution(p["redshift"])
+        bands = exact_model.bands(p)
+        dilution = log10_luminosity_to_flux(exact_model.galaxy.cosmology, p["redshift"])
+        unit = target.log10_unit_of(p, bands.log10_mass) + dilution
         return jnp.log(bands.flux) + LN10 * (bands.log10_scale - unit)
 
     ours, true = (-accuracy.POGSON * np.asarray(jax.jit(jax.vmap(jax.jacfwd(fn)))(x, packed), float)
@@ -251,12 +251,14 @@ def jacobian_error(
 # --- speed ----------------------------------------------------------------------------------
 
 
-def throughput(exact: BandModel, emulated: BandModel, largest: int) -> list[dict[str, Any]]:
+def throughput(
+    exact: PhotometricModel, emulated: PhotometricModel, largest: int
+) -> list[dict[str, Any]]:
     """Time both models side by side through their public methods.
 
     Parameters
     ----------
-    exact, emulated : BandModel
+    exact, emulated : PhotometricModel
     largest : int
         Largest batch; 10², 10⁴, 10⁶ up to it.
 
@@ -286,8 +288,8 @@ def throughput(exact: BandModel, emulated: BandModel, largest: int) -> list[dict
 def _compared(
     n: int,
     what: str,
-    exact: BandModel,
-    emulated: BandModel,
+    exact: PhotometricModel,
+    emulated: PhotometricModel,
     make: Callable[[Any, Any], Callable[[], Any]],
     params: dict[str, Any],
 ) -> dict[str, Any]:
@@ -326,11 +328,11 @@ def _grad(model: Any, p: dict[str, Any]) -> Callable[[], Any]:
 
 
 @cache
-def _gradients(model: BandModel) -> Any:
+def _gradients(model: PhotometricModel) -> Any:
     return model.batched(jax.grad(lambda q: jnp.sum(model.predict_photometry(q))))
 
 
-def _grad_batch(model: BandModel, batch: dict[str, Any]) -> Callable[[], Any]:
+def _grad_batch(model: PhotometricModel, batch: dict[str, Any]) -> Callable[[], Any]:
     return lambda: _gradients(model)(batch)
 
 

@@ -59,9 +59,9 @@ class Histories:
 def _of_family(trial: Trial, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return redshift (n,) and ages (n, n_bins) of prior draws of one family."""
     model = trial.model
-    packed = model._pack(trial.spec.resolve(trial.draw(seed, 0, PER_FAMILY), batch=True))
-    formed = jax.jit(jax.vmap(lambda row: model.galaxy.formed(model._unpack(row))))
+    packed = model.pack(trial.draw(seed, 0, PER_FAMILY), batch=True)
+    formed = jax.jit(jax.vmap(lambda row: model.stars.formed(row.unpack())))
     log10_mass, ages = (np.asarray(a, np.float32) for a in formed(packed))
     good = (log10_mass >= 0.0) & np.isfinite(ages).all(axis=1)
-    redshift = packed.scalars[:, model.scalar_names.index("redshift")]
+    redshift = packed.scalars[:, packed.names.index("redshift")]
     return np.asarray(redshift)[good], ages[good]

@@ -23,6 +23,7 @@ from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.analysis import accuracy
 from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
+from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
 from train.histories import Histories
 from train.rows import Rows
@@ -71,9 +72,9 @@ class Problem:
         return self.model.filter_names
 
     @property
-    def lights(self) -> tuple[str, ...]:
+    def output_names(self) -> tuple[str, ...]:
         """What the exact model computes for a row, by name: bands, and what dust absorbs."""
-        return (*self.bands, "the light that dust absorbs") if self.target.absorbs else self.bands
+        return self.target.row_names(self.bands)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,19 +98,18 @@ class Problem:
 
     # --- rows -------------------------------------------------------------------------------
 
+    @property
+    def sizes(self) -> Sizes:
+        """How rows are made: chunks of ``data.chunk``, in blocks that fit the cache."""
+        chunk = self.config.data.chunk
+        block = min(self.model.execution.sizes.block, chunk)
+        return Sizes(block, chunk // block * block)
+
     @cached_property
-    def exact_chunk(self) -> Any:
-        """Truths (n, n_out) of packed parameters (n, …), compiled once per precision."""
-        model, target, path = self.model, self.target, self.model._prior_z
-
-        def one(constants: Any, row: Any) -> Array:
-            return target.truth(model, path, constants, model._unpack(row))
-
-        def chunk(constants: Any, rows: Any) -> Array:
-            size = model.sizes.block  # what fits the cache, as in the model's own batches
-            return jax.lax.map(lambda row: one(constants, row), rows, batch_size=size)
-
-        return jax.jit(chunk)
+    def truths(self) -> RowMap:
+        """Truths (n, n_out) of packed parameters (n, …): ``(evaluator, packed, sizes)``."""
+        target = self.target
+        return RowMap(lambda exact, row: target.truth(exact, row.unpack()))
 
     @cached_property
     def random_rows(self) -> Any:

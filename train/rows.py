@@ -84,17 +84,10 @@ class RowMaker:
 
     def flux(self, drawn: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the exact truths (n, n_out) in the process's default float, chunk by chunk."""
-        complete = self.problem.spec.resolve(drawn, batch=True)
-        model = self.problem.model
-        constants = model._constants(model._prior_z)
-        packed = model._pack(complete)
-        n, size = len(packed.scalars), self.problem.config.data.chunk
-        parts = []
-        for first in range(0, n, size):
-            rows = np.minimum(np.arange(first, first + size), n - 1)
-            chunk = jax.tree.map(lambda a, r=rows: a[r], packed)
-            parts.append(self.problem.exact_chunk(constants, chunk))
-        return np.concatenate([np.asarray(part) for part in parts])[:n]
+        problem = self.problem
+        packed = problem.model.pack(drawn, batch=True)
+        made = problem.truths(problem.model.evaluator(), packed, problem.sizes)
+        return np.asarray(made)
 
 
 def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
@@ -106,7 +99,7 @@ def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
 def describe(maker: RowMaker, rows: Rows, position: int) -> str:
     """Name the bands and parameters of a row that cannot be used."""
     flux = rows.flux[position]
-    lights = maker.problem.lights
+    lights = maker.problem.output_names
     per_light = np.isfinite(flux).reshape(len(lights), -1).all(axis=1)
     bands = [name for name, finite in zip(lights, per_light) if not finite]
     inputs = [c for c, x in zip(maker.problem.columns, rows.inputs[position]) if not np.isfinite(x)]

@@ -15,6 +15,8 @@ import numpy as np
 from jax import Array
 
 from tengri.errors import ConfigError
+from tengri.forward.batching import RowMap
+from tengri.forward.exact import ExactEvaluator
 from train.rows import Rows
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Slopes:
         self.problem = problem
         self._free = np.array([name != "redshift" for name in columns])
         self._others = self._not_inputs()
-        self._along = jax.jit(self._slopes)
+        self._along = RowMap(self._slope)
 
     def directions(self, rows: Rows) -> np.ndarray:
         """Return unit vectors in scaled inputs (n, n_in), a function of the row numbers."""
@@ -54,32 +56,22 @@ class Slopes:
 
     def along(self, rows: Rows, directions: np.ndarray) -> np.ndarray:
         """Return the derivatives of the network targets along the directions, (n, n_out)."""
-        model, size = self.problem.model, self.problem.config.data.chunk
-        constants = model._constants(model._prior_z)
-        n, parts = len(directions), []
-        for first in range(0, n, size):
-            index = np.minimum(np.arange(first, first + size), n - 1)
-            made = self._along(constants, rows.inputs[index], directions[index])
-            parts.append(np.asarray(made))
-        return np.concatenate(parts)[:n]
+        x = np.asarray(self.problem.in_scaling.forward(rows.inputs))
+        exact = self.problem.model.evaluator()
+        return np.asarray(self._along(exact, (x, directions), self.problem.sizes))
 
-    def _slopes(self, constants: Any, raw: Array, directions: Array) -> Array:
+    def _slope(self, exact: ExactEvaluator, row: tuple[Array, Array]) -> Array:
+        """Return the derivative along the direction ``u`` of a row (x, u) in scaled inputs."""
         problem = self.problem
-        model, target, scaling = problem.model, problem.target, problem.in_scaling
         others = {name: jnp.asarray(v, float) for name, v in self._others.items()}
 
-        def outputs(constants: Any, x: Array) -> Array:
-            raw = scaling.inverse(x)
+        def outputs(x: Array) -> Array:
+            raw = problem.in_scaling.inverse(x)
             p = {**others, **{n: jnp.asarray(v, float) for n, v in zip(problem.columns, raw)}}
-            truth = target.truth(model, model._prior_z, constants, p)
-            return target.outputs(truth[None], raw[None])[0]
+            return problem.target.outputs(problem.target.truth(exact, p)[None], raw[None])[0]
 
-        def slope(row: tuple[Array, Array]) -> Array:
-            x, u = row
-            return jax.jvp(lambda x: outputs(constants, x), (x,), (u,))[1]
-
-        rows = (scaling.forward(raw), directions)
-        return jax.lax.map(slope, rows, batch_size=model.sizes.block)
+        x, u = row
+        return jax.jvp(outputs, (x,), (u,))[1]
 
     def _not_inputs(self) -> dict[str, Any]:
         """Return what is not an input: fixed values, and some amplitude or history."""

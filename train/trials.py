@@ -13,26 +13,31 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from emulator.beside import Beside
+from emulator.evaluator import NetworkLight
 from emulator.networks import Network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import Target
 from tengri import Parameters, SEDModel
-from tengri.forward.shell import Vector
+from tengri.cosmology import log10_luminosity_to_flux
+from tengri.forward.batching import RowMap, Sizes
+from tengri.forward.exact import ExactEvaluator
+from tengri.forward.exact_evaluators import redshift_range
+from tengri.forward.packing import Packed
 from tengri.forward.units import LOG10_UNIT
 
-#: Galaxies per compiled call.
-CHUNK = 2048
+#: Galaxies per compiled call of a surrogate, and of a part of it.
+CHUNK, BLOCK = 2048, 1024
 
 
 class Galaxies(NamedTuple):
     """Galaxies of one trial: free parameters by name (n, …), packed parameters, exact light."""
 
     params: dict[str, np.ndarray]
-    packed: Vector
+    packed: Packed
     flux: np.ndarray
     log10_scale: np.ndarray
     log10_dilution: np.ndarray
@@ -73,69 +78,53 @@ class Trial:
         with jax.enable_x64(False):
             drawn = self.draw(seed, start, n)
         with jax.enable_x64(True):
-            packed = self.model._pack(self.spec.resolve(drawn, batch=True))
-            constants = self.model._constants(self.model._prior_z)
-            flux, scale, dilution, mass = _chunked(self._exact, (constants,), packed)
+            packed = self.model.pack(drawn, batch=True)
+            made = self._exact(self.model.evaluator(), packed, self.model.execution.sizes)
+        flux, scale, dilution, mass = (np.asarray(a, np.float64) for a in made)
         good = np.isfinite(flux).all(axis=1) & (flux.max(axis=1) > 0.0) & (mass >= 0.0)
         kept = {name: values[good] for name, values in drawn.items()}
         return Galaxies(kept, jax.tree.map(lambda a: np.asarray(a)[good], packed),
                         flux[good], scale[good], dilution[good])  # fmt: skip
 
     @cached_property
-    def _exact(self) -> Any:
-        model, path = self.model, self.model._prior_z
-
-        def one(constants: Any, row: Vector) -> tuple[Array, ...]:
-            p = model._unpack(row)
-            bands = model._bands(path, constants, p)
-            dilution = model._log10_dilution(p["redshift"])
+    def _exact(self) -> RowMap:
+        def one(exact: ExactEvaluator, row: Packed) -> tuple[Array, ...]:
+            p = row.unpack()
+            bands = exact.bands(p)
+            dilution = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
             scale = self.target.log10_unit_of(p, bands.log10_mass)
             flux = bands.flux * 10.0 ** (bands.log10_scale - dilution - scale)
             return flux, scale, dilution, bands.log10_mass
 
-        def chunk(constants: Any, rows: Vector) -> tuple[Array, ...]:
-            return jax.lax.map(lambda r: one(constants, r), rows, batch_size=model.sizes.block)
+        return RowMap(one)
 
-        return jax.jit(chunk)
+    def light(self, params: Any, scaling: OutputScaling) -> NetworkLight:
+        """Return the surrogate's light with given weights, in the process's default float."""
+        filters = self.model.observation.photometry.filters
+        z_lo, z_hi = redshift_range(self.spec)
+        terms = self.target.terms(self.spec.composition, filters, z_lo, z_hi)
+        return NetworkLight(
+            self.target, self.network, self.model.stars, tuple(range(self.target.n_bands)), params,
+            self.in_scaling, scaling, terms.in_default_float(),
+        )  # fmt: skip
 
     def emulated(self, params: Any, scaling: OutputScaling, galaxies: Galaxies) -> np.ndarray:
         """Return what the surrogate says of galaxies, (n, n_bands) in their units."""
         with jax.enable_x64(False):
             packed = jax.tree.map(lambda a: np.asarray(a, np.float32), galaxies.packed)
-            flux, scale = _chunked(self._emulated, (params, scaling), packed)
+            light = jax.tree.map(jnp.asarray, self.light(params, scaling))
+            made = self._emulated(light, packed, Sizes(BLOCK, CHUNK))
+        flux, scale = (np.asarray(a, np.float64) for a in made)
         # the scale holds the mass formed, which is exact: only its float32 rounding differs
         return np.asarray(flux * 10.0 ** (scale - galaxies.log10_scale)[:, None])
 
     @cached_property
-    def beside(self) -> Beside:
-        """What is exact beside the network."""
-        filters, (z_lo, z_hi, *_) = self.model.observation.photometry.filters, self.model._prior_z
-        return Beside.build(self.target, self.spec.composition, filters, z_lo, z_hi)
+    def _emulated(self) -> RowMap:
+        def one(light: NetworkLight, row: Packed) -> tuple[Array, Array]:
+            source = light(row.unpack())
+            return source.flux, source.log10_scale
 
-    @cached_property
-    def _emulated(self) -> Any:
-        arrays = self.beside.arrays()
-
-        def one(params: Any, scaling: OutputScaling, row: Vector) -> tuple[Array, Array]:
-            p = self.model._unpack(row)
-            v = self.network.apply(params, self.in_scaling.forward(self.target.inputs(p)))
-            stars = self.target.emission(v, scaling, p, self.model.galaxy)
-            light = self.beside.added(stars, arrays, p)
-            return light.flux, light.log10_scale
-
-        return jax.jit(jax.vmap(one, (None, None, 0)))
-
-
-def _chunked(fn: Any, constants: tuple[Any, ...], packed: Vector) -> tuple[np.ndarray, ...]:
-    """Run ``fn`` over chunks of rows, the last one padded; return float64 arrays."""
-    n = len(packed.scalars)
-    size = min(CHUNK, n)
-    parts = []
-    for first in range(0, n, size):
-        rows = np.minimum(np.arange(first, first + size), n - 1)
-        parts.append(fn(*constants, jax.tree.map(lambda a, r=rows: a[r], packed)))
-    return tuple(np.concatenate([np.asarray(a, np.float64) for a in column])[:n]
-                 for column in zip(*parts))  # fmt: skip
+        return RowMap(one)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from emulator.targets.photometry import PhotometryTarget
 from emulator.targets.ssp_photometry import SSPPhotometryTarget
-from emulator.targets.target import Emission, Target
+from emulator.targets.target import Target
 from tengri.errors import unknown
 
-__all__ = ["TARGETS", "Emission", "PhotometryTarget", "SSPPhotometryTarget", "Target",
+__all__ = ["TARGETS", "PhotometryTarget", "SSPPhotometryTarget", "Target",
            "target_from_dict"]  # fmt: skip
 
 TARGETS: dict[str, type[PhotometryTarget] | type[SSPPhotometryTarget]] = {

@@ -17,15 +17,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from emulator.analytic.source import SourceBands
+from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
-from emulator.targets.target import Batch, Emission, Params, Penalty
+from emulator.sfh_times import SFHTimes
+from emulator.targets.target import Batch, Params, Penalty
+from tengri.components.composition import Composition
+from tengri.cosmology import log10_luminosity_to_flux
 from tengri.errors import ConfigError
+from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Stars
-from tengri.observation import Photometry
+from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
 SOFTENING = 1e-6
@@ -58,8 +65,8 @@ class PhotometryTarget:
     """
 
     name: ClassVar[str] = "photometry"
-    #: the light of dust is learnt with that of the stars
-    absorbs: ClassVar[bool] = False
+    #: all light is learnt, and one history with it
+    free_settings: ClassVar[tuple[str, ...]] = ()
 
     input_names: tuple[str, ...]
     input_sizes: tuple[int, ...]
@@ -117,6 +124,52 @@ class PhotometryTarget:
         follow = {*spec.mirrors, self.amplitude}
         return tuple(n for n in spec.all_params if n not in follow)
 
+    def row_names(self, bands: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the bands."""
+        return bands
+
+    # --- which specs it serves ------------------------------------------------------------
+
+    def check_components(self, composition: Composition) -> None:
+        """Nothing is refused by itself: all components must be those of the training."""
+
+    def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
+        """Return the composition: every part of it was learnt."""
+        return composition
+
+    def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
+        """Return which times of the spec stand for trained ones in another unit."""
+        return SFHTimes.between(spec, trained)
+
+    def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
+        """Return the trained spec: the history is asked for under the names of the training."""
+        return trained
+
+    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
+        """Return whether the least amplitude forms stars with every history of the prior."""
+        amplitude = p[self.amplitude]
+        if isinstance(amplitude, jax.core.Tracer):
+            lowest = float(spec.get_distribution(self.amplitude).bounds[0])
+        else:
+            lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
+        return lowest + log10_mass_min >= 0.0
+
+    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
+        """Return the amplitudes that form stars with every history of the prior."""
+        return {self.amplitude: (-log10_mass_min, np.inf)}
+
+    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
+        """Return the least mass per unit amplitude, times the amplitude."""
+        return p[self.amplitude] + log10_mass_min
+
+    def terms(
+        self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
+    ) -> Terms:
+        """Return none: all light was learnt."""
+        return Terms()
+
+    # --- one galaxy -----------------------------------------------------------------------
+
     def inputs(self, p: Params) -> Array:
         """Return the raw parameter values of one galaxy, (n_in,)."""
         return jnp.concatenate([jnp.reshape(jnp.asarray(p[n]), -1) for n in self.input_names])
@@ -125,10 +178,10 @@ class PhotometryTarget:
         """Return the scaling of the inputs over the box of ``spec``."""
         return InputScaling.from_spec(spec, self.input_names)
 
-    def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+    def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
-        bands = model._bands(path, constants, p)
-        dilution = model._log10_dilution(p["redshift"])
+        bands = exact.bands(p)
+        dilution = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
         return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
 
     def outputs(self, truth: Array, x: Array | None = None) -> Array:
@@ -149,9 +202,9 @@ class PhotometryTarget:
         """Return log10 of the amplitude times the unit ``u``; the mass does not matter."""
         return self.log10_amplitude(p)
 
-    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> SourceBands:
         """Return the light of one galaxy; its mass is left to the caller, who may not need it."""
-        return Emission(self.log10_amplitude(p), self.flux(scaling.inverse(v)), None)
+        return SourceBands(self.log10_amplitude(p), self.flux(scaling.inverse(v)), None)
 
     def loss(
         self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty

@@ -24,7 +24,7 @@ with k at 3000 Å. What the dust radiates is linear in it, and exact: `emulator.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -34,12 +34,19 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from emulator import cubic
+from emulator.analytic.agn import AGNLight
+from emulator.analytic.dust import DustLight
+from emulator.analytic.source import LOG10_PER_HZ, SourceBands
+from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
-from emulator.targets.target import Batch, Emission, Params, Penalty
+from emulator.sfh_times import SFHTimes
+from emulator.targets.target import Batch, Params, Penalty
+from tengri.components.composition import Composition
 from tengri.components.dust.attenuation import LAWS
 from tengri.errors import ConfigError
+from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import AgeBins, Stars
-from tengri.observation import Photometry
+from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 from tengri.products import einsum, matmul
 
@@ -56,8 +63,8 @@ DARKEST = 1e-6
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
 #: Where the curve of attenuation stands for the light that dust absorbs [Å]; an optical depth
-#: beside which others vanish; log10 of a typical L_ν of one unit of absorbed light [1/Hz].
-HEATING_AA, THINNEST, LOG10_PER_HZ = 3000.0, 1e-6, -15.0
+#: beside which others vanish.
+HEATING_AA, THINNEST = 3000.0, 1e-6
 #: A band below this share of the brightest counts less, in proportion to its flux.
 FAINT = 1e-4
 #: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
@@ -132,6 +139,12 @@ class SSPPhotometryTarget:
                    composition.dust_emission is not None)  # fmt: skip
 
     @property
+    def free_settings(self) -> tuple[str, ...]:
+        """Settings of histories and AGN; of dust emission, where it learnt what dust absorbs."""
+        exact = ("mean_sfh_type", "n_grid", "agn_model")
+        return (*exact, "dust_emission") if self.absorbs else exact
+
+    @property
     def n_bands(self) -> int:
         """Number of bands."""
         return len(self.pivots)
@@ -159,6 +172,53 @@ class SSPPhotometryTarget:
     def guarded(self, spec: Parameters) -> tuple[str, ...]:
         """Return the parameters that have a trained range: inputs, and what was fixed."""
         return (*self.input_names, *dict(self.fixed))
+
+    def row_names(self, bands: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the bands and, where it is learnt, the light that dust absorbs."""
+        return (*bands, "the light that dust absorbs") if self.absorbs else bands
+
+    # --- which specs it serves ------------------------------------------------------------
+
+    def check_components(self, composition: Composition) -> None:
+        """Raise ConfigError for a metallicity that depends on age."""
+        check_metals(composition)
+
+    def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
+        """Return a composition with the trained history, no AGN and the trained dust emission."""
+        learnt = replace(composition, sfh=trained.sfh, agn=None)
+        return replace(learnt, dust_emission=trained.dust_emission) if self.absorbs else learnt
+
+    def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
+        """Return none: the history is the spec's own."""
+        return SFHTimes()
+
+    def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
+        """Return the spec itself."""
+        return spec
+
+    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
+        """Return True: the mass is computed with the light."""
+        return True
+
+    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
+        """Return none: the mass is computed with the light."""
+        return {}
+
+    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
+        """Return zero: never asked, for the mass is computed with the light."""
+        return jnp.zeros(())
+
+    def terms(
+        self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
+    ) -> Terms:
+        """Return the light of dust, heated by what it absorbs, and that of an AGN."""
+        dust, agn = composition.dust_emission, composition.agn
+        return Terms(
+            DustLight.build(dust, filters, z_lo, z_hi) if dust and self.absorbs else None,
+            AGNLight.build(composition, filters, z_lo, z_hi) if agn else None,
+        )
+
+    # --- one galaxy -----------------------------------------------------------------------
 
     def inputs(self, p: Params) -> Array:
         """Return the raw parameter values of one galaxy, (n_in,)."""
@@ -210,13 +270,14 @@ class SSPPhotometryTarget:
 
     # --- training -------------------------------------------------------------------------
 
-    def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+    def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return the exact kernel, (n_rows · n_bins,), per solar mass and ``LOG10_UNIT``."""
-        unit = 10.0 ** (model.galaxy.log10_flux_unit - LOG10_UNIT)
-        bands, absorbed = model._kernel(path, constants, p)
+        unit = 10.0 ** (exact.log10_flux_unit - LOG10_UNIT)
+        response = exact.age_response(p)
+        rows = response.bands
         if self.absorbs:
-            bands = jnp.vstack([bands, absorbed * 10.0**LOG10_PER_HZ])
-        return unit * bands.reshape(-1)
+            rows = jnp.vstack([rows, response.absorbed * 10.0**LOG10_PER_HZ])
+        return unit * rows.reshape(-1)
 
     def outputs(self, truth: Array, x: Array) -> Array:
         """Return ln U (n, n_out) of kernels (n, n_out) and raw inputs (n, n_in)."""
@@ -265,7 +326,7 @@ class SSPPhotometryTarget:
 
     # --- use ------------------------------------------------------------------------------
 
-    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> SourceBands:
         """Return the light of one galaxy with its exact star-formation history.
 
         That of the dust is left to the caller, who knows its spectrum.
@@ -275,7 +336,7 @@ class SSPPhotometryTarget:
         cloud, diffuse = self.ln_attenuation(p)
         rows = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
         absorbed = rows[-1] if self.absorbs else None
-        return Emission(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)
+        return SourceBands(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)
 
     def _summed(self, v: Array, scaling: OutputScaling, ages: Array) -> tuple[Array, Array]:
         """Return the sums of U over the young and the old ages, each (n_rows,).
@@ -308,7 +369,7 @@ def kernel_names(spec: Parameters) -> tuple[str, ...]:
     return tuple(name for name in c.params if name not in beside)
 
 
-def check_metals(composition: Any) -> None:
+def check_metals(composition: Composition) -> None:
     """Raise ConfigError for a metallicity that depends on age."""
     if composition.metallicity.name != "delta":
         raise ConfigError(

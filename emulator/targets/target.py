@@ -8,28 +8,19 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from jax import Array
 
+from emulator.analytic.source import SourceBands
+from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
+from emulator.sfh_times import SFHTimes
+from tengri.components.composition import Composition
+from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Stars
-from tengri.observation import Photometry
+from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
 Params = Mapping[str, Array]
 #: What one residual counts: its square, near zero.
 Penalty = Callable[[Array], Array]
-
-
-class Emission(NamedTuple):
-    """Band fluxes ``flux * 10**log10_scale`` [Lsun/Hz at the source] of one galaxy.
-
-    ``flux`` (n_bands,) is of order one; ``log10_mass`` is the mass formed [Msun], None where the
-    target does not need it; ``absorbed`` what dust absorbs, in the unit of flux per 1e-15 Hz⁻¹,
-    None where all light is in ``flux``.
-    """
-
-    log10_scale: Array
-    flux: Array
-    log10_mass: Array | None
-    absorbed: Array | None = None
 
 
 class Batch(NamedTuple):
@@ -74,8 +65,8 @@ class Target(Protocol):
         ...
 
     @property
-    def absorbs(self) -> bool:
-        """Whether it gives the light that dust absorbs, for an exact spectrum of the dust."""
+    def free_settings(self) -> tuple[str, ...]:
+        """Settings of a spec that need not be those of the training: what they choose is exact."""
         ...
 
     @classmethod
@@ -111,6 +102,48 @@ class Target(Protocol):
         """Return the parameters that have a trained range."""
         ...
 
+    def row_names(self, bands: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the names of the parts of the outputs, (n_rows,), in words."""
+        ...
+
+    # --- which specs it serves ------------------------------------------------------------
+
+    def check_components(self, composition: Composition) -> None:
+        """Raise ConfigError for a component that it can never serve."""
+        ...
+
+    def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
+        """Return a composition with the trained components in the place of exact ones."""
+        ...
+
+    def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
+        """Return which times of the spec stand for trained ones in another unit."""
+        ...
+
+    def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
+        """Return the spec whose history `emission` asks for."""
+        ...
+
+    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
+        """Return whether stars are certain, so that the mass need not be integrated for that."""
+        ...
+
+    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
+        """Return ranges by parameter in which stars are certain, where the mass is not computed."""
+        ...
+
+    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
+        """Return a lower bound of log10 of the mass formed, where `emission` gives none."""
+        ...
+
+    def terms(
+        self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
+    ) -> Terms:
+        """Return the exact terms beside the network."""
+        ...
+
+    # --- one galaxy -----------------------------------------------------------------------
+
     def inputs(self, p: Params) -> Array:
         """Return the raw inputs (n_in,) of one galaxy."""
         ...
@@ -119,7 +152,7 @@ class Target(Protocol):
         """Return the scaling of the inputs over the box of ``spec``."""
         ...
 
-    def truth(self, model: Any, path: Any, constants: Any, p: Params) -> Array:
+    def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return what the exact model computes for one training row, (n_out,)."""
         ...
 
@@ -131,7 +164,7 @@ class Target(Protocol):
         """Return log10 of the unit [Lsun/Hz] of one galaxy's fluxes, the scale of `emission`."""
         ...
 
-    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> Emission:
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> SourceBands:
         """Return the light of one galaxy from what the network gave for it."""
         ...
 

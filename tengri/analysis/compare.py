@@ -28,7 +28,7 @@ from tengri.analysis.sweeps import (
     sweep_photometry,
 )
 from tengri.errors import ConfigError, ParameterError
-from tengri.proto import PhotometricModel
+from tengri.forward.photometric_model import PhotometricModel
 
 Colour = tuple[str, str]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tengri.errors import ParameterError
-from tengri.proto import PhotometricModel
+from tengri.forward.photometric_model import PhotometricModel
 
 
 class Chunk(NamedTuple):

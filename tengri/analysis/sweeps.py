@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from tengri.components.composition import SETTINGS
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
+from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import AB_ZERO_POINT, LOG10_UNIT
-from tengri.proto import PhotometricModel
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from tengri.catalogue import hdf5
 from tengri.catalogue.predict import FLAG, predict_rows
 from tengri.catalogue.table import Columns, Schema, Table, check_columns, format_of
 from tengri.errors import ConfigError, DataError
-from tengri.forward.shell import BandModel
+from tengri.forward.photometric_model import PhotometricModel
 from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 
 #: Rows held in memory at once; part of the contract, for the digest of a shard's inputs.
@@ -58,7 +58,7 @@ class Job:
 
     table: Table
     columns: Mapping[str, str]
-    model: BandModel
+    model: PhotometricModel
     out: Path
     n_shards: int
     options: Options = Options()

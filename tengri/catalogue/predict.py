@@ -20,7 +20,7 @@ import numpy as np
 from tengri.analysis.sweeps import BandTable
 from tengri.catalogue.columns import as_float, check_complete, parameter_columns
 from tengri.errors import ConfigError, ParameterError, unknown
-from tengri.forward.shell import BandModel
+from tengri.forward.photometric_model import PhotometricModel
 from tengri.parameters.resolve import default_float
 
 FLAG = "out_of_domain"
@@ -30,7 +30,7 @@ Columns = dict[str, np.ndarray]
 
 
 def predict_table(
-    model: BandModel,
+    model: PhotometricModel,
     table: Any,
     columns: Mapping[str, str] | None = None,
     out_of_domain: str = "nan",
@@ -40,7 +40,7 @@ def predict_table(
 
     Parameters
     ----------
-    model : BandModel
+    model : PhotometricModel
         Exact or emulated; its ``units`` are those of the fluxes.
     table : mapping or DataFrame
         Columns (n,) by name; those that are no parameters are left alone.
@@ -70,7 +70,7 @@ def predict_table(
 
 
 def predict_rows(
-    model: BandModel, params: Mapping[str, Any], mode: str = "nan", level: int | None = 68
+    model: PhotometricModel, params: Mapping[str, Any], mode: str = "nan", level: int | None = 68
 ) -> Columns:
     """Return the photometry of parameters (n, …) by name; see `predict_table`."""
     if mode not in MODES:
@@ -94,7 +94,7 @@ def predict_rows(
     }
 
 
-def _unusable(model: BandModel, values: Columns) -> np.ndarray:
+def _unusable(model: PhotometricModel, values: Columns) -> np.ndarray:
     """Return the flags of the rows that no model can be asked about, 0 for the others."""
     finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
     inside = model.spec.within_bounds(values)
@@ -114,14 +114,15 @@ def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     return mask.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _photometry(model: BandModel, values: Columns) -> np.ndarray:
-    """Return the fluxes (n, n_bands), a small table's padded to what larger ones are served by.
+def _photometry(model: PhotometricModel, values: Columns) -> np.ndarray:
+    """Return the fluxes (n, n_bands) of a table padded to whole blocks.
 
-    A row's last digits depend on the size of the compiled batch: with one size they do not depend
-    on how a catalogue is cut, and nothing is compiled twice.
+    A row's last digits depend on the size of the compiled block: with whole ones they do not
+    depend on how a catalogue is cut.
     """
     n = len(next(iter(values.values())))
-    rows = np.minimum(np.arange(max(n, model.sizes.least_alike)), n - 1)
+    block = model.execution.sizes.block
+    rows = np.minimum(np.arange(-(-n // block) * block), n - 1)
     padded = {name: v[rows] for name, v in values.items()} if n < len(rows) else values
     with warnings.catch_warnings():
         # both are in the flags, row by row
@@ -139,7 +140,9 @@ def _complaint(flag: np.ndarray) -> str:
     )
 
 
-def _errors(model: BandModel, values: Columns, flux: np.ndarray, level: int | None) -> Columns:
+def _errors(
+    model: PhotometricModel, values: Columns, flux: np.ndarray, level: int | None
+) -> Columns:
     """Return the error bars in the units of the fluxes, ``NAME_err``; none for exact models."""
     errors_at = getattr(model, "errors_at", None)
     if errors_at is None or level is None:
@@ -152,7 +155,7 @@ def _errors(model: BandModel, values: Columns, flux: np.ndarray, level: int | No
     return {f"{name}_err": column for name, column in zip(model.filter_names, columns)}
 
 
-def _magnitudes(model: BandModel, flux: np.ndarray) -> np.ndarray:
+def _magnitudes(model: PhotometricModel, flux: np.ndarray) -> np.ndarray:
     return BandTable({}, flux, model.filter_names, model.units, {}).magnitudes()
 
 

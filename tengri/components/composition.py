@@ -24,11 +24,14 @@ from tengri.components.stellar.sfh import (
     check_table,
     family_parameters,
 )
+from tengri.constants import MAX_REDSHIFT
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Uniform
 from tengri.registry import Param
 
-REDSHIFT = Param("redshift", 0.1, Uniform(0.01, 8.0), (0.0, 20.0), "", "cosmological redshift")
+REDSHIFT = Param(
+    "redshift", 0.1, Uniform(0.01, 8.0), (0.0, MAX_REDSHIFT), "", "cosmological redshift"
+)
 
 
 @dataclass(frozen=True)

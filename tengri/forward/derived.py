@@ -11,10 +11,12 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.constants import LSUN_ERG_S, PC_CM
-from tengri.forward.galaxy import Galaxy, Light, Population, SSPFlux, Stars
+from tengri.forward.exact import ExactEvaluator
+from tengri.forward.galaxy import Galaxy, Light, Population, Stars
 
 Params = Mapping[str, Array]
 
@@ -43,7 +45,7 @@ def sfh_curve(galaxy: Stars, p: Params, n: int) -> tuple[dict[str, Array], Array
     return {"t_gyr": t, "sfr": jnp.where(log10_mass >= 0.0, sfr, jnp.nan)}, log10_mass
 
 
-def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> dict[str, Array]:
+def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dict[str, Array]:
     """Return what follows from the history alone.
 
     Parameters
@@ -52,7 +54,7 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> di
         A galaxy, or just its stars.
     p : mapping
         Complete parameters of one galaxy.
-    remaining : ndarray, shape (n_met, n_age), or None
+    remaining : array, shape (n_met, n_age), or None
         Surviving mass fraction of the SSP grid, stars and remnants.
 
     Returns
@@ -77,7 +79,7 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: np.ndarray | None) -> di
         - LOG10_ZSUN,
     }
     if remaining is not None:
-        table = jnp.asarray(np.asarray(remaining)[:, galaxy.bins.node], float)
+        table = jnp.asarray(remaining, float)[:, galaxy.bins.node]
         quantities["stellar_mass_surviving"] = mass * jnp.sum(population.weights * table)
     return quantities
 
@@ -98,9 +100,9 @@ def _mean_age(galaxy: Stars, p: Params, population: Population) -> Array:
 
 
 def derived_quantities(
-    galaxy: Galaxy, flux: SSPFlux, p: Params, remaining: np.ndarray | None
+    evaluator: ExactEvaluator, p: Params, remaining: ArrayLike | None
 ) -> dict[str, Array]:
-    """Return all derived quantities of one galaxy.
+    """Return all derived quantities of one galaxy from its spectrum and its history.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def derived_quantities(
         ``dn4000`` (Balogh+1999); ``uv_slope`` β (least squares over 1268–2580 Å); ``m_uv``
         (AB absolute magnitude, 1450–1550 Å).
     """
-    light, _ = galaxy.light(flux, p)
+    light, galaxy = evaluator.spectrum(p), evaluator.galaxy
     return sfh_quantities(galaxy, p, remaining) | {
         "l_bol": galaxy.luminosity(light.lnu) * 10.0**light.log10_scale,
         "l_dust": light.absorbed * 10.0**light.log10_scale,

@@ -31,11 +31,10 @@ from tengri.components.composition import Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
 from tengri.components.stellar.nebular import Gas
-from tengri.components.stellar.ssp import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology
-from tengri.forward.grid import on_nodes, with_infrared_nodes
 from tengri.products import matmul
+from tengri.static_grid import digest_of
 
 Params = Mapping[str, Array]
 
@@ -70,16 +69,21 @@ class AgeBins:
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
 
-class SSPFlux(NamedTuple):
-    """Spectra in units of ``10**Galaxy.log10_flux_unit``.
+class Spectra(NamedTuple):
+    """The spectra of a grid as the matrices of the sums, in units of ``10**log10_flux_unit``.
 
     Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_lit, n_wave), if any: see
-    `tengri.components.stellar.nebular`.
+    `tengri.components.stellar.nebular`. NumPy in float64, or JAX in the default float.
     """
 
-    young: Array
-    old: Array
-    gas: Array | None = None
+    young: Array | np.ndarray
+    old: Array | np.ndarray
+    gas: Array | np.ndarray | None = None
+
+    def in_default_float(self) -> Spectra:
+        """Return them as JAX arrays of the process's default float."""
+        gas = None if self.gas is None else jnp.asarray(self.gas, float)
+        return Spectra(jnp.asarray(self.young, float), jnp.asarray(self.old, float), gas)
 
 
 class Population(NamedTuple):
@@ -96,12 +100,14 @@ class Light(NamedTuple):
     """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1.
 
     ``parts`` are its terms on the same scale: ``stars`` (attenuated, with the gas around them),
-    ``agn``, ``dust``; ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale.
+    ``agn``, ``dust``; ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale;
+    ``log10_mass`` the mass formed [Msun].
     """
 
     log10_scale: Array
     parts: dict[str, Array]
     absorbed: Array
+    log10_mass: Array
 
     @property
     def lnu(self) -> Array:
@@ -111,6 +117,9 @@ class Light(NamedTuple):
 
 class Stars:
     """When and with which metals the stars formed: all that needs no spectrum.
+
+    Equations and grids without spectra: compiled functions take it as a static argument. Two of
+    them are equal where components, cosmology and grids are, compared by a stored digest.
 
     Parameters
     ----------
@@ -136,6 +145,27 @@ class Stars:
         self.bins = AgeBins.split(age_edges_gyr)
         self.lgmet = np.asarray(lgmet, dtype=np.float64)
 
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the grids."""
+        return digest_of(self.bins.edges, self.lgmet)
+
+    @cached_property
+    def _key(self) -> tuple[str, Composition, Cosmology, str]:
+        return type(self).__name__, self.composition, self.cosmology, self.digest
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Stars) and hash(self) == hash(other) and self._key == other._key
+
     def population(self, p: Params) -> Population:
         """Return the mass formed and its distribution over metallicity and age."""
         log10_mass, fractions = self.formed(p)
@@ -153,63 +183,51 @@ class Stars:
 
 
 class Galaxy(Stars):
-    """The equations of one galaxy on the rest wavelengths ``wave[window]``.
+    """The equations of one galaxy on the rest wavelengths ``wave``.
 
     Parameters
     ----------
-    composition : Composition
-        The chosen components.
-    ssp : SSPData
-        Spectra of simple stellar populations.
-    cosmology : Cosmology
-        Gives the age of the Universe at the redshift of observation.
-    window : slice, optional
-        The part of the wavelength grid that is wanted.
+    composition, cosmology, age_edges_gyr, lgmet
+        As of `Stars`.
+    wave : ndarray, shape (n_wave,)
+        Rest wavelengths [Å].
+    log10_flux_unit : float
+        Spectra are in units of ``10**log10_flux_unit`` Lsun/Hz.
+    gas : Gas, optional
+        The gas around the young stars, where that is a component.
     """
 
     def __init__(
         self,
         composition: Composition,
-        ssp: SSPData,
         cosmology: Cosmology,
-        window: slice = slice(None),
+        age_edges_gyr: np.ndarray,
+        lgmet: np.ndarray,
+        wave: np.ndarray,
+        log10_flux_unit: float,
+        gas: Gas | None = None,
     ) -> None:
-        super().__init__(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
-        wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
-        if composition.dust_emission is not None or composition.agn is not None:
-            dust = composition.dust_emission
-            nodes = () if dust is None or dust.nodes is None else dust.nodes()
-            wave, flux = with_infrared_nodes(wave, flux, nodes)
-        self.gas: Gas | None = None
-        if composition.nebular is not None:
-            young = self.bins.node[: self.bins.n_young]
-            self.gas = Gas(composition.nebular.table(), ssp, young)
-            nodes = self.gas.table.with_nodes(wave)
-            wave, flux = nodes, on_nodes(wave, flux, nodes)
-            # on the whole grid before it is cut, for lines may straddle the ends of the window
-            self._gas_flux = self.gas.spectra(wave, flux[:, young])[:, window]
-        self.wave, self._flux = wave[window], flux[:, :, window]
-        # A power of ten near the brightest spectrum keeps float32 away from both its ends.
-        self.log10_flux_unit = float(np.floor(np.log10(self._flux.max())))
+        super().__init__(composition, cosmology, age_edges_gyr, lgmet)
+        self.wave = np.asarray(wave, dtype=np.float64)
+        self.log10_flux_unit = log10_flux_unit
+        self.gas = gas
 
-    def matrices(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return the spectra of young stars, old stars and gas as the matrices of the sums."""
-        scale = 10.0**-self.log10_flux_unit
-        by_bin = self._flux.astype(np.float64)[:, self.bins.node] * scale
-        n, n_wave = self.bins.n_young, by_bin.shape[-1]
-        young, old = by_bin[:, :n].reshape(-1, n_wave), by_bin[:, n:].reshape(-1, n_wave)
-        return young, old, None if self.gas is None else self._gas_flux * scale
+    def on(self, wave: np.ndarray) -> Galaxy:
+        """Return the same equations on other wavelengths."""
+        edges = self.bins.edges
+        other = Galaxy(self.composition, self.cosmology, edges, self.lgmet, wave,
+                       self.log10_flux_unit, self.gas)  # fmt: skip
+        other.bins = self.bins
+        return other
 
-    def flux(self) -> SSPFlux:
-        """Return these matrices in the process's default float."""
-        young, old, gas = self.matrices()
-        return SSPFlux(
-            jnp.asarray(young, float),
-            jnp.asarray(old, float),
-            None if gas is None else jnp.asarray(gas, float),
-        )
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the grids, and of the ionising light of the stars where there is gas."""
+        gas = () if self.gas is None else self.gas.grids
+        unit = np.array(self.log10_flux_unit)
+        return digest_of(self.bins.edges, self.bins.node, self.lgmet, self.wave, unit, *gas)
 
-    def stars(self, flux: SSPFlux, w: Array, p: Params) -> tuple[Array, Array]:
+    def stars(self, flux: Spectra, w: Array, p: Params) -> tuple[Array, Array]:
         """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,).
 
         With young stars comes that of the gas around them.
@@ -219,29 +237,31 @@ class Galaxy(Stars):
         old = matmul(w[:, n:].reshape(-1), flux.old)
         if self.gas is None or flux.gas is None:
             return young, old
-        return self.gas.around(p, young, w[:, :n], flux.gas), old
+        return self.gas.around(p, young, w[:, :n], jnp.asarray(flux.gas)), old
 
     def attenuation(self, p: Params) -> tuple[Array, Array]:
         """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""
+        return self.attenuation_at(self.wave, p)
+
+    def attenuation_at(self, wave: Array | np.ndarray, p: Params) -> tuple[Array, Array]:
+        """Return the transmitted fractions (birth cloud, diffuse) at ``wave`` [Å], each (n,)."""
+        composition = self.composition
         return transmissions(
-            p, self._curve(self.composition.dust_bc, p), self._curve(self.composition.dust_diff, p)
+            p, _curve(composition.dust_bc, wave, p), _curve(composition.dust_diff, wave, p)
         )
 
-    def _curve(self, law: DustLaw, p: Params) -> Array:
-        return jnp.asarray(law.curve(self.wave, p), float)
+    def light(self, flux: Spectra, p: Params) -> Light:
+        """Return the rest-frame light of the whole galaxy."""
+        return self.light_of(flux, self.population(p), p)
 
-    def light(self, flux: SSPFlux, p: Params) -> tuple[Light, Population]:
-        """Return the rest-frame light of the whole galaxy, and its stars."""
-        population = self.population(p)
-        return self.light_of(flux, population, p), population
-
-    def light_of(self, flux: SSPFlux, population: Population, p: Params) -> Light:
+    def light_of(self, flux: Spectra, population: Population, p: Params) -> Light:
         """Return the rest-frame light of given stars, their dust and the nucleus."""
         young, old = self.stars(flux, population.weights, p)
         birth_cloud, diffuse = self.attenuation(p)
         stars = diffuse * (birth_cloud * young + old)
         scale = population.log10_mass + self.log10_flux_unit
-        light = Light(scale, {"stars": stars}, self.luminosity(young + old - stars))
+        absorbed = self.luminosity(young + old - stars)
+        light = Light(scale, {"stars": stars}, absorbed, population.log10_mass)
         light = self._with_agn(light, diffuse, p)
         if self.composition.dust_emission is None:
             return light
@@ -259,9 +279,10 @@ class Galaxy(Stars):
         agn = agn * 10.0**-self.log10_flux_unit * 10.0 ** (agn_scale - scale)
         parts, absorbed = {"stars": host * light.parts["stars"]}, host * light.absorbed
         if self.composition.agn_screen == "none":
-            return Light(scale, {**parts, "agn": agn}, absorbed)
+            return light._replace(log10_scale=scale, parts={**parts, "agn": agn}, absorbed=absorbed)
         seen = diffuse * agn
-        return Light(scale, {**parts, "agn": seen}, absorbed + self.luminosity(agn - seen))
+        absorbed = absorbed + self.luminosity(agn - seen)
+        return light._replace(log10_scale=scale, parts={**parts, "agn": seen}, absorbed=absorbed)
 
     def luminosity(self, lnu: Array) -> Array:
         """Integrate L_ν over frequency, trapezoids in ν: [Lsun/Hz] → Lsun."""
@@ -271,3 +292,7 @@ class Galaxy(Stars):
     def igm(self, p: Params) -> Array:
         """Return the transmission of the intergalactic medium at ``wave``, shape (n_wave,)."""
         return self.composition.igm.transmission(self.wave, p["redshift"])
+
+
+def _curve(law: DustLaw, wave: Array | np.ndarray, p: Params) -> Array:
+    return jnp.asarray(law.curve(wave, p), float)

@@ -17,7 +17,7 @@ from tengri.errors import ConfigError, unknown
 from tengri.literal import read_value
 
 if TYPE_CHECKING:
-    from tengri.forward.shell import BandModel
+    from tengri.forward.photometric_model import PhotometricModel
 
 EXACT = "exact"
 GROUP = "tengri.models"
@@ -45,7 +45,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def build(
     args: argparse.Namespace, changes: Mapping[str, Any] | None = None, **options: Any
-) -> BandModel:
+) -> PhotometricModel:
     """Return the model of a command line.
 
     Parameters
@@ -107,7 +107,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _exact(
     described: Mapping[str, Any], changes: Mapping[str, Any], options: dict[str, Any]
-) -> BandModel:
+) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
     from tengri import SEDModel, load_ssp_data
     from tengri.described import build_observation, build_spec
@@ -126,7 +126,7 @@ def _exact(
 
 def _surrogate(
     args: argparse.Namespace, described: Mapping[str, Any], changes: Mapping[str, Any], options: Any
-) -> BandModel:
+) -> PhotometricModel:
     from tengri.described import build_observation, changed_spec
 
     if args.ssp or args.config:

@@ -7,9 +7,10 @@ import warnings
 import jax
 import numpy as np
 import pytest
+from emulator.beside import Beside
+from tengri.forward.dilution import log10_dilution
 
 from emulator.artefact import Artefact, ssp_info, write
-from emulator.beside import Beside
 from emulator.history import cosmology_to_dict
 from emulator.networks import build_network
 from emulator.scaling import InputScaling, OutputScaling
@@ -18,7 +19,6 @@ from emulator.targets import PhotometryTarget
 from emulator.verification import evaluate, with_checks
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
 from tengri.components.stellar.ssp import SSPData, log_midpoint_edges
-from tengri.forward.dilution import log10_dilution
 from tengri.forward.units import LOG10_UNIT
 from tengri.priors import LogUniform, Normal
 

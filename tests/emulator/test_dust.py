@@ -7,10 +7,10 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from emulator.dust import DustLight
 
 from emulator import export
 from emulator.artefact import write
-from emulator.dust import DustLight
 from emulator.scaling import OutputScaling
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget

@@ -64,8 +64,9 @@ def test_a_trained_mirror_cannot_be_untied(artefact):
     tied = Parameters(**{**BOX, "dust_tau_bc": "dust_tau_diff"})
     narrow = EmulatedSEDModel(artefact, spec=tied)
     assert "dust_tau_bc" not in narrow.spec.free_params
-    from emulator.domain import Domain
     from emulator.narrower import check_spec
+
+    from emulator.domain import Domain
 
     trained = replace(artefact, spec=tied)
     domain = Domain.of(tied, trained.target.guarded(tied))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-
 from emulator.twins import twin
+
 from tengri import Parameters
 from tengri.errors import ConfigError, ParameterError
 from tests.emulator.conftest import BOX, ONE

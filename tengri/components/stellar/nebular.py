@@ -87,6 +87,11 @@ class Gas:
         # photons of each node in age per solar mass of young stars, (n_met, n_young, n_t)
         self._photons = self._light.photons[:, young, None] * to_age[..., self._ages]
 
+    @property
+    def grids(self) -> tuple[np.ndarray, ...]:
+        """What decides the sums, for a digest: photons, and weights and nodes of the table."""
+        return self._photons, self._to_z, self.table.logu
+
     def spectra(self, wave: np.ndarray, young: np.ndarray) -> np.ndarray:
         """Return L_ν [Lsun/Hz] of the gas and of what it leaves of the stars, (n_lit, n_wave).
 

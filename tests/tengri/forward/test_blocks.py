@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tengri.errors import ConfigError, ParameterError
-from tengri.forward.blocks import Blocks, Sizes, _shares
+from tengri.forward.batching import Blocks, Sizes, _shares
 
 
 def quadratic(matrix, one):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
+from tengri.forward.one_redshift import OneRedshift
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.dust.attenuation import LAWS
-from tengri.forward.one_redshift import OneRedshift
 from tengri.observation.bands import band_matrix
 
 STARS = {

@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 import pytest
+from tengri.forward.dilution import log10_dilution
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
-from tengri.forward.dilution import log10_dilution
 
 COMMON = {"dust_tau_bc": (0.0, 4.0), "dust_tau_diff": (0.0, 3.0), "redshift": (0.05, 0.6)}
 GRID = "ssp_bc03_miles_kroupa_noneb.h5"

@@ -16,7 +16,7 @@ from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.errors import ParameterError, UnknownNameError
 from tengri.forward import shell
-from tengri.forward.onepiece import in_one_piece
+from tengri.forward.small_call import in_one_piece
 
 BESIDE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
 

@@ -7,7 +7,9 @@ becomes one function instead; XLA gives it to its own small loops, we give it to
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,27 +27,69 @@ LIBRARY = re.compile(
 ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
 
 
-class OnePiece:
-    """A function of one pytree, compiled in one piece; as usual if the compiler gives that up."""
+#: Calls after which a function is compiled for itself, its constants in it. Measured on two cores:
+#: of a surrogate's single call half the time goes into handing its constants over.
+SPECIALISE_AFTER = 16
+#: How long a call looks for its answer before it goes to sleep [s]: a thread that sleeps is woken
+#: by the kernel, which can take longer than the call.
+AWAIT_S = 5e-4
+#: Set to ``off``, every call goes through the general program and waits as JAX does.
+SWITCH = "TENGRI_SMALL_CALLS"
 
-    def __init__(self, fn: Callable[[Any], Any]) -> None:
-        self._plain = jax.jit(fn)
-        self._compiled = jax.jit(in_one_piece(fn))
+
+class SmallCall:
+    """A function of constants and one pytree that is called over and over with small inputs.
+
+    The first calls go through a general program, which other models of the same structure share;
+    then one is compiled in one piece, with the constants in it. Where the compiler gives that up,
+    the general program stays.
+
+    Parameters
+    ----------
+    general : callable
+        ``general(constants, x)``, compiled.
+    fn : callable
+        ``fn(x)``: the same function with the constants of a single call.
+    """
+
+    def __init__(
+        self, general: Callable[[Any, Any], Any], constants: Any, fn: Callable[[Any], Any]
+    ) -> None:
+        self._general = lambda x: general(constants, x)
+        self._one_piece = jax.jit(in_one_piece(fn))
+        self._calls = 0
+        self._chosen = self._general
 
     def __call__(self, x: Any) -> Any:
-        """Return ``fn(x)``."""
+        """Return ``fn(x)``, its first leaf ready or nearly so."""
+        if self._calls <= SPECIALISE_AFTER:
+            self._calls += 1
+            if self._calls > SPECIALISE_AFTER and is_on():
+                self._chosen = self._one_piece
         try:
-            return self._compiled(x)
+            result = self._chosen(x)
         except jax.errors.JaxRuntimeError:
             # a fusion that XLA leaves to a library, known only after it has optimised
-            if self._compiled is self._plain:
+            if self._chosen is self._general:
                 raise
-            self._compiled = self._plain
-            return self._plain(x)
+            self._chosen = self._general
+            result = self._chosen(x)
+        _await_briefly(jax.tree.leaves(result)[0])
+        return result
 
-    def _cache_size(self) -> Any:
-        """Return how often it was compiled, as jitted functions do."""
-        return self._compiled._cache_size()  # type: ignore[attr-defined]
+
+def is_on() -> bool:
+    """Return whether single calls may be specialised; an environment variable says no."""
+    return os.environ.get(SWITCH, "on").lower() not in ("off", "0", "no")
+
+
+def _await_briefly(x: Any) -> None:
+    """Look whether ``x`` is there until it is, for a moment; then leave it to whoever needs it."""
+    if not is_on():
+        return
+    until = time.perf_counter() + AWAIT_S
+    while not x.is_ready() and time.perf_counter() < until:
+        pass
 
 
 def in_one_piece(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:

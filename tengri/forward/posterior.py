@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,9 +25,7 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError, unknown
-
-if TYPE_CHECKING:
-    from tengri.forward.shell import BandModel
+from tengri.parameters import Parameters
 
 POGSON = 0.4 * math.log(10.0)
 COORDINATES = ("unbounded", "unit")
@@ -73,8 +71,36 @@ class Data(NamedTuple):
         return cls(np.where(seen, f, 0.0) / sigma, sigma, correlation, seen, norm)
 
 
+class Predicts(Protocol):
+    """What a posterior asks of a photometric model."""
+
+    @property
+    def spec(self) -> Parameters:
+        """Priors and fixed values."""
+        ...
+
+    @property
+    def units(self) -> str:
+        """Unit of the fluxes."""
+        ...
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """The bands."""
+        ...
+
+    @property
+    def emulation_covariance(self) -> np.ndarray:
+        """Covariance of the model's own errors [mag²], (n_bands, n_bands)."""
+        ...
+
+    def predict_photometry(self, params: Mapping[str, Any]) -> Array:
+        """Return the band fluxes of one galaxy, (n_bands,)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class FlatFunction:
+class Posterior:
     """The model as a function of a vector of its free parameters, or of a dict.
 
     Made by ``model.flat_function()``. Every method is a pure function: ``jit``, ``vmap`` and
@@ -82,7 +108,7 @@ class FlatFunction:
 
     Attributes
     ----------
-    model : BandModel
+    model : PhotometricModel
         Exact or emulated.
     coordinates : {"unbounded", "unit"}
 
@@ -93,7 +119,7 @@ class FlatFunction:
     >>> jax.grad(flat.log_posterior)(jnp.zeros(flat.size), data)            # doctest: +SKIP
     """
 
-    model: BandModel
+    model: Predicts
     coordinates: str = "unbounded"
 
     def __post_init__(self) -> None:

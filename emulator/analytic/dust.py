@@ -13,8 +13,8 @@ Shapes: n_rest rest wavelengths, n_seen observed ones, all in steps of ``STEP``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +22,13 @@ import numpy as np
 from jax import Array
 
 from emulator import cubic
-from emulator.targets.ssp_photometry import LOG10_PER_HZ
+from emulator.analytic.source import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
 from tengri.products import matmul
 from tengri.spread import spread
+from tengri.static_grid import StaticGrid
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
 START_AA, STEP = 1e4, np.log(10.0) / 250.0
@@ -38,15 +39,13 @@ FINE = 2
 
 
 @dataclass(frozen=True, eq=False)
-class DustLight:
-    """The exact photometry of dust that absorbs one unit of light.
+class DustIntegrals:
+    """The band integrals of a spectrum of dust between two redshifts, in float64 NumPy.
 
     Attributes
     ----------
-    emission : DustEmission
-        Its spectrum.
     band : ndarray of int, shape (n_seeing,)
-        The bands that see it, of ``n_bands``.
+        The bands that see it.
     rest : ndarray, shape (n_rest,)
         Rest wavelengths [Å].
     first : int
@@ -56,8 +55,6 @@ class DustLight:
         step.
     """
 
-    emission: DustEmission
-    n_bands: int
     band: np.ndarray
     rest: np.ndarray
     first: int
@@ -66,8 +63,8 @@ class DustLight:
     @classmethod
     def build(
         cls, emission: DustEmission, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
-    ) -> DustLight | None:
-        """Return the light for bands and a range of redshifts; None if no band sees it."""
+    ) -> DustIntegrals | None:
+        """Return the integrals for bands and a range of redshifts; None if no band sees dust."""
         reddest = [f.wave[-1] / (1.0 + z_lo) for f in filters]
         band = np.flatnonzero(np.array(reddest) > _first(emission))
         if not band.size:
@@ -85,64 +82,102 @@ class DustLight:
             whole, part = divmod(shift, FINE)
             matrix[i, :, 1 - whole : 1 - whole + n_seen] = parts[part]
         rest = START_AA * np.exp(STEP * np.arange(begin, begin + n_rest))
-        return cls(emission, len(filters), band, rest, most, matrix)
-
-    def arrays(self) -> Array:
-        """Return the constants of the band integrals, in the process's default float."""
-        return jnp.asarray(self.matrix if self.emission.grid is None else self._table, float)
+        return cls(band, rest, most, matrix)
 
     @property
-    def _steps(self) -> int:
+    def steps(self) -> int:
         """Whole steps from the least shift that is needed to the largest."""
         return self.rest.size - self.matrix.shape[-1]
 
-    @cached_property
-    def _table(self) -> np.ndarray:
-        """The bands of every template at every shift, (n_a, n_b, n_shift, n_kind, n_seeing).
+    def of_templates(self, shapes: np.ndarray) -> np.ndarray:
+        """Return the bands of templates at every shift, (n_a, n_b, n_shift, n_kind, n_seeing).
 
-        The first one is for a shift of one part less than the least that is needed.
+        ``shapes`` (n_a, n_b, n_kind, n_rest) are their spectra. The first shift is one part less
+        than the least that is needed.
         """
-        assert self.emission.grid is not None
-        lit = self.emission.grid.shapes(self.rest) * 10.0**-LOG10_PER_HZ
-        n, steps = self.matrix.shape[-1], self._steps
+        n, steps = self.matrix.shape[-1], self.steps
         n_shift = FINE * (steps + 1) + 3
-        table = np.empty((*lit.shape[:2], n_shift, lit.shape[2], self.band.size))
+        table = np.empty((*shapes.shape[:2], n_shift, shapes.shape[2], self.band.size))
         for i in range(n_shift):
             whole = min(max(i - 1, 0) // FINE, steps)
-            window = lit[..., steps - whole : steps - whole + n]
+            window = shapes[..., steps - whole : steps - whole + n]
             table[:, :, i] = window @ self.matrix[i - FINE * whole].T
         return table
 
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class DustLight:
+    """The exact photometry of dust that absorbs one unit of light.
+
+    Attributes
+    ----------
+    emission : DustEmission
+        Its spectrum.
+    n_bands : int
+        Bands of the surrogate.
+    band, rest : StaticGrid
+        As of `DustIntegrals`.
+    first, steps : int
+    weights : array
+        The matrix of the integrals; where the dust is a table of templates, their bands.
+    """
+
+    emission: DustEmission = field(metadata={"static": True})
+    n_bands: int = field(metadata={"static": True})
+    band: StaticGrid = field(metadata={"static": True})
+    rest: StaticGrid = field(metadata={"static": True})
+    first: int = field(metadata={"static": True})
+    steps: int = field(metadata={"static": True})
+    weights: Any
+
+    @classmethod
+    def build(
+        cls, emission: DustEmission, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
+    ) -> DustLight | None:
+        """Return the light for bands and a range of redshifts; None if no band sees it."""
+        found = DustIntegrals.build(emission, filters, z_lo, z_hi)
+        if found is None:
+            return None
+        weights = found.matrix
+        if emission.grid is not None:
+            weights = found.of_templates(emission.grid.shapes(found.rest) * 10.0**-LOG10_PER_HZ)
+        grids = StaticGrid(found.band), StaticGrid(found.rest)
+        return cls(emission, len(filters), *grids, found.first, found.steps, weights)
+
+    def in_default_float(self) -> DustLight:
+        """Return it with the constants of the band integrals in the default float."""
+        return replace(self, weights=jnp.asarray(self.weights, float))
+
     def spectrum(self, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_IR at ``rest`` (n_rest,), in units of ``10**LOG10_PER_HZ`` per Hz."""
-        dark = int(np.searchsorted(self.rest, _first(self.emission)))
-        lit = self.emission.spectrum(self.rest[dark:], p) * 10.0**-LOG10_PER_HZ
+        rest = self.rest.values
+        dark = int(np.searchsorted(rest, _first(self.emission)))
+        lit = self.emission.spectrum(rest[dark:], p) * 10.0**-LOG10_PER_HZ
         return jnp.pad(lit, (dark, 0))
 
-    def bands(self, arrays: Array, p: Mapping[str, Array]) -> Array:
+    def bands(self, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_IR in all bands (n_bands,), in these units."""
         shift = jnp.log1p(p["redshift"]) * (FINE / STEP)
         below = jnp.floor(shift).astype(jnp.int32)
-        around = (self._integrated if self.emission.grid is None else self._looked_up)(
-            arrays, below, p
-        )
+        around = (self._integrated if self.emission.grid is None else self._looked_up)(below, p)
         flux = cubic.between((shift - below).astype(around.dtype), *around)
-        return spread(flux, self.band, self.n_bands)
+        return spread(flux, self.band.values, self.n_bands)
 
-    def _integrated(self, matrix: Array, below: Array, p: Mapping[str, Array]) -> Array:
+    def _integrated(self, below: Array, p: Mapping[str, Array]) -> Array:
         """Return the bands that see it at the four shifts around, (4, n_seeing): by integrals."""
         whole, part = below // FINE, below % FINE
-        n = matrix.shape[-1]
+        n = self.weights.shape[-1]
         window = jax.lax.dynamic_slice(self.spectrum(p), (self.first - whole,), (n,))
-        return jax.lax.dynamic_slice_in_dim(matmul(matrix, window), part, 4)
+        return jax.lax.dynamic_slice_in_dim(matmul(self.weights, window), part, 4)
 
-    def _looked_up(self, table: Array, below: Array, p: Mapping[str, Array]) -> Array:
+    def _looked_up(self, below: Array, p: Mapping[str, Array]) -> Array:
         """Return the same from a table of the integrals, of which few templates are lit."""
         assert self.emission.grid is not None
         corner, weights = self.emission.grid.corner(p)
-        least = FINE * (self.first - self._steps)
+        least = FINE * (self.first - self.steps)
         start = (*corner, below - least, *jnp.zeros(2, jnp.int32))
-        lit = jax.lax.dynamic_slice(table, start, (2, 2, 4, *table.shape[3:]))
+        lit = jax.lax.dynamic_slice(self.weights, start, (2, 2, 4, *self.weights.shape[3:]))
         return jnp.sum(weights[:, :, None, :, None] * lit, axis=(0, 1, 3))
 
 

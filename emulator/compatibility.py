@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emulator.domain import Box, Domain
+from emulator.domain import Box, TrainedDomain
 from emulator.scaling import trained_range
-from emulator.targets.ssp_photometry import check_metals
-from emulator.twins import GYR, Twins, fixed_age
+from emulator.sfh_times import GYR, SFHTimes, fixed_age
+from emulator.targets import Target
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.observation import Observation, Photometry
@@ -20,15 +20,13 @@ from tengri.parameters import Parameters
 if TYPE_CHECKING:
     from emulator.artefact import Artefact
 
-#: Settings of what is exact beside a network that serves any history; of dust, where it learnt
-#: what dust absorbs.
-HISTORY_SETTINGS, DUST_SETTINGS = ("mean_sfh_type", "n_grid", "agn_model"), ("dust_emission",)
 
-
-def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: Cosmology) -> None:
+def check_spec(
+    spec: Parameters, artefact: Artefact, domain: TrainedDomain, cosmology: Cosmology
+) -> None:
     """Raise unless ``spec`` has the trained components and stays inside the trained box.
 
-    Where the star-formation history is exact, it may be any, and an AGN may be added.
+    What the target leaves exact may be any: see ``Target.free_settings``.
 
     Times may be in Gyr where the surrogate learnt fractions, or the reverse; such a one is
     checked here where it and the redshift are fixed, at every call otherwise.
@@ -42,24 +40,20 @@ def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: 
     """
     if not isinstance(spec, Parameters):
         raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
-    trained = artefact.spec
-    any_history = artefact.target.amplitude is None
-    exact: tuple[str, ...] = HISTORY_SETTINGS if any_history else ()
-    exact += DUST_SETTINGS if artefact.target.absorbs else ()
-    twins = Twins({}) if any_history else Twins.between(spec, trained)
-    if any_history:
-        check_metals(spec.composition)
-    _check_components(spec, trained, twins, exact)
+    target, trained = artefact.target, artefact.spec
+    target.check_components(spec.composition)
+    times = target.sfh_times(spec, trained)
+    _check_components(spec, trained, times, target)
     for name, source in trained.mirrors.items():
         if spec.mirrors.get(name) != source:
             raise ParameterError(
                 f"{name} followed {source} in training, so that the surrogate knows no other "
                 f"value of it: leave {name}={source!r}."
             )
-    names = {trained_name: name for name, trained_name in twins.trained.items()}
-    wrong = [_outside(spec, box) for box in domain.boxes if box.name not in names]
-    age = fixed_age(spec, cosmology) if twins else None
-    wrong += [_twin_outside(spec, names[box.name], box, age)
+    names = {trained_name: name for name, trained_name in times.pairs}
+    wrong = [_outside(spec, box, domain) for box in domain.boxes if box.name not in names]
+    age = fixed_age(spec, cosmology) if times else None
+    wrong += [_time_outside(spec, names[box.name], box, domain, age)
               for box in domain.boxes if box.name in names]  # fmt: skip
     wrong = list(filter(None, wrong))
     if wrong:
@@ -67,20 +61,15 @@ def check_spec(spec: Parameters, artefact: Artefact, domain: Domain, cosmology: 
 
 
 def _check_components(
-    spec: Parameters, trained: Parameters, twins: Twins, exact: tuple[str, ...]
+    spec: Parameters, trained: Parameters, times: SFHTimes, target: Target
 ) -> None:
-    composition = spec.composition
-    # what is exact beside the network may be any
-    learnt = replace(composition, sfh=trained.composition.sfh, agn=None)
-    if "dust_emission" in exact:
-        learnt = replace(learnt, dust_emission=trained.composition.dust_emission)
-    if exact and learnt == trained.composition:
-        return
-    if twins and {twins.trained.get(n, n) for n in composition.params} == set(
-        trained.composition.params
-    ):
+    composition = target.learnt_part(spec.composition, trained.composition)
+    names = times.trained
+    if names and {names.get(n, n) for n in composition.params} == set(trained.composition.params):
         composition = replace(composition, sfh=trained.composition.sfh)
-    if composition == trained.composition and spec.mean_sfh_type == trained.mean_sfh_type:
+    exact = target.free_settings
+    same_history = "mean_sfh_type" in exact or spec.mean_sfh_type == trained.mean_sfh_type
+    if composition == trained.composition and same_history:
         return
     mine, theirs = spec.settings, trained.settings
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
@@ -106,28 +95,30 @@ def _same(a: Any, b: Any) -> bool:
     )
 
 
-def _outside(spec: Parameters, box: Box) -> str:
+def _outside(spec: Parameters, box: Box, domain: TrainedDomain) -> str:
     """Say how a parameter of the spec leaves its box; empty if it does not."""
     prior = spec.get_distribution(box.name)
     if prior.is_fixed:
         value = np.asarray(spec.fixed_value(box.name))
-        good = np.all((value >= box.low) & (value <= box.high))
+        good = np.all(domain.limits.within(box.name, value))
         return "" if good else f"{box.name} is fixed at {value}, trained on {box.shown}."
     if box.is_fixed:
         return f"{box.name} is free ({prior!r}), but was trained at {box.shown}."
     lo, hi = trained_range(prior)
-    if lo >= box.low and hi <= box.high:
+    if np.all(domain.limits.within(box.name, np.array([lo, hi]))):
         return ""
     return f"{box.name} ranges over [{lo:g}, {hi:g}], trained on {box.shown}."
 
 
-def _twin_outside(spec: Parameters, name: str, box: Box, age: float | None) -> str:
+def _time_outside(
+    spec: Parameters, name: str, box: Box, domain: TrainedDomain, age: float | None
+) -> str:
     """As `_outside` for a time in its other unit; what depends on redshift is left to the calls."""
     if age is None or not spec.get_distribution(name).is_fixed:
         return ""
     value = float(spec.fixed_value(name))
     value = value / age if name.endswith(GYR) else value * age
-    good = box.low <= value <= box.high
+    good = domain.limits.within(box.name, value)
     return "" if good else f"{name} is fixed at {box.name} = {value:g}, trained on {box.shown}."
 
 

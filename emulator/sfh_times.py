@@ -18,36 +18,43 @@ GYR, FRACTION = "_gyr", "_frac"
 
 
 @dataclass(frozen=True)
-class Twins:
+class SFHTimes:
     """Which names of a spec stand for which trained names.
 
     Attributes
     ----------
-    trained : dict of str to str
-        Name in the spec to the trained name.
+    pairs : tuple of (str, str)
+        Name in the spec, trained name.
     """
 
-    trained: dict[str, str]
+    pairs: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def between(cls, spec: Parameters, trained: Parameters) -> Twins:
+    def between(cls, spec: Parameters, trained: Parameters) -> SFHTimes:
         """Return the pairs in which a spec and the trained one differ."""
         mine, theirs = spec.composition.params, trained.composition.params
-        return cls({n: t for n in mine if n not in theirs and (t := twin(n)) in theirs})
+        return cls(
+            tuple((n, t) for n in mine if n not in theirs and (t := other_unit(n)) in theirs)
+        )
+
+    @property
+    def trained(self) -> dict[str, str]:
+        """Name in the spec to the trained name."""
+        return dict(self.pairs)
 
     def __bool__(self) -> bool:
-        return bool(self.trained)
+        return bool(self.pairs)
 
     def apply(self, p: Mapping[str, Any], age_gyr: Any) -> dict[str, Any]:
         """Return parameters under trained names; ``age_gyr`` is the age of the Universe at z."""
         out = {n: v for n, v in p.items() if n not in self.trained}
-        for name, trained in self.trained.items():
+        for name, trained in self.pairs:
             out[trained] = p[name] / age_gyr if name.endswith(GYR) else p[name] * age_gyr
         return out
 
 
-def twin(name: str) -> str:
-    """Return the other name of a time, or the name itself."""
+def other_unit(name: str) -> str:
+    """Return the name of a time in its other unit, or the name itself."""
     if name.endswith(GYR):
         return name.removesuffix(GYR) + FRACTION
     return name.removesuffix(FRACTION) + GYR if name.endswith(FRACTION) else name

@@ -1,0 +1,55 @@
+"""How far a surrogate may be trusted: error bars and covariance that its artefact carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jax.typing import ArrayLike
+
+from emulator.artefact import Artefact
+from tengri.analysis.accuracy import BRIGHT
+from tengri.errors import ConfigError, unknown
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorBars:
+    """Half widths of split-conformal intervals, and the covariance of residuals between bands.
+
+    Attributes
+    ----------
+    artefact : Artefact
+    bands : tuple of int
+        Which of the trained bands are wanted.
+    """
+
+    artefact: Artefact
+    bands: tuple[int, ...]
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance of the residuals between bands [mag²], (n_bands, n_bands)."""
+        if self.artefact.covariance is None:
+            raise ConfigError("This surrogate carries no residual covariance.")
+        return self.artefact.covariance[np.ix_(self.bands, self.bands)]
+
+    def overall(self, level: int | str) -> np.ndarray:
+        """Return the half widths of a level [mag] over all redshifts, (n_bands,)."""
+        bars = self.artefact.error_bars
+        if str(level) not in bars:
+            raise unknown("level of error bars [%]", str(level), bars)
+        return np.asarray(bars[str(level)])[list(self.bands)]
+
+    def at(self, magnitudes: ArrayLike, redshift: ArrayLike, level: int | str) -> np.ndarray:
+        """Return the half widths [mag] for AB magnitudes (…, n_bands) at redshifts (…).
+
+        Infinite for bands fainter than 1e-4 of the brightest.
+        """
+        bars, magnitude = self.overall(level), np.asarray(magnitudes)
+        by_redshift = self.artefact.error_bars_z
+        if by_redshift:
+            inner = by_redshift["edges"][1:-1]
+            bars = by_redshift[str(level)][np.searchsorted(inner, np.asarray(redshift))]
+            bars = bars[..., list(self.bands)]
+        limit = magnitude.min(axis=-1, keepdims=True) - 2.5 * np.log10(BRIGHT)
+        return np.where(magnitude <= limit, bars, np.inf)

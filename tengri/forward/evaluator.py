@@ -1,0 +1,103 @@
+"""What joins exact and fast: the light of one galaxy in the bands, as a pure function.
+
+An evaluator is a frozen pytree. Its grids and equations are static, compared by a digest; its
+spectra, projections, weights and fixed values are leaves: compiled functions take it as an
+argument, and two models of equal structure share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tengri.forward.units import to_units
+from tengri.parameters import Parameters
+
+Params = Mapping[str, Array]
+
+
+class Bands(NamedTuple):
+    """Band fluxes ``flux * 10**log10_scale`` [erg/s/cm²/Hz] of one galaxy.
+
+    ``flux`` (n_bands,) is of order one; ``log10_mass`` is the mass formed [Msun], or a lower
+    bound of it where stars are certain.
+    """
+
+    log10_scale: Array
+    flux: Array
+    log10_mass: Array
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class FixedValues:
+    """What a spec says of the parameters that are not free.
+
+    Attributes
+    ----------
+    values : dict
+        Values by name, in the process's default float.
+    follows : tuple of (str, str)
+        Parameters that follow another one: (name, source).
+    """
+
+    values: dict[str, Any]
+    follows: tuple[tuple[str, str], ...] = field(default=(), metadata={"static": True})
+
+    @classmethod
+    def of(cls, spec: Parameters) -> FixedValues:
+        """Return the fixed values of a spec."""
+        values = {n: jnp.asarray(spec.fixed_value(n), float) for n in spec.fixed_params}
+        return cls(values, tuple(sorted(spec.mirrors.items())))
+
+    def complete(self, p: Params) -> dict[str, Array]:
+        """Return ``p`` with what it leaves out; what it gives stays."""
+        given = {**self.values, **p}
+        return {**{name: given[source] for name, source in self.follows}, **given}
+
+
+class Evaluator(Protocol):
+    """The light of one galaxy in every band.
+
+    ``jax.vmap(evaluator.bands)`` is a batch, ``jax.grad`` of it a slope.
+    """
+
+    @property
+    def fixed(self) -> FixedValues:
+        """Parameters that may be left out."""
+        ...
+
+    def bands(self, p: Params) -> Bands:
+        """Return the band fluxes: pure, without checks, NaN where there is no answer."""
+        ...
+
+    def for_one_galaxy(self) -> Evaluator:
+        """Return the evaluator as a call for one galaxy by itself wants it."""
+        ...
+
+
+class AgeResponse(NamedTuple):
+    """Light of 1 Msun of each stellar age, without an AGN.
+
+    ``bands`` (n_bands, n_bin) is the light in the bands at the source, in units of
+    ``10**log10_flux_unit`` Lsun/Hz of the evaluator; ``absorbed`` (n_bin,) what dust absorbs of
+    it, in that unit times 1 Hz, where the spec has dust emission (without, the spectrum is cut).
+    """
+
+    bands: Array
+    absorbed: Array
+
+
+def flux_of(evaluator: Evaluator, units: str, p: Params) -> tuple[Array, Array]:
+    """Return (fluxes (n_bands,) of one galaxy in ``units``, log10 of the mass formed).
+
+    NaN where no star has formed.
+    """
+    bands = evaluator.bands(p)
+    flux = to_units(bands.log10_scale, bands.flux, units)
+    return jnp.where(bands.log10_mass >= 0.0, flux, jnp.nan), bands.log10_mass

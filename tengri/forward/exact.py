@@ -1,0 +1,176 @@
+"""The exact evaluator: from a galaxy's parameters to spectra and bands.
+
+Cut to the wavelengths that the bands can see in an interval of redshift, ends included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.cosmology import log10_luminosity_to_flux
+from tengri.forward.evaluator import AgeResponse, Bands, FixedValues, Params
+from tengri.forward.galaxy import Galaxy, Light, Population, Spectra
+from tengri.forward.grid_spectra import GridSpectra
+from tengri.observation.bands import BandProjection, band_matrix, rest_window
+from tengri.observation.filters import FilterCurve
+from tengri.products import matmul
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class FixedProjection:
+    """The exact band integral at one redshift: a matrix (n_band, n_wave)."""
+
+    matrix: Any
+
+    def in_default_float(self) -> FixedProjection:
+        """Return the matrix as a JAX array of the process's default float."""
+        return FixedProjection(jnp.asarray(self.matrix, float))
+
+    def project(self, lnu: Array, z: Array) -> Array:
+        """Return the band averages of ``lnu``; ``z`` is the redshift it was made for."""
+        return matmul(self.matrix, lnu)
+
+    def rows(self, z: Array) -> Array:
+        """Return the weights as a dense matrix (n_band, n_wave)."""
+        return self.matrix
+
+
+class Reach(NamedTuple):
+    """Where bands are answered: redshifts in an interval, bands inside the spectrum.
+
+    ``first`` and ``last`` (n_bands,) are the ends of the curves, ``bluest`` and ``reddest`` those
+    of the spectrum at rest [Å].
+    """
+
+    z_lo: Any
+    z_hi: Any
+    first: Any
+    last: Any
+    bluest: Any
+    reddest: Any
+
+    @classmethod
+    def of(cls, wave: np.ndarray, filters: Sequence[FilterCurve], z: tuple[float, float]) -> Reach:
+        """Return the reach of a spectrum on ``wave``, with a rounding error of slack in z."""
+        slack = 4.0 * float(jnp.finfo(jnp.zeros(()).dtype).eps)
+        ends = (np.array([f.wave[i] for f in filters]) for i in (0, -1))
+        numbers = (z[0] * (1.0 - slack), z[1] * (1.0 + slack), *ends, wave[0], wave[-1])
+        return cls(*(jnp.asarray(x, float) for x in numbers))
+
+    def holds(self, z: Array) -> Array:
+        """Return which bands are answered at redshift ``z``, (n_bands,)."""
+        inside = (z > 0.0) & (z >= self.z_lo) & (z <= self.z_hi)
+        stretch = 1.0 + z
+        return (inside & (self.first >= self.bluest * stretch)
+                & (self.last <= self.reddest * stretch))  # fmt: skip
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class ExactEvaluator:
+    """The exact model of one galaxy.
+
+    Attributes
+    ----------
+    galaxy : Galaxy
+        Equations and grids.
+    spectra : Spectra
+        The SSP grid on the galaxy's wavelengths.
+    projection : BandProjection or FixedProjection, or None
+        The band integrals; None for spectra alone.
+    reach : Reach or None
+        Where bands are answered.
+    fixed : FixedValues
+        Parameters that may be left out.
+    """
+
+    galaxy: Galaxy = field(metadata={"static": True})
+    spectra: Spectra
+    projection: BandProjection | FixedProjection | None
+    reach: Reach | None
+    fixed: FixedValues
+
+    @classmethod
+    def build(
+        cls,
+        grid: GridSpectra,
+        filters: Sequence[FilterCurve],
+        z_range: tuple[float, float],
+        fixed: FixedValues,
+    ) -> ExactEvaluator:
+        """Return the evaluator of some bands between two redshifts.
+
+        A single redshift has its band integrals in a matrix; no filters: spectra alone, on all
+        wavelengths.
+        """
+        whole = grid.galaxy
+        if not filters:
+            galaxy, spectra = grid.cut()
+            return cls(galaxy, spectra.in_default_float(), None, None, fixed)
+        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
+        glows = whole.composition.dust_emission is not None
+        window = slice(None) if glows else rest_window(whole.wave, filters, *z_range)
+        galaxy, spectra = grid.cut(window)
+        projection = _projection(galaxy.wave, filters, z_range).in_default_float()
+        reach = Reach.of(whole.wave, filters, z_range)
+        return cls(galaxy, spectra.in_default_float(), projection, reach, fixed)
+
+    @property
+    def log10_flux_unit(self) -> float:
+        """Spectra and responses are in units of ten to this power, Lsun/Hz."""
+        return self.galaxy.log10_flux_unit
+
+    def for_one_galaxy(self) -> ExactEvaluator:
+        """Return the evaluator itself."""
+        return self
+
+    def spectrum(self, p: Params) -> Light:
+        """Return the rest-frame light on ``galaxy.wave``, without the IGM."""
+        return self.galaxy.light(self.spectra, self.fixed.complete(p))
+
+    def bands(self, p: Params) -> Bands:
+        """Return the band fluxes of one galaxy: pure, NaN where there is no answer."""
+        assert self.projection is not None and self.reach is not None
+        p = self.fixed.complete(p)
+        light, z = self.galaxy.light(self.spectra, p), p["redshift"]
+        flux = self.projection.project(light.lnu * self.galaxy.igm(p), z)
+        flux = jnp.where(self.reach.holds(z), flux, jnp.nan)
+        scale = light.log10_scale + log10_luminosity_to_flux(self.galaxy.cosmology, z)
+        return Bands(scale, flux, light.log10_mass)
+
+    def age_response(self, p: Params) -> AgeResponse:
+        """Return the light of every stellar age in the bands, and what dust absorbs of it.
+
+        Both are linear in the age weights: the response is their gradient.
+        """
+        assert self.projection is not None and self.reach is not None
+        p = self.fixed.complete(p)
+        galaxy, z = self.galaxy, p["redshift"]
+        metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
+
+        def stars(ages: Array) -> tuple[Array, Array]:
+            population = Population(jnp.zeros(()), metals * ages)
+            light = galaxy.light_of(self.spectra, population, p)
+            return light.parts["stars"], light.absorbed
+
+        (lnu, absorbed), slope = jax.vjp(stars, jnp.full(n_bin, 1.0 / n_bin))
+        rows, nothing = self.projection.rows(z) * galaxy.igm(p), jnp.zeros_like(absorbed)
+        (bands,) = jax.vmap(lambda row: slope((row, nothing)))(rows)
+        (heat,) = slope((jnp.zeros_like(lnu), jnp.ones_like(absorbed)))
+        return AgeResponse(jnp.where(self.reach.holds(z)[:, None], bands, jnp.nan), heat)
+
+
+def _projection(
+    wave: np.ndarray, filters: Sequence[FilterCurve], z: tuple[float, float]
+) -> BandProjection | FixedProjection:
+    if z[0] == z[1]:
+        return FixedProjection(band_matrix(wave, filters, z[0]))
+    return BandProjection.build(wave, filters, *z)

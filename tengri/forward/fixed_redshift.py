@@ -1,0 +1,177 @@
+r"""The bands of a galaxy at one redshift, from the few wavelengths at which dust must be known.
+
+With the redshift all that stands between a star and a band is fixed but the dust screens
+:math:`D(\lambda; \theta)`, and these vary slowly: a handful of wavelengths in each band tells
+them at all others, :math:`D(\lambda) = \sum_q D(\lambda_q) W_q(\lambda)`. So
+
+.. math::
+
+    F_b = \sum_\lambda P_b(\lambda) D(\lambda) \sum_j w_j S_j(\lambda)
+        = \sum_q D(\lambda_q) \sum_j w_j M_{jq},  \quad
+    M_{jq} = \sum_\lambda P_b(\lambda) W_q(\lambda) S_j(\lambda)
+
+with the band weights P (IGM included), the SSP spectra S and the weights w of age and metallicity.
+The λ_q and W are the pivots and the coefficients of an interpolative decomposition (Cheng et al.
+2005, SIAM J. Sci. Comput. 26, 1389) of screens drawn all over the box of their parameters: they
+hold to ``TOLERANCE``, whatever the law. A band to which no light comes through the IGM has one
+node of weight zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import qr, solve_triangular
+
+from tengri.components.composition import Composition
+from tengri.components.dust.screen import SCREEN_PARAMS
+from tengri.cosmology import log10_luminosity_to_flux
+from tengri.forward.domain import Domain
+from tengri.forward.evaluator import Bands, FixedValues, Params
+from tengri.forward.exact import FixedProjection, Reach
+from tengri.forward.galaxy import Galaxy, Spectra
+from tengri.forward.grid_spectra import GridSpectra
+from tengri.observation.bands import band_matrix, rest_window
+from tengri.observation.filters import FilterCurve
+from tengri.parameters import Parameters
+
+N_DRAWS = 256
+MARGIN = 0.1  # of the width of the box, on either side
+TOLERANCE = 1e-10
+#: Nodes are padded to a multiple of this, so that other redshifts compile nothing new.
+NODE_STEP = 16
+
+
+def supports_compression(composition: Composition) -> bool:
+    """Return whether nothing but stars and gas shines: other light needs all wavelengths."""
+    return composition.dust_emission is None and composition.agn is None
+
+
+def screen_domain(spec: Parameters) -> Domain:
+    """Return the priors of the registry and of the spec together, with a margin, of the screens."""
+    laws = spec.composition.dust_bc, spec.composition.dust_diff
+    low, high = {}, {}
+    for param in (*SCREEN_PARAMS, *laws[0].params, *laws[1].params):
+        ends = *param.prior.reach, *spec.get_distribution(param.name).reach
+        margin = MARGIN * (max(ends) - min(ends))
+        low[param.name], high[param.name] = min(ends) - margin, max(ends) + margin
+    return Domain(low, high)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class FixedRedshiftEvaluator:
+    """The exact bands of stars behind dust screens, at one redshift.
+
+    Attributes
+    ----------
+    galaxy : Galaxy
+        Equations; its own wavelengths are not used.
+    wave : Array, shape (n_q,)
+        Rest wavelengths λ_q [Å] of all bands.
+    spectra : Spectra
+        M of young stars, old stars and gas, each (n, n_q).
+    sums : FixedProjection
+        Which nodes belong to which band, (n_bands, n_q).
+    screens : Domain
+        Where the decomposition holds.
+    reach : Reach
+    fixed : FixedValues
+        Parameters that may be left out.
+    """
+
+    galaxy: Galaxy = field(metadata={"static": True})
+    wave: Any
+    spectra: Spectra
+    sums: FixedProjection
+    screens: Domain
+    reach: Reach
+    fixed: FixedValues
+
+    @classmethod
+    def build(
+        cls,
+        grid: GridSpectra,
+        filters: tuple[FilterCurve, ...],
+        z: float,
+        screens: Domain,
+        fixed: FixedValues,
+    ) -> FixedRedshiftEvaluator:
+        """Decompose the screens of every band at redshift ``z``."""
+        galaxy, spectra = grid.cut(rest_window(grid.galaxy.wave, filters, z, z))
+        # constants are made in float64, whatever the process computes in
+        with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+            igm = np.asarray(galaxy.igm({"redshift": jnp.asarray(z)}))
+            drawn = _screens(galaxy, _draws(screens, N_DRAWS))
+        seen = band_matrix(galaxy.wave, filters, z) * igm
+        nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
+        band = np.repeat(np.arange(len(nodes)), [n.size for n in nodes])
+        sums = (band == np.arange(len(nodes))[:, None]).astype(float)
+        which = np.concatenate(onto, axis=1)
+        more = -sum(n.size for n in nodes) % NODE_STEP
+        wave = np.pad(galaxy.wave[np.concatenate(nodes)], (0, more), mode="edge")
+
+        def at_nodes(of_stars: Any) -> np.ndarray:
+            return np.pad(of_stars @ which, ((0, 0), (0, more)))
+
+        gas = None if spectra.gas is None else at_nodes(spectra.gas)
+        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas)
+        return cls(
+            grid.galaxy,
+            jnp.asarray(wave, float),
+            compressed.in_default_float(),
+            FixedProjection(np.pad(sums, ((0, 0), (0, more)))).in_default_float(),
+            jax.tree.map(lambda x: jnp.asarray(x, float), screens),
+            Reach.of(grid.galaxy.wave, filters, (z, z)),
+            fixed,
+        )
+
+    def for_one_galaxy(self) -> FixedRedshiftEvaluator:
+        """Return the evaluator itself."""
+        return self
+
+    def bands(self, p: Params) -> Bands:
+        """Return the band fluxes of one galaxy: pure, NaN where there is no answer."""
+        p = self.fixed.complete(p)
+        galaxy, z = self.galaxy, p["redshift"]
+        population = galaxy.population(p)
+        young, old = galaxy.stars(self.spectra, population.weights, p)
+        birth_cloud, diffuse = galaxy.attenuation_at(self.wave, p)
+        flux = self.sums.project(diffuse * (birth_cloud * young + old), z)
+        answered = self.reach.holds(z) & self.screens.contains(p, jnp)
+        scale = (population.log10_mass + galaxy.log10_flux_unit
+                 + log10_luminosity_to_flux(galaxy.cosmology, z))  # fmt: skip
+        return Bands(scale, jnp.where(answered, flux, jnp.nan), population.log10_mass)
+
+
+def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:
+    """Return n points (n,) by name, denser towards the ends of the box."""
+    u = 0.5 - 0.5 * np.cos(np.pi * np.random.default_rng(0).random((len(domain.low), n)))
+    ranges = domain.ranges()
+    return {name: lo + (hi - lo) * row for row, (name, (lo, hi)) in zip(u, ranges.items())}
+
+
+def _screens(galaxy: Galaxy, points: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the transmission to old and to young stars at ``points``, (2 n, n_wave)."""
+    birth_cloud, diffuse = jax.jit(jax.vmap(galaxy.attenuation))(points)
+    return np.concatenate([diffuse, birth_cloud * diffuse])
+
+
+def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nodes (n_q,) of one band and what each wavelength adds to each, (n_wave, n_q)."""
+    inside = np.flatnonzero(weights)
+    if not inside.size:
+        return np.zeros(1, int), np.zeros((weights.size, 1))
+    seen = screens[:, inside]
+    seen = seen / np.maximum(seen.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    r, order = qr(seen, mode="r", pivoting=True)
+    size = np.abs(np.diag(r))
+    n = max(int((size > TOLERANCE * size[0]).sum()), 1)
+    onto = np.zeros((weights.size, n))
+    onto[inside[order[:n]]] = np.eye(n)
+    onto[inside[order[n:]]] = solve_triangular(r[:n, :n], r[:n, n:]).T
+    return inside[order[:n]], weights[:, None] * onto

@@ -1,0 +1,69 @@
+"""The spectra of an SSP grid on the wavelengths that a galaxy needs.
+
+Dust and nuclei add nodes in the infrared, gas those of its lines; a set of bands sees a window.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tengri.components.composition import Composition
+from tengri.components.stellar.nebular import Gas
+from tengri.components.stellar.ssp import SSPData
+from tengri.cosmology import Cosmology
+from tengri.forward.galaxy import AgeBins, Galaxy, Spectra
+from tengri.forward.grid import on_nodes, with_infrared_nodes
+
+EVERYWHERE = slice(None)
+
+
+@dataclass(frozen=True, eq=False)
+class GridSpectra:
+    """Equations and spectra of a composition on an SSP grid.
+
+    Attributes
+    ----------
+    galaxy : Galaxy
+        The equations on all wavelengths.
+    flux : ndarray, shape (n_met, n_age, n_wave)
+        L_ν of the stars [Lsun/Hz per Msun], of the grid's dtype.
+    gas : ndarray, shape (n_lit, n_wave), or None
+        L_ν of the gas.
+    """
+
+    galaxy: Galaxy
+    flux: np.ndarray
+    gas: np.ndarray | None
+
+    @classmethod
+    def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
+        """Put the grid on all wavelengths that the components need."""
+        wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+        if composition.dust_emission is not None or composition.agn is not None:
+            dust = composition.dust_emission
+            nodes = () if dust is None or dust.nodes is None else dust.nodes()
+            wave, flux = with_infrared_nodes(wave, flux, nodes)
+        gas, lit = None, None
+        if composition.nebular is not None:
+            bins = AgeBins.split(ssp.age_edges_gyr)
+            young = bins.node[: bins.n_young]
+            gas = Gas(composition.nebular.table(), ssp, young)
+            nodes = gas.table.with_nodes(wave)
+            wave, flux = nodes, on_nodes(wave, flux, nodes)
+            lit = gas.spectra(wave, flux[:, young])
+        # A power of ten near the brightest spectrum keeps float32 away from both its ends.
+        unit = float(np.floor(np.log10(flux.max())))
+        galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet, wave, unit, gas)
+        return cls(galaxy, flux, lit)
+
+    def cut(self, window: slice = EVERYWHERE) -> tuple[Galaxy, Spectra]:
+        """Return the equations and the spectra, in float64, of a part of the wavelengths."""
+        galaxy = self.galaxy if window == EVERYWHERE else self.galaxy.on(self.galaxy.wave[window])
+        scale = 10.0**-self.galaxy.log10_flux_unit
+        by_bin = self.flux[:, :, window].astype(np.float64)[:, self.galaxy.bins.node] * scale
+        n, n_wave = self.galaxy.bins.n_young, by_bin.shape[-1]
+        young, old = by_bin[:, :n].reshape(-1, n_wave), by_bin[:, n:].reshape(-1, n_wave)
+        gas = None if self.gas is None else self.gas[:, window] * scale
+        return galaxy, Spectra(young, old, gas)

@@ -1,0 +1,401 @@
+"""Common interface of exact and emulated models: dicts in, band fluxes out.
+
+A model is composed of a spec (names, priors, fixed values), a source of evaluators (the light of
+one galaxy, see `tengri.forward.evaluator`), a guard (what it can answer), the way batches are
+executed, and units. Everything downstream (sweeps, grids, tracks, comparison, catalogues,
+samplers) takes a `PhotometricModel` and never asks whether it is exact or emulated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from functools import cache, partial
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jax import Array
+
+from tengri.errors import ConfigError, ParameterError
+from tengri.forward.batching import Execution, RowMap, map_traced
+from tengri.forward.derived import sfh_curve
+from tengri.forward.evaluator import Evaluator, flux_of
+from tengri.forward.galaxy import Stars
+from tengri.forward.no_stars import check_stars, warn_no_stars
+from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.posterior import Posterior
+from tengri.forward.process import check_process
+from tengri.forward.small_call import SmallCall
+from tengri.forward.units import check_units
+from tengri.observation import Observation
+from tengri.parameters import Parameters
+from tengri.parameters.plain import PlainFloats
+from tengri.parameters.resolve import default_float
+
+
+class Evaluators(Protocol):
+    """Where a model's evaluators come from; each is made once and kept."""
+
+    def over(self, z_range: tuple[float, float] | None) -> Evaluator:
+        """Return the one that serves an interval of redshift, by default that of the prior."""
+        ...
+
+    def choose(self, p: Mapping[str, Any]) -> Evaluator:
+        """Return the one that serves complete parameters, which may be tracers."""
+        ...
+
+    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the one that serves plain floats, and where: None if there is no such place."""
+        ...
+
+
+class Guard(Protocol):
+    """What a model can answer for."""
+
+    def check(self, p: Mapping[str, Any]) -> None:
+        """Raise or warn about concrete values that it cannot serve (``p`` is complete)."""
+        ...
+
+    def rows(self, p: Mapping[str, Any]) -> np.ndarray:
+        """Return which galaxies of a batch it can answer for, (n,)."""
+        ...
+
+
+class PhotometricModel:
+    """Base of ``SEDModel`` and ``EmulatedSEDModel``.
+
+    Parameters
+    ----------
+    spec : Parameters
+        Names, priors and fixed values of the parameters.
+    observation : Observation or None
+        The bands; None for a model that only makes spectra.
+    units : str
+        Unit of ``predict_photometry``: ``erg/s/cm2/Hz``, ``maggies``, ``Jy``, ``mJy``,
+        ``uJy``, ``nJy`` or ``mag_ab``.
+    stars : Stars
+        When and with which metals the stars formed; exact in every model.
+    evaluators : Evaluators
+    guard : Guard
+    execution : Execution
+    """
+
+    #: what it is computed with, keys of ``tengri/references.bib``
+    software: tuple[str, ...] = ("jax",)
+
+    def __init__(
+        self,
+        spec: Parameters,
+        observation: Observation | None,
+        units: str,
+        *,
+        stars: Stars,
+        evaluators: Evaluators,
+        guard: Guard,
+        execution: Execution,
+    ) -> None:
+        self.spec = spec
+        self.units = check_units(units)
+        self.stars = stars
+        self.execution = execution
+        self.packer = Packer.of(spec)
+        self._observation = observation
+        self._evaluators = evaluators
+        self._guard = guard
+        self._single_calls: dict[Hashable, SmallCall] = {}
+        self._plain: dict[type, Any] = {}
+
+    @property
+    def observation(self) -> Observation:
+        """The bands."""
+        if self._observation is None:
+            raise ConfigError(
+                "This model has no bands: give SEDModel(spec, ssp, "
+                "observation=Instrument.SDSS().observation())."
+            )
+        return self._observation
+
+    @property
+    def filter_names(self) -> tuple[str, ...]:
+        """Bands in the order of the last axis."""
+        return self.observation.photometry.names
+
+    def evaluator(self, z_range: tuple[float, float] | None = None) -> Evaluator:
+        """Return the light of one galaxy in the bands as a pure function: no checks, no units.
+
+        Parameters
+        ----------
+        z_range : (float, float), optional
+            Redshifts that it has to serve; by default those of the prior. Elsewhere it is NaN.
+
+        Returns
+        -------
+        Evaluator
+            A frozen pytree with ``bands(p)``, see `tengri.forward.evaluator`; that of an exact
+            model has ``spectrum(p)`` and ``age_response(p)``, too.
+        """
+        _ = self.observation
+        return self._evaluators.over(z_range)
+
+    def pack(self, params: Mapping[str, Any], batch: bool = False) -> Packed:
+        """Return the complete parameters of one galaxy, or of n, packed for compiled functions."""
+        return self.packer.pack(self.spec.resolve(params, batch=batch))
+
+    # --- predictions ----------------------------------------------------------------------
+
+    def predict_photometry(
+        self, params: Mapping[str, Any] | None = None, units: str | None = None
+    ) -> Array:
+        """Return the band fluxes of one galaxy.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            Parameter values. A value overrides ``Fixed``; an omitted ``Fixed`` takes its
+            value; an omitted free parameter is an error unless its prior has a ``default``.
+        units : str, optional
+            Unit of the answer; that of the model by default.
+
+        Returns
+        -------
+        Array, shape (n_bands,)
+            f_ν in ``units``. In erg/s/cm²/Hz a galaxy is so faint that the square of its
+            flux underflows in float32: for a χ² choose nJy, µJy or maggies.
+
+        Raises
+        ------
+        ParameterError
+            Unknown, missing, non-finite or unphysical parameters; z ≤ 0; no stars by t(z).
+        ConfigError
+            A band that the spectrum does not reach at this redshift; an unknown unit.
+        """
+        return self._single(params, self.units if units is None else check_units(units))
+
+    def predict_magnitudes(self, params: Mapping[str, Any] | None = None) -> Array:
+        """Return AB magnitudes of one galaxy, shape (n_bands,); see `predict_photometry`."""
+        return self._single(params, "mag_ab")
+
+    def predict_photometry_batch(
+        self, params: Mapping[str, Any], units: str | None = None
+    ) -> Array:
+        """Return the band fluxes of n galaxies.
+
+        Parameters
+        ----------
+        params : mapping
+            As in `predict_photometry`, each value of shape (n,) or a scalar, which then
+            serves all galaxies.
+        units : str, optional
+            Unit of the answer; that of the model by default.
+
+        Returns
+        -------
+        Array, shape (n, n_bands)
+            f_ν in ``units``. A galaxy that formed no stars by t(z) has NaN fluxes; a warning
+            counts such rows and names them.
+        """
+        return self._batch(params, self.units if units is None else check_units(units))
+
+    def predict_magnitudes_batch(self, params: Mapping[str, Any]) -> Array:
+        """Return AB magnitudes of n galaxies, (n, n_bands); see `predict_photometry_batch`."""
+        return self._batch(params, "mag_ab")
+
+    def predict_sfh(
+        self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
+    ) -> dict[str, Array]:
+        """Return the star-formation history of one galaxy.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            As in `predict_photometry`.
+        n_linear : int
+            Number of times.
+
+        Returns
+        -------
+        dict
+            ``t_gyr`` (n_linear,), lookback times from the epoch of observation to the Big Bang
+            [Gyr], and ``sfr`` (n_linear,) [Msun/yr].
+
+        Raises
+        ------
+        ParameterError
+            Parameters as in `predict_photometry`; no stars by t(z); less than two times.
+        """
+        if isinstance(n_linear, bool) or not isinstance(n_linear, int) or n_linear < 2:
+            raise ParameterError(f"n_linear is a number of times, 2 or more; got {n_linear!r}.")
+        p = self.spec.resolve({} if params is None else params)
+        check_process()
+        curve, log10_mass = _sfh(self.stars, self.packer.pack(p), n_linear)
+        if not is_traced(p):
+            check_stars(p, log10_mass)
+        return curve
+
+    def batched(self, fn: Callable[[dict[str, Array]], Any]) -> Callable[[Mapping[str, Any]], Any]:
+        """Map a function of one galaxy, such as a gradient, over a batch, using all cores.
+
+        Evaluated as `predict_photometry_batch` is: in blocks that fit the processor's cache,
+        with no new compilation for another number of galaxies. Inside ``jit`` it is blocks alone.
+
+        Parameters
+        ----------
+        fn : callable
+            A function of the parameters of one galaxy that JAX can trace; returns an array or a
+            pytree of arrays.
+
+        Returns
+        -------
+        callable
+            Takes parameters as `predict_photometry_batch` does, and raises where that does; ``fn``
+            sees those that are given. Returns the results with a leading axis (n, …). Keep it: it
+            holds what was compiled.
+
+        Raises
+        ------
+        ConfigError
+            ``fn`` is no function.
+
+        Examples
+        --------
+        >>> model = SEDModel(spec, ssp, observation, units="nJy")          # doctest: +SKIP
+        >>> chi2 = lambda p: (((model.predict_photometry(p) - data) / sigma) ** 2).sum()
+        >>> slopes = model.batched(jax.grad(chi2))                         # doctest: +SKIP
+        >>> slopes(spec.sample_batch(key, 10_000))["dust_tau_diff"]        # doctest: +SKIP
+        """
+        if not callable(fn):
+            raise ConfigError(
+                f"batched takes a function of one galaxy's parameters, e.g. jax.grad(chi2), "
+                f"not its result; got {type(fn).__name__}."
+            )
+        row_map = RowMap(lambda _, one: fn(one))
+
+        def call(params: Mapping[str, Any]) -> Any:
+            p = self.spec.resolve(params, batch=True)
+            rows = {name: value for name, value in p.items() if name in params}
+            if is_traced(p):
+                return jax.lax.map(fn, rows, batch_size=self.execution.sizes.block)
+            check_process()
+            self._guard.check(p)
+            return row_map(None, rows, self.execution.sizes)
+
+        return call
+
+    # --- fits and catalogues --------------------------------------------------------------
+
+    def flat_function(self, coordinates: str = "unbounded") -> Posterior:
+        """Return the model as pure functions of one vector: see `tengri.forward.posterior`.
+
+        Parameters
+        ----------
+        coordinates : {"unbounded", "unit"}
+            All of R^n, for gradient samplers, or the unit cube, for nested ones.
+        """
+        return Posterior(self, coordinates)
+
+    @property
+    def emulation_covariance(self) -> np.ndarray:
+        """Covariance of the model's own errors [mag²], (n_bands, n_bands): none if exact."""
+        return np.zeros((len(self.filter_names),) * 2)
+
+    def in_domain(self, params: Mapping[str, Any]) -> np.ndarray:
+        """Return which galaxies of a batch this model can answer for, (n,) of bool.
+
+        Values must be inside the hard bounds (``spec.within_bounds``).
+        """
+        return self._guard.rows(self.spec.resolve(params, batch=True))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides every number that this model gives, JSON-serialisable."""
+        return {
+            "model": type(self).__name__,
+            "spec": self.spec.fingerprint(),
+            "bands": self.observation.fingerprint,
+            "ssp": self.ssp_name,
+        }
+
+    @property
+    def ssp_name(self) -> str:
+        """Name of the SSP grid."""
+        raise NotImplementedError
+
+    # --- one galaxy, many galaxies --------------------------------------------------------
+
+    def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
+        check_process()
+        params = {} if params is None else params
+        dtype = default_float()
+        evaluator, packer = self._plain_floats(dtype)
+        scalars = None if packer is None else packer.pack(params, dtype)
+        if scalars is not None:
+            packed = Packed(scalars, {}, self.packer.scalars)
+        else:
+            p = self.spec.resolve(params)
+            _ = self.observation
+            evaluator, packed = self._evaluators.choose(p), self.packer.pack(p)
+            if is_traced(p):
+                return _flux(evaluator, packed, units)[0]
+            self._guard.check(p)
+        flux, log10_mass = self._small_call(evaluator, units)(packed)
+        if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
+            check_stars(self.spec.resolve(params), log10_mass)
+        return flux
+
+    def _plain_floats(self, dtype: type) -> tuple[Any, PlainFloats | None]:
+        """Return the evaluator of plain floats and their packer, which needs no other check."""
+        if dtype not in self._plain:
+            _ = self.observation
+            evaluator, ranges = self._evaluators.plain()
+            packer = None
+            if ranges is not None and not self.packer.arrays:
+                packer = self.spec.plain_floats(self.packer.scalars, ranges)
+            self._plain[dtype] = evaluator, packer
+        return self._plain[dtype]
+
+    def _small_call(self, evaluator: Any, units: str) -> SmallCall:
+        key = (id(evaluator), units)
+        if key not in self._single_calls:
+            alone = evaluator.for_one_galaxy()
+            self._single_calls[key] = SmallCall(
+                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
+            )
+        return self._single_calls[key]
+
+    def _batch(self, params: Mapping[str, Any], units: str) -> Array:
+        check_process()
+        p = self.spec.resolve(params, batch=True)
+        _ = self.observation
+        evaluator = self._evaluators.choose(p)
+        if is_traced(p):
+            return _rows_in_trace(evaluator, self.packer.pack(p), units, self.execution)[0]
+        self._guard.check(p)
+        few, sizes = evaluator.for_one_galaxy(), self.execution.sizes
+        flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), sizes, few)
+        warn_no_stars(np.asarray(log10_mass))
+        return flux
+
+
+# Compiled once for all models of the same structure.
+
+
+@partial(jax.jit, static_argnames="units")
+def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
+    return flux_of(evaluator, units, packed.unpack())
+
+
+@partial(jax.jit, static_argnames=("units", "execution"))
+def _rows_in_trace(
+    evaluator: Any, packed: Packed, units: str, execution: Execution
+) -> tuple[Array, Array]:
+    return map_traced(lambda one: flux_of(evaluator, units, one.unpack()), packed, execution)
+
+
+@cache
+def _row_map(units: str) -> RowMap:
+    return RowMap(lambda evaluator, one: flux_of(evaluator, units, one.unpack()))
+
+
+@partial(jax.jit, static_argnames=("stars", "n"))
+def _sfh(stars: Stars, packed: Packed, n: int) -> tuple[dict[str, Array], Array]:
+    return sfh_curve(stars, packed.unpack(), n)

@@ -240,15 +240,15 @@ class BandProjection:
         """
         return _averages(self, lnu, jnp.asarray(z, lnu.dtype))
 
-    def _integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
+    def integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
         """Return L_first − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
         first = np.arange(level.size)[:, None] == self._first
-        return _matmul(level, first) - _matmul((level[1:] - level[:-1]) * mean, self._members())
+        return _matmul(level, first) - _matmul((level[1:] - level[:-1]) * mean, self.members())
 
     def rows(self, z: jax.Array) -> jax.Array:
         """Return the weights as a dense matrix (n_band, n_wave): ⟨L_ν⟩ = rows @ L_ν."""
         start, n = self.starts(z), self.wave.size
-        inner = np.asarray(self._members().any(axis=1))
+        inner = np.asarray(self.members().any(axis=1))
         begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
         weights = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
@@ -264,7 +264,7 @@ class BandProjection:
     def _band_of_slot(self) -> np.ndarray:
         return np.repeat(np.arange(self.n_band), self.sizes)
 
-    def _members(self) -> np.ndarray:
+    def members(self) -> np.ndarray:
         """Say which band each interval between slots is in, (n_slot − 1, n_band); none, if two."""
         band = self._band_of_slot()
         return (band[:-1, None] == np.arange(self.n_band)) & (band[:-1] == band[1:])[:, None]
@@ -279,7 +279,7 @@ class BandProjection:
         runs = [jnp.broadcast_to(values[b], (size,)) for b, size in enumerate(self.sizes)]
         return jnp.concatenate(runs)
 
-    def _windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
+    def windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
         """Return the values (n_wave,) in the window of each band, (n_slot,)."""
         return _take(values, self._nodes(start))
 
@@ -291,7 +291,7 @@ class BandProjection:
 @jax.custom_jvp
 def _averages(bands: BandProjection, lnu: jax.Array, z: jax.Array) -> jax.Array:
     start = bands.starts(z)
-    return bands._integrated(bands._windows(lnu, start), bands.means(z, start)[0])
+    return bands.integrated(bands.windows(lnu, start), bands.means(z, start)[0])
 
 
 @_averages.defjvp
@@ -300,9 +300,9 @@ def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     (bands, lnu, z), (_, more, shift) = primals, tangents
     start = bands.starts(z)
     mean, slope = bands.means(z, start)
-    level, change = bands._windows(lnu, start), bands._windows(more, start)
-    moved = _matmul((level[1:] - level[:-1]) * slope, bands._members())
-    return bands._integrated(level, mean), bands._integrated(change, mean) - shift * moved
+    level, change = bands.windows(lnu, start), bands.windows(more, start)
+    moved = _matmul((level[1:] - level[:-1]) * slope, bands.members())
+    return bands.integrated(level, mean), bands.integrated(change, mean) - shift * moved
 
 
 def band_matrix(wave_rest: np.ndarray, filters: Sequence[FilterCurve], z: float) -> np.ndarray:

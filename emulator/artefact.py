@@ -234,13 +234,3 @@ def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:
             raise ConfigError(f"the stored curve of {band['name']} does not match its hash")
         filters.append(curve)
     return Photometry(tuple(filters))
-
-
-def verify(path: str | Path, model: Any = None) -> Any:
-    """Check a file against its seal, its check pairs and an exact model.
-
-    See `emulator.verification.verify`.
-    """
-    from emulator import verification  # it evaluates the surrogate, which is built on this file
-
-    return verification.verify(path, model)

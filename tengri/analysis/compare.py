@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from tengri.analysis.accuracy import bright, summary
-from tengri.analysis.plotting.style import colours
+from tengri.analysis.style import colours
 from tengri.analysis.sweeps import (
     BandTable,
     Grid,

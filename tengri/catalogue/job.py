@@ -118,7 +118,8 @@ class Job:
     @cached_property
     def _sample(self) -> Columns:
         """The first rows: types of the columns, and the first compilation."""
-        return self.predict(0, min(2, self.table.n_rows))[1]
+        mode = "clip" if self.options.out_of_domain == "clip" else "nan"
+        return self.predict(0, min(2, self.table.n_rows), mode)[1]
 
     @cached_property
     def schema(self) -> Schema:
@@ -185,14 +186,18 @@ class Job:
         """Return the file of a shard."""
         return self.folder / shard_name(number)
 
-    def predict(self, start: int, stop: int) -> tuple[Columns, Columns]:
+    def predict(
+        self, start: int, stop: int, mode: str | None = None
+    ) -> tuple[Columns, Columns]:
         """Return (what was read, what goes out) of some rows."""
+        mode = mode or self.options.out_of_domain
         wanted = {*self.columns.values(), *self.options.kept}
         read = self.table.read(sorted(wanted), start, stop)
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
-        made = predict_rows(self.model, params, self.units, self.options.out_of_domain,
-                            self.options.level, OPTIONS)  # fmt: skip
+        made = predict_rows(
+            self.model, params, self.units, mode, self.options.level, OPTIONS, start
+        )
         return read, {**kept, **made}
 
     def problem_with(self, number: int) -> str:

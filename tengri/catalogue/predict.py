@@ -84,14 +84,18 @@ def predict_rows(
     mode: str = "nan",
     level: int | None = 68,
     words: Words = ARGUMENTS,
+    first: int = 0,
 ) -> Columns:
-    """Return the photometry of parameters (n, …) by name, of the units stated beside them."""
+    """Return the photometry of parameters (n, …) by name, of the units stated beside them.
+
+    ``first`` is the number of the first of these rows, for messages; else as `predict_table`.
+    """
     if mode not in MODES:
         raise unknown("out_of_domain mode", mode, MODES)
     values = {name: as_parameter(model, name, value, units.get(name, ""))
               for name, value in params.items()}  # fmt: skip
-    _check_lengths(values)
-    flag = _unusable(model, values)
+    rows = _same_length(values)
+    flag = _unusable(model, values) if rows else np.zeros(0, np.uint8)
     if (usable := flag == 0).any():
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
@@ -101,7 +105,7 @@ def predict_rows(
         flux[asked] = answer[asked]
         flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
-        raise ParameterError(_complaint(flag, words))
+        raise ParameterError(_complaint(flag, words, first))
     return {
         **dict(zip(model.filter_names, flux.T)),
         **_errors(model, values, flux, level),
@@ -132,15 +136,17 @@ def as_parameter(model: BandModel, name: str, value: Any, unit: Any = "") -> np.
     return values
 
 
-def _check_lengths(values: Columns) -> None:
+def _same_length(values: Columns) -> int:
+    """Return the number of rows, the same in all columns; raise ParameterError where it is not."""
     if len({len(v) for v in values.values()}) > 1:
         shown = ", ".join(f"{name} has {len(v)}" for name, v in values.items())
         raise ParameterError(f"Columns of one length are needed: {shown}.")
+    return len(next(iter(values.values())))
 
 
 def _unusable(model: BandModel, values: Columns) -> np.ndarray:
     """Return the flags of the rows that no model can be asked about, 0 for the others."""
-    finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
+    finite = [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in values.values()]
     inside = model.spec.within_bounds(values)
     if "redshift" in values:
         inside &= values["redshift"] > 0.0  # the bound itself has no distance
@@ -174,11 +180,12 @@ def _photometry(model: BandModel, values: Columns) -> np.ndarray:
         return np.asarray(model.predict_photometry_batch(padded))[:n]
 
 
-def _complaint(flag: np.ndarray, words: Words) -> str:
-    rows = np.flatnonzero(flag)
+def _complaint(flag: np.ndarray, words: Words, first: int) -> str:
+    rows = first + np.flatnonzero(flag)
+    place = f" from row {first} on" if first else ""
     shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
     return (
-        f"{len(rows)} of {len(flag)} rows cannot be predicted: {shown}. Say {words.modes}, and "
+        f"{len(rows)} of {len(flag)} rows{place} cannot be predicted: {shown}. Say {words.modes}, and "
         f"look at the column {FLAG}."
     )
 

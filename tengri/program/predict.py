@@ -193,7 +193,7 @@ def _first_usable(table: Any, columns: dict[str, str]) -> dict[str, Any]:
     rows = table.read(sorted(set(columns.values())), 0, min(CHUNK, table.n_rows))
     found = {name: np.ma.filled(np.ma.asarray(rows[c]).astype(float), np.nan)
              for name, c in columns.items()}  # fmt: skip
-    whole = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in found.values()]
+    whole = [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in found.values()]
     usable = np.flatnonzero(np.logical_and.reduce(whole))
     row = int(usable[0]) if len(usable) else 0
     return {name: v[row] for name, v in found.items() if len(v)}

@@ -47,7 +47,10 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
             "HDF5_USE_FILE_LOCKING=FALSE."
         ) from error
     except (OSError, RuntimeError) as error:
-        raise DataError(f"{path}: cannot be read as HDF5 ({error}).") from error
+        raise DataError(
+            f"{path}: cannot be read as HDF5 ({error}). It is damaged, truncated or of another "
+            "format: get a fresh copy."
+        ) from error
     with file:
         yield file
 

@@ -186,9 +186,7 @@ class Job:
         """Return the file of a shard."""
         return self.folder / shard_name(number)
 
-    def predict(
-        self, start: int, stop: int, mode: str | None = None
-    ) -> tuple[Columns, Columns]:
+    def predict(self, start: int, stop: int, mode: str | None = None) -> tuple[Columns, Columns]:
         """Return (what was read, what goes out) of some rows."""
         mode = mode or self.options.out_of_domain
         wanted = {*self.columns.values(), *self.options.kept}

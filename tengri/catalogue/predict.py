@@ -185,8 +185,8 @@ def _complaint(flag: np.ndarray, words: Words, first: int) -> str:
     place = f" from row {first} on" if first else ""
     shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
     return (
-        f"{len(rows)} of {len(flag)} rows{place} cannot be predicted: {shown}. Say {words.modes}, and "
-        f"look at the column {FLAG}."
+        f"{len(rows)} of {len(flag)} rows{place} cannot be predicted: {shown}. Say "
+        f"{words.modes}, and look at the column {FLAG}."
     )
 
 

@@ -134,7 +134,7 @@ _OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1, **_IONISING}
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the known datasets and the attributes of the HDF5 file ``path``."""
     try:
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             attrs = {key: _plain(value) for key, value in file.attrs.items()}
             names = [name for name in (*_REQUIRED, *_OPTIONAL) if file.get(name, getlink=True)]
             return {name: _dataset(file, name, path) for name in names}, attrs

@@ -136,8 +136,14 @@ def as_unit(unit: Any) -> Any:
         return units.dimensionless_unscaled
     if text.startswith("log10"):
         inner = text[len("log10") :].strip(" ()")
-        return units.dex(units.Unit(inner)) if inner else units.dex
-    return units.Unit(text)
+        return units.dex(units.Unit(_one_slash(inner))) if inner else units.dex
+    return units.Unit(_one_slash(text))
+
+
+def _one_slash(text: str) -> str:
+    """Return ``a/b/c`` as ``a/(b c)``: astropy warns of the first."""
+    over, *under = text.split("/")
+    return f"{over}/({' '.join(under)})" if len(under) > 1 and "(" not in text else text
 
 
 def spelt(unit: Any) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from tengri.components.array_module import Floats, array_module
 from tengri.components.dust.attenuation.law import (
     PIVOT_UM,
     DustLaw,
@@ -30,7 +31,7 @@ BUMP_UM, BUMP_FWHM_UM = 0.2175, 0.035
 base = starburst(leitherer_below_um=0.15)
 
 
-def drude(um: np.ndarray) -> np.ndarray:
+def drude(um: Floats) -> Floats:
     """Return the profile of the bump, 1 at its centre (Noll et al. 2009, eq. 9)."""
     width2 = (um * BUMP_FWHM_UM) ** 2
     return width2 / ((um**2 - BUMP_UM**2) ** 2 + width2)
@@ -44,19 +45,19 @@ class Ingredients(NamedTuple):
     log_wave: Array  # ln(λ / 5500 Å)
 
 
-def ingredients(um: np.ndarray) -> Ingredients:
+def ingredients(um: Floats) -> Ingredients:
     """Return the parts of the curve that no parameter changes."""
-    log_wave = np.log(not_below_lyman_limit(um) / PIVOT_UM)
+    log_wave = array_module(um).log(not_below_lyman_limit(um) / PIVOT_UM)
     return Ingredients(*map(jnp.asarray, (base(um) / R_V_STARBURST, drude(um), log_wave)))
 
 
-def noll_form(um: np.ndarray, bump: ArrayLike, delta: ArrayLike) -> Array:
+def noll_form(um: Floats, bump: ArrayLike, delta: ArrayLike) -> Array:
     """Return A(λ)/A_V of Noll et al. (2009), eq. 8: the slope tilts curve and bump alike."""
     k, profile, log_wave = ingredients(um)
     return (k + bump * profile / R_V_STARBURST) * jnp.exp(delta * log_wave)
 
 
-def salim_form(um: np.ndarray, bump: ArrayLike, delta: ArrayLike) -> Array:
+def salim_form(um: Floats, bump: ArrayLike, delta: ArrayLike) -> Array:
     """Return A(λ)/A_V of Salim et al. (2018), eqs. 3 to 5: the bump is added to the tilted curve.
 
     R_V follows from the slope, so that the bump strength is in units of E(B-V) of the new curve.
@@ -67,20 +68,20 @@ def salim_form(um: np.ndarray, bump: ArrayLike, delta: ArrayLike) -> Array:
     return k * jnp.exp(delta * log_wave) + bump * profile / r_v
 
 
-def noll09(wave_aa: np.ndarray, p: Values) -> Array:
+def noll09(wave_aa: Floats, p: Values) -> Array:
     """Return the curve of Noll et al. (2009), 1 at 5500 Å."""
     shape = p["dust_bump_strength"], p["dust_delta"]
     return noll_form(microns(wave_aa), *shape) / noll_form(PIVOT_UM, *shape)
 
 
-def kriek_conroy(wave_aa: np.ndarray, p: Values) -> Array:
+def kriek_conroy(wave_aa: Floats, p: Values) -> Array:
     """Return Noll's curve with the bump that Kriek & Conroy (2013), eq. 3, tie to the slope."""
     bump = p["dust_bump_strength"] * (0.85 - 1.9 * jnp.asarray(p["dust_delta"]))
     shape = bump, p["dust_delta"]
     return noll_form(microns(wave_aa), *shape) / noll_form(PIVOT_UM, *shape)
 
 
-def salim18(wave_aa: np.ndarray, p: Values) -> Array:
+def salim18(wave_aa: Floats, p: Values) -> Array:
     """Return the curve of Salim et al. (2018), 1 at 5500 Å."""
     shape = p["dust_bump_strength"], p["dust_delta"]
     return salim_form(microns(wave_aa), *shape) / salim_form(PIVOT_UM, *shape)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from numpy.polynomial.polynomial import polyval
 
+from tengri.components.array_module import Floats, array_module
 from tengri.components.dust.attenuation.law import (
     PIVOT_UM,
     DustLaw,
@@ -19,36 +19,39 @@ from tengri.components.dust.attenuation.law import (
 from tengri.priors import Uniform
 from tengri.registry import Param
 
+#: a(x) and b(x), each (n_wave,).
+Pair = tuple[Floats, Floats]
 
-def ccm89(um: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+
+def ccm89(um: Floats) -> Pair:
     """Return a(x) and b(x) of Cardelli, Clayton & Mathis (1989), eqs. 2 to 5; x = 1/λ in 1/µm.
 
     Published for 0.3 < x < 10. The infrared power law goes on redward; blueward the far-UV
     polynomial goes on to the Lyman limit, where the curve becomes constant.
     """
-    x = 1.0 / not_below_lyman_limit(um)
+    x, xp = 1.0 / not_below_lyman_limit(um), array_module(um)
     far_uv, uv, optical = x >= 8.0, x >= 3.3, x >= 1.1
     parts = _ccm_infrared(x), _ccm_optical(x), _ccm_uv(x), _ccm_far_uv(x)
     a, b = (
-        np.where(far_uv, p3, np.where(uv, p2, np.where(optical, p1, p0)))
+        xp.where(far_uv, p3, xp.where(uv, p2, xp.where(optical, p1, p0)))
         for p0, p1, p2, p3 in zip(*parts)
     )
     return a, b
 
 
-def _ccm_infrared(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ccm_infrared(x: Floats) -> Pair:
     return 0.574 * x**1.61, -0.527 * x**1.61
 
 
-def _ccm_optical(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ccm_optical(x: Floats) -> Pair:
     y = x - 1.82
     a = [1.0, 0.17699, -0.50447, -0.02427, 0.72085, 0.01979, -0.77530, 0.32999]
     b = [0.0, 1.41338, 2.28305, 1.07233, -5.38434, -0.62251, 5.30260, -2.09002]
     return polyval(y, a), polyval(y, b)
 
 
-def _ccm_uv(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    y = np.maximum(x - 5.9, 0.0)
+def _ccm_uv(x: Floats) -> Pair:
+    y = array_module(x).where(x < 5.9, 0.0, x - 5.9)
     f_a = polyval(y, [0.0, 0.0, -0.04473, -0.009779])
     f_b = polyval(y, [0.0, 0.0, 0.2130, 0.1207])
     a = 1.752 - 0.316 * x - 0.104 / ((x - 4.67) ** 2 + 0.341) + f_a
@@ -56,14 +59,14 @@ def _ccm_uv(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
-def _ccm_far_uv(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ccm_far_uv(x: Floats) -> Pair:
     y = x - 8.0
     a = [-1.073, -0.628, 0.137, -0.070]
     b = [13.670, 4.257, -0.420, 0.374]
     return polyval(y, a), polyval(y, b)
 
 
-def cardelli(wave_aa: np.ndarray, p: Values) -> Array:
+def cardelli(wave_aa: Floats, p: Values) -> Array:
     """Return a(x) + b(x)/R_V, 1 at 5500 Å."""
     r_v = p["dust_Rv"]
     a, b = map(jnp.asarray, ccm89(microns(wave_aa)))
@@ -80,10 +83,10 @@ def pei92(terms: list[tuple[float, float, float, float]]) -> Shape:
     ``terms`` lists (a, λ [µm], b, n): background, far-UV, 2175 Å, 9.7 µm, 18 µm, far infrared.
     """
 
-    def shape(um: np.ndarray) -> np.ndarray:
+    def shape(um: Floats) -> Floats:
         return sum(
             (a / ((um / at) ** n + (at / um) ** n + b) for a, at, b, n in terms),
-            start=np.zeros_like(um),
+            start=array_module(um).zeros_like(um),
         )
 
     return shape

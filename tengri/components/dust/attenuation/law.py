@@ -1,8 +1,9 @@
 """What an attenuation law is, and how a measured curve is continued beyond its data.
 
-``um`` is a wavelength in µm, ``wave_aa`` one in Å; both are concrete float64 NumPy arrays of
-shape (n_wave,): the grid is static, so everything that depends on it alone is computed once,
-in NumPy. Only what depends on a free parameter is a JAX operation.
+``um`` are wavelengths in µm, ``wave_aa`` in Å, shape (n_wave,). Either may be NumPy or JAX. On a
+fixed grid, in NumPy, all that depends on wavelength alone is computed once in float64, and only
+what depends on a free parameter is a JAX operation. A JAX array may be traced and differentiated:
+where two pieces of a curve meet, its derivative is that of one of them.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jax import Array
 from jax.typing import ArrayLike
 
+from tengri.components.array_module import Floats, array_module, as_floats
 from tengri.registry import Param
 
 #: Parameter values of one galaxy, full public name to scalar.
 Values = Mapping[str, ArrayLike]
 
-#: ``curve(wave_aa, p)``: attenuation relative to 5500 Å; NumPy if the law has no parameters.
-Curve = Callable[[np.ndarray, Values], Array | np.ndarray]
+#: ``curve(wave_aa, p)``: attenuation relative to 5500 Å; NumPy where the wavelengths are NumPy and
+#: the law has no parameters.
+Curve = Callable[[Floats, Values], Floats]
 
 #: A published curve without free parameters, in any normalisation.
-Shape = Callable[[np.ndarray], np.ndarray]
+Shape = Callable[[Floats], Floats]
 
 #: Where optical depths are defined [µm].
 PIVOT_UM = np.array([0.55])
@@ -43,8 +45,9 @@ class DustLaw:
     params : tuple of Param
         The parameters that ``curve`` reads; empty if the curve depends on wavelength only.
     curve : callable
-        ``curve(wave_aa, p) -> k``, shape (n_wave,), with ``k(5500 Å) = 1``. ``wave_aa`` is a
-        concrete array of rest wavelengths [Å], ``p`` maps parameter names to scalars.
+        ``curve(wave_aa, p) -> k``, shape (n_wave,), with ``k(5500 Å) = 1``. ``wave_aa`` are rest
+        wavelengths [Å], a NumPy or a JAX array, traced or not; ``p`` maps parameter names to
+        scalars.
     reference : str
         Where the curve was published.
     """
@@ -55,20 +58,21 @@ class DustLaw:
     reference: str
 
 
-def microns(wave_aa: ArrayLike) -> np.ndarray:
-    """Return wavelengths in µm from wavelengths in Å, as float64 NumPy."""
-    return np.asarray(wave_aa, dtype=np.float64) * 1e-4
+def microns(wave_aa: ArrayLike) -> Floats:
+    """Return wavelengths in µm from wavelengths in Å, as float64 NumPy unless they are JAX's."""
+    return as_floats(wave_aa) * 1e-4
 
 
-def not_below_lyman_limit(um: np.ndarray) -> np.ndarray:
+def not_below_lyman_limit(um: Floats) -> Floats:
     """Return ``um``, at least the Lyman limit."""
-    return np.maximum(um, LYMAN_LIMIT_UM)
+    xp = array_module(um)
+    return xp.where(um < LYMAN_LIMIT_UM, LYMAN_LIMIT_UM, um)
 
 
 def fixed(shape: Shape) -> Curve:
     """Return the curve of a law without parameters: ``shape`` over its value at 5500 Å."""
 
-    def curve(wave_aa: np.ndarray, p: Values) -> np.ndarray:
+    def curve(wave_aa: Floats, p: Values) -> Floats:
         return shape(microns(wave_aa)) / shape(PIVOT_UM)
 
     return curve
@@ -89,9 +93,11 @@ def extended(shape: Shape, blue: float, red: float) -> Shape:
 
     blue_slope, red_slope = slope(blue, step), slope(red, -step)
 
-    def everywhere(um: np.ndarray) -> np.ndarray:
-        um = not_below_lyman_limit(um)
-        below, above = np.minimum(um / blue, 1.0), np.maximum(um / red, 1.0)
-        return shape(np.clip(um, blue, red)) * below**blue_slope * above**red_slope
+    def everywhere(um: Floats) -> Floats:
+        um, xp = not_below_lyman_limit(um), array_module(um)
+        bluer, redder = um < blue, um > red
+        measured = xp.where(bluer, blue, xp.where(redder, red, um))
+        below, above = xp.where(bluer, um / blue, 1.0), xp.where(redder, um / red, 1.0)
+        return shape(measured) * below**blue_slope * above**red_slope
 
     return everywhere

@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 
 from tengri.components.array_module import Floats, array_module
 from tengri.components.dust.attenuation.law import (
+    PIVOT,
     PIVOT_UM,
     DustLaw,
     Values,
@@ -47,7 +48,7 @@ class Ingredients(NamedTuple):
 
 def ingredients(um: Floats) -> Ingredients:
     """Return the parts of the curve that no parameter changes."""
-    log_wave = array_module(um).log(not_below_lyman_limit(um) / PIVOT_UM)
+    log_wave = array_module(um).log(not_below_lyman_limit(um) / PIVOT)
     return Ingredients(*map(jnp.asarray, (base(um) / R_V_STARBURST, drude(um), log_wave)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 from jax import Array
-from numpy.polynomial.polynomial import polyval
 
 from tengri.components.array_module import Floats, array_module
 from tengri.components.dust.attenuation.law import (
@@ -15,6 +14,7 @@ from tengri.components.dust.attenuation.law import (
     fixed,
     microns,
     not_below_lyman_limit,
+    polynomial,
 )
 from tengri.priors import Uniform
 from tengri.registry import Param
@@ -47,13 +47,13 @@ def _ccm_optical(x: Floats) -> Pair:
     y = x - 1.82
     a = [1.0, 0.17699, -0.50447, -0.02427, 0.72085, 0.01979, -0.77530, 0.32999]
     b = [0.0, 1.41338, 2.28305, 1.07233, -5.38434, -0.62251, 5.30260, -2.09002]
-    return polyval(y, a), polyval(y, b)
+    return polynomial(y, a), polynomial(y, b)
 
 
 def _ccm_uv(x: Floats) -> Pair:
     y = array_module(x).where(x < 5.9, 0.0, x - 5.9)
-    f_a = polyval(y, [0.0, 0.0, -0.04473, -0.009779])
-    f_b = polyval(y, [0.0, 0.0, 0.2130, 0.1207])
+    f_a = polynomial(y, [0.0, 0.0, -0.04473, -0.009779])
+    f_b = polynomial(y, [0.0, 0.0, 0.2130, 0.1207])
     a = 1.752 - 0.316 * x - 0.104 / ((x - 4.67) ** 2 + 0.341) + f_a
     b = -3.090 + 1.825 * x + 1.206 / ((x - 4.62) ** 2 + 0.263) + f_b
     return a, b
@@ -63,7 +63,7 @@ def _ccm_far_uv(x: Floats) -> Pair:
     y = x - 8.0
     a = [-1.073, -0.628, 0.137, -0.070]
     b = [13.670, 4.257, -0.420, 0.374]
-    return polyval(y, a), polyval(y, b)
+    return polynomial(y, a), polynomial(y, b)
 
 
 def cardelli(wave_aa: Floats, p: Values) -> Array:

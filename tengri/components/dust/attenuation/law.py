@@ -8,7 +8,7 @@ where two pieces of a curve meet, its derivative is that of one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ Curve = Callable[[Floats, Values], Floats]
 #: A published curve without free parameters, in any normalisation.
 Shape = Callable[[Floats], Floats]
 
-#: Where optical depths are defined [µm].
-PIVOT_UM = np.array([0.55])
+#: Where optical depths are defined [µm]: a number, and as wavelengths of which to ask a curve.
+PIVOT = 0.55
+PIVOT_UM = np.array([PIVOT])
 
 #: Blueward of the Lyman limit [µm] curves are held constant.
 LYMAN_LIMIT_UM = 0.0912
@@ -73,9 +74,17 @@ def fixed(shape: Shape) -> Curve:
     """Return the curve of a law without parameters: ``shape`` over its value at 5500 Å."""
 
     def curve(wave_aa: Floats, p: Values) -> Floats:
-        return shape(microns(wave_aa)) / shape(PIVOT_UM)
+        return shape(microns(wave_aa)) / float(shape(PIVOT_UM)[0])
 
     return curve
+
+
+def polynomial(x: Floats, coefficients: Sequence[float]) -> Floats:
+    """Return Σ c_n x^n, with plain numbers for ``coefficients`` so that ``x`` keeps its dtype."""
+    total = coefficients[-1] + 0.0 * x
+    for c in coefficients[-2::-1]:
+        total = c + total * x
+    return total
 
 
 def extended(shape: Shape, blue: float, red: float) -> Shape:
@@ -89,7 +98,7 @@ def extended(shape: Shape, blue: float, red: float) -> Shape:
 
     def slope(edge: float, inward: float) -> float:
         pair = np.log(shape(np.array([edge, edge * (1.0 + inward)])))
-        return float(pair[1] - pair[0]) / np.log1p(inward)
+        return float((pair[1] - pair[0]) / np.log1p(inward))
 
     blue_slope, red_slope = slope(blue, step), slope(red, -step)
 

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from tengri.components.array_module import Floats, array_module
-from tengri.components.dust.attenuation.law import PIVOT_UM, DustLaw, Values, microns
+from tengri.components.dust.attenuation.law import PIVOT, DustLaw, Values, microns
 from tengri.priors import Uniform
 from tengri.registry import Param
 
 
 def power_law(wave_aa: Floats, p: Values) -> Array:
     r"""Return :math:`(\lambda/5500\,Å)^{\rm dust\_slope}` at every wavelength."""
-    ratio = microns(wave_aa) / PIVOT_UM
+    ratio = microns(wave_aa) / PIVOT
     return jnp.exp(p["dust_slope"] * jnp.asarray(array_module(ratio).log(ratio)))
 
 

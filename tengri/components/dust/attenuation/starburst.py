@@ -5,10 +5,8 @@ All are published as k(λ) = A(λ)/E(B-V), piecewise polynomials in 1/λ with λ
 
 from __future__ import annotations
 
-from numpy.polynomial.polynomial import polyval
-
 from tengri.components.array_module import Floats, array_module
-from tengri.components.dust.attenuation.law import DustLaw, Shape, extended, fixed
+from tengri.components.dust.attenuation.law import DustLaw, Shape, extended, fixed, polynomial
 
 #: A_V/E(B-V) of the starburst curve.
 R_V_STARBURST = 4.05
@@ -17,21 +15,21 @@ R_V_STARBURST = 4.05
 def calzetti00(um: Floats) -> Floats:
     """Return k of Calzetti et al. (2000), eq. 4; published for 0.12–2.2 µm."""
     x = 1.0 / um
-    blue = polyval(x, [-2.156, 1.509, -0.198, 0.011])
-    red = polyval(x, [-1.857, 1.040])
+    blue = polynomial(x, [-2.156, 1.509, -0.198, 0.011])
+    red = polynomial(x, [-1.857, 1.040])
     return 2.659 * array_module(um).where(um < 0.63, blue, red) + R_V_STARBURST
 
 
 def leitherer02(um: Floats) -> Floats:
     """Return k of Leitherer et al. (2002), eq. 14; published for 0.097–0.18 µm."""
-    return polyval(1.0 / um, [5.472, 0.671, -9.218e-3, 2.620e-3])
+    return polynomial(1.0 / um, [5.472, 0.671, -9.218e-3, 2.620e-3])
 
 
 def reddy15(um: Floats) -> Floats:
     """Return k of Reddy et al. (2015), eqs. 8 and 9; published for 0.15–2.85 µm."""
     x = 1.0 / um
-    blue = polyval(x, [-5.726, 4.004, -0.525, 0.029])
-    red = polyval(x, [-2.672, -0.010, 1.532, -0.412])
+    blue = polynomial(x, [-5.726, 4.004, -0.525, 0.029])
+    red = polynomial(x, [-2.672, -0.010, 1.532, -0.412])
     return array_module(um).where(um < 0.60, blue, red) + 2.505
 
 

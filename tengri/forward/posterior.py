@@ -211,9 +211,9 @@ class Posterior:
 
     def __call__(self, u: ArrayLike | Mapping[str, Any]) -> Array:
         """Return the band fluxes (n_bands,), in the model's units, at a vector or a dict."""
-        return self._predicted(u)
+        return self._flux(u)
 
-    def _predicted(self, u: ArrayLike | Mapping[str, Any], units: str | None = None) -> Array:
+    def _flux(self, u: ArrayLike | Mapping[str, Any], units: str | None = None) -> Array:
         params = u if isinstance(u, Mapping) else self.params(u)
         return self.model.predict_photometry(params, units)
 
@@ -261,11 +261,11 @@ class Posterior:
         is taken, for that of a band without light has no slope.
         """
         if self.model.units == "mag_ab":
-            flux = self._predicted(u, "maggies")
+            flux = self._flux(u, "maggies")
             lit = data.seen & (flux > 0.0) & jnp.isfinite(flux)
             value = -2.5 * jnp.log10(jnp.where(lit, flux, 1.0))
         else:
-            flux = self._predicted(u)
+            flux = self._flux(u)
             lit = data.seen & jnp.isfinite(flux)
             value = jnp.where(lit, flux, 0.0)
         return value / jnp.asarray(data.error, float), jnp.all(lit | ~jnp.asarray(data.seen))

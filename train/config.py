@@ -301,6 +301,14 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Config:
     return from_dict(data)
 
 
+def overridden(config: Config, overrides: Iterable[str]) -> Config:
+    """Return a configuration with ``section.key=value`` overrides; raises as `load` does."""
+    data = to_dict(config)
+    for item in overrides:
+        _override(data, item)
+    return from_dict(data)
+
+
 def from_dict(data: Mapping[str, Any]) -> Config:
     """Build a configuration from nested plain values."""
     return _build(Config, data, "")

@@ -93,7 +93,10 @@ class Loop:
         """
         self.plan, self.scaling = self._plan()
         self.optimiser, self.dispatch = compiled(
-            self.problem.network, self.problem.target, self.config.optimiser, self.plan.steps
+            self.problem.network,
+            self.problem.target,
+            self.config.optimiser,
+            self.plan.legs_or_whole,
         )
         state = self._start()
         self._validation()
@@ -175,7 +178,7 @@ class Loop:
             row = _seconds(lambda: self.maker.flux(drawn)) / (MEASURED_ROWS * chunk)
         o = self.config.optimiser
         pool = devices.replicate(self.problem.to_pool(scaling, rows))
-        optimiser, dispatch = compiled(self.problem.network, self.problem.target, o, 1000)
+        optimiser, dispatch = compiled(self.problem.network, self.problem.target, o, (1000,))
         per_step = {}
         for size in {o.batch, o.late_batch if o.late else o.batch}:
             index = np.arange(MEASURED_STEPS * size, dtype=np.int32).reshape(-1, size)

@@ -162,10 +162,10 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
 
 @cache
 def compiled(
-    network: Network, target: Target, settings: Optimiser, steps: int
+    network: Network, target: Target, settings: Optimiser, legs: tuple[int, ...]
 ) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
-    """Return the optimiser of a schedule and its dispatch, one pair per process."""
-    optimiser = build(settings, steps)
+    """Return the optimiser of some schedules and its dispatch, one pair per process."""
+    optimiser = build(settings, legs)
     loss = make_loss(network, target, settings.loss, settings.sobolev)
     return optimiser, make_dispatch(make_step(loss, optimiser, settings))
 

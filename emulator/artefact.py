@@ -122,10 +122,9 @@ class Artefact:
 
     def completed(self) -> Artefact:
         """Return the artefact with ``log10_mass_min`` known."""
-        amplitude = self.target.amplitude
-        if amplitude is None or not math.isnan(self.log10_mass_min):
+        if not math.isnan(self.log10_mass_min):
             return self
-        least = history.least_log10_mass(self.spec, self.cosmology_object(), amplitude)
+        least = self.target.log10_mass_min(self.spec, self.cosmology_object())
         return dataclasses.replace(self, log10_mass_min=least)
 
 
@@ -191,6 +190,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "input_shift": list(artefact.in_scaling.shift),
             "cosmology": artefact.cosmology,
             "ssp": {"name": artefact.ssp["name"], "sha256": artefact.ssp["sha256"]},
+            "notes": artefact.target.notes(),
             "log10_mass_min": artefact.log10_mass_min,
             "check_units": CHECK_UNITS,
             "accuracy": artefact.accuracy,

@@ -67,7 +67,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if strange:
         command = commands.choices[args.command]
         option = next((word for word in strange if word.startswith("-")), "")
-        known = [name for name in command._option_string_actions if name.startswith("--")]
+        known = re.findall(r"--[a-z][a-z0-9-]*", command.format_help())
         hint = suggestion(option.split("=")[0], known) if option else ""
         command.error(f"unrecognised: {' '.join(strange)}.{hint}")
     return args

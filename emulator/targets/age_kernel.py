@@ -12,7 +12,9 @@ from jax import Array
 from emulator.scaling import OutputScaling
 from tengri.products import einsum, matmul
 
-#: Light that cannot be told from darkness.
+#: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
+LOG10_UNIT = -15.0
+#: In these units: light that cannot be told from darkness.
 DARK = 1e-30
 
 

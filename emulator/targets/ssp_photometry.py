@@ -40,7 +40,8 @@ from emulator.analytic.source import LOG10_PER_HZ, SourceBands
 from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
-from emulator.targets import age_kernel, attenuation
+from emulator.targets import age_kernel, attenuation, ssp_photometry_numpy
+from emulator.targets.age_kernel import DARK, LOG10_UNIT
 from emulator.targets.batch import Batch, Penalty, TargetRows
 from emulator.targets.numpy_part import NumPyPart
 from emulator.targets.target import Params, Target
@@ -52,9 +53,7 @@ from tengri.forward.galaxy import AgeBins, Stars
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
-#: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
-LOG10_UNIT = -15.0
-#: In these units: the logarithm that no light exceeds.
+#: In units of ``LOG10_UNIT``: the logarithm that no light exceeds.
 BRIGHTEST = 20.0
 #: The floor of ln U, beside the median of the bands: a hundredth of what still counts.
 DARKEST = 1e-6
@@ -231,7 +230,7 @@ class SSPPhotometryTarget(Target):
     def outputs(self, truth: Array, x: Array) -> Array:
         """Return ln U (n, n_out) of kernels (n, n_out) and raw inputs (n, n_in)."""
         known = jax.vmap(self._known)(x).reshape(truth.shape)
-        return jnp.minimum(jnp.log(jnp.maximum(truth, age_kernel.DARK)) - known, BRIGHTEST)
+        return jnp.minimum(jnp.log(jnp.maximum(truth, DARK)) - known, BRIGHTEST)
 
     def floor(self, y: ArrayLike, share: float = DARKEST) -> np.ndarray:
         """Return where ln U ends (n_out,): at a share of the age's typical band in rows ``y``."""
@@ -320,9 +319,7 @@ class SSPPhotometryTarget(Target):
         self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
     ) -> NumPyPart:
         """Return the code of kernels, ages, curves of attenuation and templates of dust."""
-        from emulator.targets import ssp_photometry_numpy  # it is built on this file
-
-        return ssp_photometry_numpy.part(self, spec, photometry, age_edges)
+        return ssp_photometry_numpy.part(self.laws, spec, photometry, age_edges)
 
     def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
         """Return the masses formed in each bin of age [Msun], (n, n_bins)."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emulator.analytic.dust import STEP, DustIntegrals
 from emulator.analytic.source import LOG10_PER_HZ
+from emulator.targets.age_kernel import LOG10_UNIT
 from emulator.targets.attenuation import DEEPEST, HEATING_AA, LN_NODES, THINNEST
 from emulator.targets.numpy_part import NumPyPart
-from emulator.targets.ssp_photometry import LOG10_UNIT
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import dl07
 from tengri.errors import ConfigError
@@ -20,14 +20,11 @@ from tengri.forward.galaxy import AgeBins
 from tengri.observation import Photometry
 from tengri.parameters import Parameters
 
-if TYPE_CHECKING:
-    from emulator.targets.ssp_photometry import SSPPhotometryTarget
-
 
 def part(
-    target: SSPPhotometryTarget, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    laws: tuple[str, str], spec: Parameters, photometry: Photometry, age_edges: np.ndarray
 ) -> NumPyPart:
-    """Return code, arrays and facts of a kernel.
+    """Return code, arrays and facts of a kernel behind dust of two attenuation laws.
 
     Raises
     ------
@@ -35,7 +32,7 @@ def part(
         A dust law or dust emission that the NumPy file does not know.
     """
     edges = AgeBins.split(np.asarray(age_edges)).edges
-    arrays = {"age_edges": edges, "ln_nodes": LN_NODES, **_laws(target)}
+    arrays = {"age_edges": edges, "ln_nodes": LN_NODES, **_laws(laws)}
     facts: dict[str, Any] = {"log10_unit": LOG10_UNIT, "deepest": DEEPEST, "thinnest": THINNEST,
                              "heating_aa": HEATING_AA}  # fmt: skip
     emission = spec.composition.dust_emission
@@ -50,10 +47,10 @@ def part(
     return NumPyPart(code, arrays, facts, tuple(bounds), bounds)
 
 
-def _laws(target: SSPPhotometryTarget) -> dict[str, np.ndarray]:
+def _laws(laws: tuple[str, str]) -> dict[str, np.ndarray]:
     """Return the curves of attenuation on the nodes, where they depend on no parameter."""
     out = {}
-    for which, name in zip(("bc", "diff"), target.laws):
+    for which, name in zip(("bc", "diff"), laws):
         law = LAWS[name]
         if not law.params:
             out[f"law/{which}"] = np.asarray(law.curve(np.exp(LN_NODES), {}), np.float64)

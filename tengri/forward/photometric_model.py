@@ -8,10 +8,9 @@ samplers) takes a `PhotometricModel` and never asks whether it is exact or emula
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,46 +19,16 @@ from jax import Array
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.derived import sfh_curve
-from tengri.forward.evaluator import Evaluator, flux_of
+from tengri.forward.evaluator import Evaluator, Evaluators, Guard, flux_of
 from tengri.forward.galaxy import Stars
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
 from tengri.forward.process import check_process
-from tengri.forward.small_call import SmallCall
+from tengri.forward.single import Single
 from tengri.forward.units import check_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
-from tengri.parameters.plain import PlainFloats
-from tengri.parameters.resolve import default_float
-
-
-class Evaluators(Protocol):
-    """Where a model's evaluators come from; each is made once and kept."""
-
-    def over(self, z_range: tuple[float, float] | None) -> Evaluator:
-        """Return the one that serves an interval of redshift, by default that of the prior."""
-        ...
-
-    def choose(self, p: Mapping[str, Any]) -> Evaluator:
-        """Return the one that serves complete parameters, which may be tracers."""
-        ...
-
-    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the one that serves plain floats, and where: None if there is no such place."""
-        ...
-
-
-class Guard(Protocol):
-    """What a model can answer for."""
-
-    def check(self, p: Mapping[str, Any]) -> None:
-        """Raise or warn about concrete values that it cannot serve (``p`` is complete)."""
-        ...
-
-    def rows(self, p: Mapping[str, Any]) -> np.ndarray:
-        """Return which galaxies of a batch it can answer for, (n,)."""
-        ...
 
 
 class PhotometricModel:
@@ -103,8 +72,7 @@ class PhotometricModel:
         self._observation = observation
         self._evaluators = evaluators
         self._guard = guard
-        self._single_calls: dict[Hashable, SmallCall] = {}
-        self._plain: dict[type, Any] = {}
+        self._single = Single(spec, self.packer, evaluators, guard)
 
     @property
     def observation(self) -> Observation:
@@ -170,11 +138,11 @@ class PhotometricModel:
         ConfigError
             A band that the spectrum does not reach at this redshift; an unknown unit.
         """
-        return self._single(params, self.units if units is None else check_units(units))
+        return self._one(params, self.units if units is None else check_units(units))
 
     def predict_magnitudes(self, params: Mapping[str, Any] | None = None) -> Array:
         """Return AB magnitudes of one galaxy, shape (n_bands,); see `predict_photometry`."""
-        return self._single(params, "mag_ab")
+        return self._one(params, "mag_ab")
 
     def predict_photometry_batch(
         self, params: Mapping[str, Any], units: str | None = None
@@ -322,45 +290,10 @@ class PhotometricModel:
 
     # --- one galaxy, many galaxies --------------------------------------------------------
 
-    def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
+    def _one(self, params: Mapping[str, Any] | None, units: str) -> Array:
         check_process()
-        params = {} if params is None else params
-        dtype = default_float()
-        evaluator, packer = self._plain_floats(dtype)
-        scalars = None if packer is None else packer.pack(params, dtype)
-        if scalars is not None:
-            packed = Packed(scalars, {}, self.packer.scalars)
-        else:
-            p = self.spec.resolve(params)
-            _ = self.observation
-            evaluator, packed = self._evaluators.choose(p), self.packer.pack(p)
-            if is_traced(p):
-                return _flux(evaluator, packed, units)[0]
-            self._guard.check(p)
-        flux, log10_mass = self._small_call(evaluator, units)(packed)
-        if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
-            check_stars(self.spec.resolve(params), log10_mass)
-        return flux
-
-    def _plain_floats(self, dtype: type) -> tuple[Any, PlainFloats | None]:
-        """Return the evaluator of plain floats and their packer, which needs no other check."""
-        if dtype not in self._plain:
-            _ = self.observation
-            evaluator, ranges = self._evaluators.plain()
-            packer = None
-            if ranges is not None and not self.packer.arrays:
-                packer = self.spec.plain_floats(self.packer.scalars, ranges)
-            self._plain[dtype] = evaluator, packer
-        return self._plain[dtype]
-
-    def _small_call(self, evaluator: Any, units: str) -> SmallCall:
-        key = (id(evaluator), units)
-        if key not in self._single_calls:
-            alone = evaluator.for_one_galaxy()
-            self._single_calls[key] = SmallCall(
-                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
-            )
-        return self._single_calls[key]
+        _ = self.observation
+        return self._single.flux({} if params is None else params, units)
 
     def _batch(self, params: Mapping[str, Any], units: str) -> Array:
         check_process()
@@ -377,11 +310,6 @@ class PhotometricModel:
 
 
 # Compiled once for all models of the same structure.
-
-
-@partial(jax.jit, static_argnames="units")
-def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
-    return flux_of(evaluator, units, packed.unpack())
 
 
 @partial(jax.jit, static_argnames=("units", "execution"))

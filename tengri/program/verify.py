@@ -86,10 +86,10 @@ def sealed_file(path: str, exact: bool) -> list[Check] | None:
 
 
 def _is_grid(file: Path) -> bool:
-    import h5py
+    from tengri import plain
 
     try:
-        with h5py.File(file, "r") as contents:
+        with plain.open_hdf5(file) as contents:
             return contents.get("ssp_flux", getlink=True) is not None
     except (OSError, RuntimeError):
         return False

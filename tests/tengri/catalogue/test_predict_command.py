@@ -155,9 +155,11 @@ def test_exact_model_of_the_columns(capsys, tmp_path):
     with h5py.File(path, "w") as file:
         file["z"], file["dust_tau_diff"] = z, tau
     answer = predict(capsys, path, out, "--bands", "sdss_g,sdss_r", "--column", "redshift=z",
-                     "--set", "dust_law=smc", "--units", "maggies")  # fmt: skip
+                     "--set", "dust_law=smc", "--set", "sfh_dpl_log_peak_sfr=1.0",
+                     "--units", "maggies")  # fmt: skip
     assert answer["rows"] == 3
-    spec = Parameters(redshift=(0.05, 0.4), dust_tau_diff=(0, 3), dust_law="smc")
+    spec = Parameters(redshift=(0.05, 0.4), dust_tau_diff=(0, 3), dust_law="smc",
+                      sfh_dpl_log_peak_sfr=1.0)  # fmt: skip
     bands = Instrument.from_names(["sdss_g", "sdss_r"]).observation()
     model = SEDModel(spec, load_ssp_data(), bands, units="maggies")
     expected = model.predict_photometry_batch({"redshift": z, "dust_tau_diff": tau})
@@ -171,7 +173,13 @@ def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_pa
     with h5py.File(path, "w") as file:
         for name, values in {**history, "redshift": z}.items():
             file[name] = values
-    others = ["met_logzsol=-0.3", "dust_tau_bc=0.5", "dust_tau_diff=0.4", "dust_slope=-0.7"]
+    others = [
+        "sfh_delayed_log_peak_sfr=1",
+        "met_logzsol=-0.3",
+        "dust_tau_bc=0.5",
+        "dust_tau_diff=0.4",
+        "dust_slope=-0.7",
+    ]
     words = [word for item in others for word in ("--set", item)]
     predict(capsys, path, tmp_path / "fast.h5", "--model", "sdss", "--units", "mag_ab", *words)
     predict(
@@ -202,30 +210,30 @@ def test_quiet_says_nothing(capsys, catalogue, tmp_path):
     ("words", "message"),
     [
         (["cta.h5", "-o", "o.h5"], "Did you mean cat.h5"),
-        (["cat.csv", "-o", "o.h5"], "ends in .h5"),
+        (["cat.txt", "-o", "o.h5"], "ends in .h5"),
         (["text.h5", "-o", "o.h5"], "cannot be read as HDF5"),
-        (["cat.h5", "-o", "o.csv"], "ends in .h5"),
+        (["cat.h5", "-o", "o.txt"], "ends in .h5"),
         (["cat.h5", "-o", "o.h5", "--units", "nJyy"], "Did you mean nJy"),
         (["cat.h5", "-o", "o.h5", "--keep", "idd"], "Did you mean id"),
         (["cat.h5", "-o", "o.h5", "--shard", "3/2"], "from 1 to 2"),
         (["cat.h5", "-o", "o.h5", "--errors", "67"], "Known: 68, 95, 99"),
         (["cat.h5", "-o", "o.h5", "--ignore", "redshift"], "--set redshift=VALUE"),
         (["cat.h5", "-o", "o.h5", "--set", "redshift=0.1"], "leave one out"),
-        (["cat.h5", "-o", "o.h5", "--column", "redshift"], "NAME=VALUE"),
+        (["cat.h5", "-o", "o.h5", "--column", "redshift"], "PARAMETER=COLUMN"),
         (["cat.h5", "-o", "no/where/o.h5"], "cannot be"),
-        (["myr.h5", "-o", "o.h5"], "stated in 'Myr'"),
+        (["mpc.h5", "-o", "o.h5"], "stated in 'Mpc'"),
         (["typo.h5", "-o", "o.h5"], "nearly 'redshift'"),
         (["uneven.h5", "-o", "o.h5"], "columns of one length"),
     ],
 )
 def test_mistakes(catalogue, words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cat.csv").write_text("redshift\n0.1\n")
+    (tmp_path / "cat.txt").write_text("redshift\n0.1\n")
     (tmp_path / "text.h5").write_text("redshift\n0.1\n")
-    for name, column in (("myr", "sfh_dpl_tau_gyr"), ("typo", "redshfit"), ("uneven", "a")):
+    for name, column in (("mpc", "sfh_dpl_tau_gyr"), ("typo", "redshfit"), ("uneven", "a")):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file[column] = [0.1, 0.2]
-            file[column].attrs["units"] = "Myr"
+            file[column].attrs["units"] = "Mpc"
             if name == "uneven":
                 file["b"] = [1.0]
     before = sorted(tmp_path.iterdir())

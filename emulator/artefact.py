@@ -107,6 +107,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "input_shift": list(artefact.in_scaling.shift),
             "cosmology": artefact.cosmology,
             "ssp": {"name": artefact.ssp["name"], "sha256": artefact.ssp["sha256"]},
+            "notes": artefact.target.notes(),
             "log10_mass_min": artefact.log10_mass_min,
             "check_units": CHECK_UNITS,
             "accuracy": artefact.accuracy,

@@ -93,8 +93,7 @@ class Artefact:
 
     def completed(self) -> Artefact:
         """Return the artefact with ``log10_mass_min`` known."""
-        amplitude = self.target.amplitude
-        if amplitude is None or not math.isnan(self.log10_mass_min):
+        if not math.isnan(self.log10_mass_min):
             return self
-        least = history.least_log10_mass(self.spec, self.cosmology_object(), amplitude)
+        least = self.target.log10_mass_min(self.spec, self.cosmology_object())
         return dataclasses.replace(self, log10_mass_min=least)

@@ -209,9 +209,9 @@ def replay(path: Path, row: int) -> dict[str, Any]:
     for x64 in (False, True):
         with jax.enable_x64(x64):
             flux = maker.flux({k: np.asarray([v]) for k, v in values.items()})[0]
-        per_light = flux.reshape(len(problem.output_names), -1).mean(axis=1)
+        per_output = flux.reshape(len(problem.output_names), -1).mean(axis=1)
         kind = "float64" if x64 else "float32"
-        found[f"unit fluxes, {kind}"] = dict(zip(problem.output_names, map(float, per_light)))
+        found[f"unit fluxes, {kind}"] = dict(zip(problem.output_names, map(float, per_output)))
     return found
 
 

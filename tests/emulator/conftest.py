@@ -7,8 +7,6 @@ import warnings
 import jax
 import numpy as np
 import pytest
-from emulator.beside import Beside
-from tengri.forward.dilution import log10_dilution
 
 from emulator.artefact import Artefact, ssp_info, write
 from emulator.history import cosmology_to_dict
@@ -19,6 +17,7 @@ from emulator.targets import PhotometryTarget
 from emulator.verification import evaluate, with_checks
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
 from tengri.components.stellar.ssp import SSPData, log_midpoint_edges
+from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.units import LOG10_UNIT
 from tengri.priors import LogUniform, Normal
 
@@ -80,20 +79,21 @@ def tiny_observation() -> Observation:
 
 def perfect(target, asked, n=16):
     """Return light (n, n_bands) of a network without error, and that of the exact model."""
-    packed = asked._pack(asked.spec.resolve(draws(asked.spec, n), batch=True))
-    path = asked._prior_z
-    constants = asked._constants(path)
+    packed = asked.pack(draws(asked.spec, n), batch=True)
+    evaluator = asked.evaluator()
     filters = asked.observation.photometry.filters
-    beside = Beside.build(target, asked.spec.composition, filters, *path[:2])
+    z_range = asked.spec.get_distribution("redshift").bounds
+    terms = target.terms(asked.spec.composition, filters, *z_range).in_default_float()
 
     @jax.jit
     @jax.vmap
     def truths(row):
-        p = asked._unpack(row)
-        bands = asked._bands(path, constants, p)
-        unit = target.log10_unit_of(p, bands.log10_mass) + asked._log10_dilution(p["redshift"])
+        p = row.unpack()
+        bands = evaluator.bands(p)
+        dilution = log10_luminosity_to_flux(asked.cosmology, p["redshift"])
+        unit = target.log10_unit_of(p, bands.log10_mass) + dilution
         flux = bands.flux * 10.0 ** (bands.log10_scale - unit)
-        return target.inputs(p), target.truth(asked, path, constants, p), flux
+        return target.inputs(p), target.truth(evaluator, p), flux
 
     x, kernel, flux = truths(packed)
     y = target.outputs(kernel, x)
@@ -102,9 +102,9 @@ def perfect(target, asked, n=16):
     @jax.jit
     @jax.vmap
     def emitted(row, y):
-        p = asked._unpack(row)
-        stars = target.emission(scaling.forward(y), scaling, p, asked.galaxy)
-        return beside.added(stars, beside.arrays(), p).flux
+        p = row.unpack()
+        stars = target.emission(scaling.forward(y), scaling, p, asked.stars)
+        return terms.added(stars, p).flux
 
     return emitted(packed, y), flux
 
@@ -122,7 +122,7 @@ def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
     )
     drawn = draws(model.spec, 64)
     scale = drawn[target.amplitude] + target.log10_unit + LOG10_MAGGIE
-    scale = scale + np.asarray(log10_dilution(model.cosmology, drawn["redshift"]))
+    scale = scale + np.asarray(log10_luminosity_to_flux(model.cosmology, drawn["redshift"]))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "1 of 64 galaxies formed no stars")
         flux = evaluate(model, drawn) / 10.0 ** scale[:, None]

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from emulator.domain import MODES, Domain
+from emulator.domain import MODES, TrainedDomain
 from emulator.surrogate import EmulatedSEDModel
 from tengri.errors import ParameterError, UnknownNameError
 from tests.emulator.conftest import ONE, draws
@@ -108,4 +108,4 @@ def test_draws_from_the_prior_and_its_edges_are_inside(modes, x64):
 
 def test_unknown_mode(artefact):
     with pytest.raises(UnknownNameError, match="Did you mean raise"):
-        Domain.of(artefact.spec, artefact.target.input_names, "rais")
+        TrainedDomain.of(artefact.spec, artefact.target.input_names, "rais")

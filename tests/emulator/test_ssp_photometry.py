@@ -62,15 +62,14 @@ def target(exact):
 
 def kernels(exact, target, n):
     """Return packed rows, raw inputs and exact kernels of n prior draws."""
-    packed = exact._pack(exact.spec.resolve(draws(exact.spec, n), batch=True))
-    path = exact._prior_z
-    constants = exact._constants(path)
+    packed = exact.pack(draws(exact.spec, n), batch=True)
+    evaluator = exact.evaluator()
 
     @jax.jit
     @jax.vmap
     def both(row):
-        p = exact._unpack(row)
-        return target.inputs(p), target.truth(exact, path, constants, p)
+        p = row.unpack()
+        return target.inputs(p), target.truth(evaluator, p)
 
     return packed, *both(packed)
 

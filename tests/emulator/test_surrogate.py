@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
 from dataclasses import replace
 
 import jax
@@ -16,8 +15,12 @@ import emulator
 from emulator.consistency import check
 from emulator.surrogate import EmulatedSEDModel
 from tengri import Parameters, PhotometricModel, SEDModel
+from tengri.cosmology import log10_luminosity_to_flux
 from tengri.errors import ConfigError, DataError, ParameterError, UnknownNameError
+from tengri.forward.batching import Sizes
+from tests.compilations import compilations
 from tests.emulator.conftest import BOX, ONE, draws, tiny_observation, tiny_ssp, untrained
+from tests.evaluators import evaluators_of
 
 MAGGIES = 3.631e-20
 
@@ -65,12 +68,11 @@ def test_chunks_do_not_show(surrogate, monkeypatch):
     params = draws(surrogate.spec, 11)
     whole = np.asarray(surrogate.predict_photometry_batch(params))
     in_one_block = blocked_slopes(surrogate, params)
-    monkeypatch.setattr(surrogate, "chunk_sizes", (4, 4))
-    monkeypatch.setattr(surrogate, "block_sizes", (4, 4))
+    small = replace(surrogate.execution, processor=Sizes(4, 4), accelerator=Sizes(4, 4))
+    monkeypatch.setattr(surrogate, "execution", small)
     assert np.allclose(surrogate.predict_photometry_batch(params), whole, rtol=3e-6)
-    surrogate._compiled.clear()  # in jit there are no chunks: blocks are part of what is compiled
+    # in jit there are no chunks: blocks are part of what is compiled
     assert np.allclose(blocked_slopes(surrogate, params), in_one_block, rtol=1e-4, atol=1e-5)
-    surrogate._compiled.clear()
 
 
 def blocked_slopes(surrogate, params):
@@ -97,35 +99,35 @@ def test_amplitude_and_distance_are_exact(exact, surrogate):
     ratio = surrogate.predict_photometry(ten) / surrogate.predict_photometry(ONE)
     assert np.allclose(ratio, 10.0, rtol=1e-6)
     z = jnp.asarray(0.3)
-    expected = 10.0 ** (exact._log10_dilution(z) + 1.0 - 5.5)
-    unit = surrogate._emission(surrogate._constants(None), surrogate.spec.resolve(ONE)).flux
+    expected = 10.0 ** (log10_luminosity_to_flux(exact.cosmology, z) + 1.0 - 5.5)
+    unit = surrogate.evaluator().light(surrogate.spec.resolve(ONE)).flux
     assert np.allclose(surrogate.predict_photometry(ONE), unit * expected, rtol=1e-6)
 
 
 def test_compiled_once_per_shape(surrogate):
     surrogate.predict_photometry(ONE)
     surrogate.predict_photometry_batch(draws(surrogate.spec, 8))
-    with jax.log_compiles(), warnings.catch_warnings(record=True) as logged:
-        warnings.simplefilter("always")
-        sizes = {key: fn._cache_size() for key, fn in surrogate._compiled.items()}
+    others = draws(surrogate.spec, 7, seed=3)
+    with compilations() as compiled:
         surrogate.predict_photometry({**ONE, "redshift": 0.5})
-        surrogate.predict_photometry_batch(draws(surrogate.spec, 7, seed=3))
-    assert {key: fn._cache_size() for key, fn in surrogate._compiled.items()} == sizes
-    assert not logged
+        surrogate.predict_photometry_batch(others)
+    assert compiled.count == 0
 
 
 def test_blocks_hold_what_rows_give_and_no_size_is_compiled_anew(surrogate):
     """Beyond a block: whole blocks, a part of one, more than a chunk."""
-    block, chunk = surrogate.sizes.block, surrogate.sizes.chunk
+    sizes = surrogate.execution.sizes
+    block, chunk = sizes.block, sizes.chunk
     galaxies = draws(surrogate.spec, chunk + 3)
     whole = np.asarray(surrogate.predict_magnitudes_batch(galaxies))
     assert whole.shape == (chunk + 3, len(surrogate.filter_names)) and np.isfinite(whole).all()
-    sizes = {key: fn._cache_size() for key, fn in surrogate._compiled.items()}
     for first, n in ((0, block + 1), (7, 2 * block), (chunk - 5, block + 8)):
         some = {k: np.resize(v[first:], n) for k, v in galaxies.items()}
         rows = np.resize(np.arange(first, chunk + 3), n)
-        assert np.allclose(surrogate.predict_magnitudes_batch(some), whole[rows], atol=1e-5), n
-    assert {key: fn._cache_size() for key, fn in surrogate._compiled.items()} == sizes
+        with compilations() as compiled:
+            magnitudes = surrogate.predict_magnitudes_batch(some)
+        assert compiled.count == 0
+        assert np.allclose(magnitudes, whole[rows], atol=1e-5), n
     few = {k: v[chunk - 1 : chunk + 3] for k, v in galaxies.items()}  # across the cut
     assert np.allclose(surrogate.predict_magnitudes_batch(few), whole[chunk - 1 :], atol=1e-5)
 
@@ -141,7 +143,7 @@ def test_jit_vmap_grad(surrogate):
 
 def test_batched_is_the_function_of_one_galaxy_inside_the_box(surrogate):
     slopes = surrogate.batched(jax.grad(lambda p: surrogate.predict_magnitudes(p).sum()))
-    drawn = draws(surrogate.spec, surrogate.sizes.block + 5)
+    drawn = draws(surrogate.spec, surrogate.execution.sizes.block + 5)
     params = {k: jnp.asarray(v) for k, v in drawn.items()}
     few = {k: v[:3] for k, v in params.items()}
     expected = jax.vmap(jax.grad(lambda p: surrogate.predict_magnitudes(p).sum()))(few)
@@ -252,9 +254,10 @@ def test_galaxies_without_stars(starless):
 
 def test_the_mass_integral_is_left_out_where_stars_are_certain(surrogate, starless):
     assert surrogate.artefact.log10_mass_min > 5.0
-    assert not surrogate._path(surrogate.spec.resolve(ONE)).exact_mass
+    evaluators = evaluators_of(surrogate)
+    assert evaluators.choose(surrogate.spec.resolve(ONE)).rules.certain
     faint = {**ONE, "sfh_tsnorm_log_peak_sfr": -9.9}
-    assert surrogate._path(surrogate.spec.resolve(faint)).exact_mass
+    assert not evaluators.choose(surrogate.spec.resolve(faint)).rules.certain
     assert starless[1].artefact.log10_mass_min < 0.0
 
 

@@ -9,6 +9,7 @@ import pytest
 from emulator.targets import PhotometryTarget, target_from_dict
 from emulator.targets.photometry import FLOOR, SOFTENING
 from tengri import Parameters
+from tengri.cosmology import log10_luminosity_to_flux
 from tengri.errors import ConfigError, UnknownNameError
 from tests.emulator.conftest import BOX, ONE, tiny_observation, tiny_ssp
 
@@ -50,10 +51,10 @@ def test_a_dropout_has_a_finite_target_and_a_finite_magnitude(target):
 
 def test_unit_bands_times_amplitude_and_dilution_is_the_photometry(exact, target):
     p = {k: np.asarray(v) for k, v in exact.spec.resolve(ONE).items()}
-    path = exact._path(p)
-    unit_bands = jax.jit(lambda p: target.truth(exact, path, exact._constants(path), p))
+    evaluator = exact.evaluator()
+    unit_bands = jax.jit(lambda p: target.truth(evaluator, p))
     unit = unit_bands(p)
-    scale = target.log10_amplitude(p) + exact._log10_dilution(p["redshift"])
+    scale = target.log10_amplitude(p) + log10_luminosity_to_flux(exact.cosmology, p["redshift"])
     assert np.allclose(unit * 10.0**scale, exact.predict_photometry(ONE), rtol=1e-12)
     brighter = {**p, "sfh_tsnorm_log_peak_sfr": np.asarray(2.5)}
     assert np.allclose(unit, unit_bands(brighter), rtol=1e-10)

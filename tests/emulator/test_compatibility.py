@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from emulator.compatibility import check_spec
+from emulator.domain import TrainedDomain
 from emulator.surrogate import EmulatedSEDModel
 from tengri import FilterCurve, Observation, Parameters, Photometry
 from tengri.errors import ConfigError, ParameterError, UnknownNameError
@@ -64,12 +66,8 @@ def test_a_trained_mirror_cannot_be_untied(artefact):
     tied = Parameters(**{**BOX, "dust_tau_bc": "dust_tau_diff"})
     narrow = EmulatedSEDModel(artefact, spec=tied)
     assert "dust_tau_bc" not in narrow.spec.free_params
-    from emulator.narrower import check_spec
-
-    from emulator.domain import Domain
-
     trained = replace(artefact, spec=tied)
-    domain = Domain.of(tied, trained.target.guarded(tied))
+    domain = TrainedDomain.of(tied, trained.target.guarded(tied))
     with pytest.raises(ParameterError, match="dust_tau_bc followed dust_tau_diff"):
         check_spec(artefact.spec, trained, domain, narrow.cosmology)
 

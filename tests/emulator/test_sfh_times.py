@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from emulator.twins import twin
 
+from emulator.sfh_times import other_unit
 from tengri import Parameters
 from tengri.errors import ConfigError, ParameterError
 from tests.emulator.conftest import BOX, ONE
@@ -20,20 +20,20 @@ IN_GYR = {
 
 def in_gyr(surrogate, one):
     age = float(surrogate.cosmology.age_gyr(one["redshift"]))
-    return {twin(k) if k.endswith("_frac") else k: v * age if k.endswith("_frac") else v
+    return {other_unit(k) if k.endswith("_frac") else k: v * age if k.endswith("_frac") else v
             for k, v in one.items()}  # fmt: skip
 
 
 def test_gyr_and_fraction_give_the_same_fluxes(surrogate):
-    twin_model = surrogate.with_spec(Parameters(**IN_GYR))
+    in_the_other_unit = surrogate.with_spec(Parameters(**IN_GYR))
     gyr = in_gyr(surrogate, ONE)
     want = np.asarray(surrogate.predict_magnitudes(ONE))
-    np.testing.assert_allclose(twin_model.predict_magnitudes(gyr), want, atol=2e-5)
-    np.testing.assert_allclose(jax.jit(twin_model.predict_magnitudes)(gyr), want, atol=2e-5)
+    np.testing.assert_allclose(in_the_other_unit.predict_magnitudes(gyr), want, atol=2e-5)
+    np.testing.assert_allclose(jax.jit(in_the_other_unit.predict_magnitudes)(gyr), want, atol=2e-5)
     batch = {k: np.full(3, v) for k, v in gyr.items()}
-    flux = twin_model.predict_magnitudes_batch(batch)
+    flux = in_the_other_unit.predict_magnitudes_batch(batch)
     np.testing.assert_allclose(flux, np.tile(want, (3, 1)), atol=2e-5)
-    derived = twin_model.predict_derived(gyr)["stellar_mass"]
+    derived = in_the_other_unit.predict_derived(gyr)["stellar_mass"]
     assert derived == pytest.approx(float(surrogate.predict_derived(ONE)["stellar_mass"]), rel=1e-6)
 
 

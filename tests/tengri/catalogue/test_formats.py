@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -14,6 +16,7 @@ from astropy.io.votable import from_table, writeto
 from astropy.table import MaskedColumn, QTable, Table
 from astropy.units import Myr
 
+from tengri.__main__ import main
 from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.table import FORMATS, Schema, format_of, open_table
 from tengri.errors import ConfigError, DataError, TengriError
@@ -286,3 +289,44 @@ def test_a_wrong_file_gets_one_line(name, content, message, tmp_path):
     with pytest.raises(TengriError, match=message) as error:
         columns_of(path)
     assert "\n" not in str(error.value) and name in str(error.value)
+
+
+# --- locks ------------------------------------------------------------------------------------
+
+WRITER = """
+import h5py, sys
+with h5py.File(sys.argv[1], "a") as file:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def held_open():
+    """A function that opens a file for writing in another process, until the test ends."""
+    writers = []
+
+    def hold(path):
+        writers.append(subprocess.Popen([sys.executable, "-c", WRITER, str(path)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE))  # fmt: skip
+        assert writers[-1].stdout.readline() == "open\n"
+
+    yield hold
+    for writer in writers:
+        writer.communicate("")
+
+
+def test_a_lock_is_called_a_lock(tmp_path, held_open, capsys):
+    path = tmp_path / "t.h5"
+    written(path, ["f8"])
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["redshift"] = [0.1]
+    for file in (path, tmp_path / "foreign.h5"):
+        held_open(file)
+    with open_table(path) as table:  # sealed: it is read without locks
+        assert table.n_rows == 5
+    with pytest.raises(DataError, match="is locked: another process has this HDF5 file open"):
+        columns_of(tmp_path / "foreign.h5")
+    words = ["predict", str(tmp_path / "foreign.h5"), "-o", str(tmp_path / "o.h5")]
+    assert main([*words, "--bands", "sdss_g"]) == 1
+    assert "is locked" in capsys.readouterr().err

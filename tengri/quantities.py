@@ -106,7 +106,7 @@ def converted(values: Any, stated: Any, unit: Any, name: str) -> np.ndarray:
         They are not of one kind, or one is the logarithm of the other.
     """
     values = np.asarray(values, np.float64)
-    if isinstance(unit, str) and (unit == "any" or stated == unit):
+    if isinstance(unit, str) and (unit == "any" or (isinstance(stated, str) and stated == unit)):
         return values
     source, target = _understood(stated, unit, name), as_unit(unit)
     source = _of_ratios(source)
@@ -154,17 +154,21 @@ def spelt(unit: Any) -> str:
     ParameterError
         A logarithmic unit of a unit that a user defined.
     """
-    texts = [str(unit)]
-    if not _is_log(unit):
-        base = unit.decompose()
-        texts.append(f"{float(base.scale)!r} {type(base)(1.0, base.bases, base.powers)}")
-    for text in texts:
+    for text in map(str, (unit, *([] if _is_log(unit) else [_decomposed(unit)]))):
         try:
             if as_unit(text) == unit:
                 return text
         except (ValueError, TypeError):
             continue
     raise ParameterError(f"The unit {unit} cannot be written down; convert to a usual one first.")
+
+
+def _decomposed(unit: Any) -> str:
+    """Return a unit as a number, in full, times base units."""
+    from astropy.units import CompositeUnit
+
+    base = unit.decompose()
+    return f"{float(base.scale)!r} {CompositeUnit(1.0, base.bases, base.powers)}"
 
 
 def width_unit(unit: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tengri.errors import ParameterError
-from tengri.forward.units import CGS, LOG10_UNIT
+from tengri.forward.units import LOG10_UNIT, UNITS
 from tengri.quantities import plain_values, stated_unit
 
 POGSON = 0.4 * math.log(10.0)
@@ -95,9 +95,7 @@ def _known(stated: Any, model: Any, name: str) -> Any:
 
     if stated is None:
         return model
-    if stated == CGS:
-        return _unit(CGS)
-    if isinstance(stated, str) and stated in (*LOG10_UNIT, "mag_ab"):
+    if isinstance(stated, str) and stated in UNITS:
         return _unit(stated)
     try:
         unit = u.Unit(stated)

@@ -9,7 +9,7 @@ import pytest
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.errors import ParameterError
-from tengri.forward.flat import FlatFunction
+from tengri.forward.posterior import Posterior
 
 UNITS = ("nJy", "mag_ab", "maggies", "erg/s/cm2/Hz")
 EACH = [pytest.param(u, marks=[] if u == "mag_ab" else pytest.mark.slow) for u in UNITS]
@@ -28,7 +28,7 @@ def flats():
     }
 
 
-def observed(flat: FlatFunction) -> tuple[np.ndarray, np.ndarray]:
+def observed(flat: Posterior) -> tuple[np.ndarray, np.ndarray]:
     """Return predicted data off by little, NaN where there is no light, and errors."""
     flux = np.array(flat(GALAXY), np.float64)
     sigma = (
@@ -89,7 +89,7 @@ class Blind:
 @pytest.mark.parametrize("impossible", [np.nan, np.inf, -np.inf])
 def test_a_prediction_of_what_was_not_measured_does_not_matter(impossible):
     def density(first, tau):
-        flat = FlatFunction(Blind(first))
+        flat = Posterior(Blind(first))
         data = flat.data([np.nan, 2.0, 4.0], [1.0, 0.5, 0.5])
         return flat.log_likelihood({"dust_tau_diff": tau}, data)
 

@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array
 
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.batched import BatchedFunction
 from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.derived import sfh_curve
 from tengri.forward.evaluator import Evaluator, Evaluators, Guard, flux_of
@@ -45,9 +46,8 @@ class PhotometricModel:
         ``uJy``, ``nJy`` or ``mag_ab``.
     stars : Stars
         When and with which metals the stars formed; exact in every model.
-    evaluators : Evaluators
-    guard : Guard
-    execution : Execution
+    evaluators, guard, execution
+        See `tengri.forward.evaluator` and `tengri.forward.batching`.
     """
 
     #: what it is computed with, keys of ``tengri/references.bib``
@@ -96,12 +96,7 @@ class PhotometricModel:
         ----------
         z_range : (float, float), optional
             Redshifts that it has to serve; by default those of the prior. Elsewhere it is NaN.
-
-        Returns
-        -------
-        Evaluator
-            A frozen pytree with ``bands(p)``, see `tengri.forward.evaluator`; that of an exact
-            model has ``spectrum(p)`` and ``age_response(p)``, too.
+            A frozen pytree with ``bands(p)``: see `tengri.forward.evaluator`.
         """
         _ = self.observation
         return self._evaluators.over(z_range)
@@ -155,7 +150,7 @@ class PhotometricModel:
             As in `predict_photometry`, each value of shape (n,) or a scalar, which then
             serves all galaxies.
         units : str, optional
-            Unit of the answer; that of the model by default.
+            As in `predict_photometry`.
 
         Returns
         -------
@@ -204,8 +199,7 @@ class PhotometricModel:
     def batched(self, fn: Callable[[dict[str, Array]], Any]) -> Callable[[Mapping[str, Any]], Any]:
         """Map a function of one galaxy, such as a gradient, over a batch, using all cores.
 
-        Evaluated as `predict_photometry_batch` is: in blocks that fit the processor's cache,
-        with no new compilation for another number of galaxies. Inside ``jit`` it is blocks alone.
+        Evaluated as `predict_photometry_batch` is; inside ``jit`` block by block alone.
 
         Parameters
         ----------
@@ -216,9 +210,9 @@ class PhotometricModel:
         Returns
         -------
         callable
-            Takes parameters as `predict_photometry_batch` does, and raises where that does; ``fn``
-            sees those that are given. Returns the results with a leading axis (n, …). Keep it: it
-            holds what was compiled.
+            Takes parameters, and raises, as `predict_photometry_batch` does; ``fn`` sees those
+            that are given. Returns results with a leading axis (n, …). Keep it: it holds what was
+            compiled.
 
         Raises
         ------
@@ -237,28 +231,14 @@ class PhotometricModel:
                 f"batched takes a function of one galaxy's parameters, e.g. jax.grad(chi2), "
                 f"not its result; got {type(fn).__name__}."
             )
-        row_map = RowMap(lambda _, one: fn(one))
-
-        def call(params: Mapping[str, Any]) -> Any:
-            p = self.spec.resolve(params, batch=True)
-            rows = {name: value for name, value in p.items() if name in params}
-            if is_traced(p):
-                return jax.lax.map(fn, rows, batch_size=self.execution.sizes.block)
-            check_process()
-            self._guard.check(p)
-            return row_map(None, rows, self.execution.sizes)
-
-        return call
+        return BatchedFunction(fn, self.spec, self._guard, self.execution)
 
     # --- fits and catalogues --------------------------------------------------------------
 
     def flat_function(self, coordinates: str = "unbounded") -> Posterior:
         """Return the model as pure functions of one vector: see `tengri.forward.posterior`.
 
-        Parameters
-        ----------
-        coordinates : {"unbounded", "unit"}
-            All of R^n, for gradient samplers, or the unit cube, for nested ones.
+        ``coordinates``: ``unbounded`` (R^n, for gradient samplers) or ``unit`` (the unit cube).
         """
         return Posterior(self, coordinates)
 

@@ -283,8 +283,7 @@ class PhotometricModel:
         if is_traced(p):
             return _rows_in_trace(evaluator, self.packer.pack(p), units, self.execution)[0]
         self._guard.check(p)
-        few, sizes = evaluator.for_one_galaxy(), self.execution.sizes
-        flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), sizes, few)
+        flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), self.execution.sizes)
         warn_no_stars(np.asarray(log10_mass))
         return flux
 

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from tengri.errors import ConfigError, ParameterError
-from tengri.forward.batching import Blocks, Sizes, _shares
+from tengri.forward.batching import Execution, RowMap, Sizes, _shares, _tasks
+from tests.compilations import compilations
+
+SIZES = Sizes(block=4, chunk=12)
 
 
 def quadratic(matrix, one):
@@ -23,17 +26,17 @@ def test_every_number_of_rows_gives_what_rows_give(n):
     """Parts of a block, whole blocks, parts of a chunk, several chunks."""
     rng = np.random.default_rng(n)
     matrix, rows = rng.normal(size=(2, 3)), {"x": rng.normal(size=(n, 3)), "s": rng.normal(size=n)}
-    result = Blocks(quadratic, Sizes(block=4, chunk=12))(matrix, rows)
-    np.testing.assert_allclose(result["sum"], rows["x"] @ matrix.T, rtol=1e-12)
-    np.testing.assert_allclose(result["scale"], 2.0 * rows["s"], rtol=1e-12)
+    for sizes in (SIZES, Sizes(block=4, chunk=12, small=2)):
+        result = RowMap(quadratic)(matrix, rows, sizes)
+        np.testing.assert_allclose(result["sum"], rows["x"] @ matrix.T, rtol=1e-12)
+        np.testing.assert_allclose(result["scale"], 2.0 * rows["s"], rtol=1e-12)
 
 
 def test_an_accelerator_has_one_worker_and_keeps_its_results(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     rows = {"x": np.random.default_rng(1).normal(size=(37, 3)), "s": np.ones(37)}
-    blocks = Blocks(quadratic, Sizes(block=12, chunk=12))
-    assert len(blocks._tasks(rows, 37)) == 4  # a chunk each
-    result = blocks(np.ones((2, 3)), rows)
+    assert len(_tasks(rows, 0, 37, block=12, chunk=12)) == 4  # a chunk each
+    result = RowMap(quadratic)(np.ones((2, 3)), rows, Sizes(block=12, chunk=12))
     assert isinstance(result["sum"], jax.Array) and result["sum"].shape == (37, 2)
     np.testing.assert_allclose(result["sum"][:, 0], rows["x"].sum(axis=1), rtol=1e-12)
 
@@ -45,38 +48,41 @@ def test_sizes_alike_are_compiled_once():
         traced.append(one.shape)
         return 2.0 * one
 
-    blocks = Blocks(row, Sizes(block=4, chunk=12))
-    blocks(None, np.arange(5.0))
+    row_map = RowMap(row)
+    row_map(None, np.arange(5.0), SIZES)
     first = len(traced)
-    for n in (6, 11, 12, 40):
-        np.testing.assert_array_equal(blocks(None, np.arange(float(n))), 2.0 * np.arange(n))
-    assert len(traced) == first and blocks._cache_size() == 1
+    with compilations() as compiled:
+        for n in (6, 11, 12, 40):
+            result = row_map(None, np.arange(float(n)), SIZES)
+            np.testing.assert_array_equal(result, 2.0 * np.arange(n))
+    assert len(traced) == first and compiled.count == 0 and row_map.n_programs == 1
 
 
 def test_a_used_one_can_be_pickled():
     """With functions by value, as Dask sends a model that has served a batch to others."""
-    blocks = Blocks(lambda _, one: 2.0 * one, Sizes(block=4, chunk=12))
-    used = blocks(None, np.arange(30.0))
-    other = pickle.loads(cloudpickle.dumps(blocks))
-    np.testing.assert_array_equal(other(None, np.arange(30.0)), used)
+    row_map = RowMap(lambda _, one: 2.0 * one)
+    used = row_map(None, np.arange(30.0), SIZES)
+    other = pickle.loads(cloudpickle.dumps(row_map))
+    np.testing.assert_array_equal(other(None, np.arange(30.0), SIZES), used)
 
 
 def test_threads_heed_the_precision_of_the_caller():
     """``enable_x64`` is a setting of one thread: the others must not fall back to the default."""
-    blocks = Blocks(lambda _, one: one * 1.0, Sizes(block=4, chunk=12))
+    row_map = RowMap(lambda _, one: one * 1.0)
     third = np.full(30, 1.0 / 3.0)
     for x64, dtype in ((False, np.float32), (True, np.float64), (False, np.float32)):
         with jax.enable_x64(x64):
-            result = blocks(None, third.astype(dtype))
+            result = row_map(None, third.astype(dtype), SIZES)
         assert result.dtype == dtype
         np.testing.assert_array_equal(result, third.astype(dtype))
 
 
 def test_nothing_is_compiled_where_jit_is_disabled():
     with jax.disable_jit():
-        blocks = Blocks(lambda _, one: 2.0 * one, Sizes(block=4, chunk=12))
-        np.testing.assert_array_equal(blocks(None, np.arange(30.0)), 2.0 * np.arange(30.0))
-    assert blocks._cache_size() == 0
+        row_map = RowMap(lambda _, one: 2.0 * one)
+        result = row_map(None, np.arange(30.0), SIZES)
+        np.testing.assert_array_equal(result, 2.0 * np.arange(30.0))
+    assert row_map.n_programs == 0
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
@@ -84,7 +90,7 @@ def test_an_error_in_a_thread_reaches_the_caller():
         return one @ jnp.ones((7, 7))
 
     with pytest.raises(TypeError, match="7"):
-        Blocks(row, Sizes(block=4, chunk=12))(None, np.zeros((30, 3)))
+        RowMap(row)(None, np.zeros((30, 3)), SIZES)
 
 
 @pytest.mark.parametrize(("n", "parts"), [(1, 4), (5, 2), (8, 3), (16, 16)])
@@ -100,8 +106,7 @@ def slope(model):
 
 
 def test_batched_gradients_are_those_of_each_galaxy(sdss_model, monkeypatch):
-    monkeypatch.setattr(sdss_model, "chunk_sizes", (8, 8))
-    monkeypatch.setattr(sdss_model, "block_sizes", (2, 2))
+    monkeypatch.setattr(sdss_model, "execution", Execution(Sizes(2, 8), Sizes(2, 8)))
     free = sdss_model.spec.free_params
     drawn = sdss_model.spec.sample_batch(jax.random.key(4), 11)
     batch = {k: jnp.asarray(drawn[k]) for k in free} | {"dust_tau_diff": 0.3}  # a scalar for all

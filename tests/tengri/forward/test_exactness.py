@@ -1,15 +1,17 @@
-"""Every fast path against the plain one: one galaxy, its whole spectrum, the union grid."""
+"""Every evaluator against the plain way: one galaxy, its whole spectrum, the union grid."""
 
 from __future__ import annotations
 
 import jax
 import numpy as np
 import pytest
-from tengri.forward.one_redshift import OneRedshift
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.dust.attenuation import LAWS
+from tengri.forward.exact import ExactEvaluator
+from tengri.forward.fixed_redshift import FixedRedshiftEvaluator
 from tengri.observation.bands import band_matrix
+from tests.evaluators import evaluators_of
 
 STARS = {
     "sfh_const_log_total_mass": (9.0, 11.0),
@@ -61,8 +63,8 @@ def test_few_wavelengths_tell_the_screens_of_every_law(ssp, law):
     shape = {p.name: p.prior for p in LAWS[law].params}
     model = build(ssp, 2.5, dust_law=law, **shape)
     check(model, model.spec.sample_batch(jax.random.key(1), N))
-    nodes = model.band_path(OneRedshift(2.5, 2.5)).galaxy.wave.size
-    assert nodes < 0.2 * model.band_path((2.5, 2.5)).galaxy.wave.size
+    evaluators = evaluators_of(model)
+    assert evaluators.at(2.5).wave.size < 0.2 * evaluators.over().galaxy.wave.size
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +78,30 @@ def test_ends_of_the_prior_that_float32_rounds(ssp):
     with jax.enable_x64(False):
         batch = model.spec.sample_batch(jax.random.key(3), N)
         given = {**batch, "redshift": np.full(N, 0.05, np.float32)}
-        paths = {model._path(model.spec.resolve(b, batch=True)) for b in (batch, given)}
+        evaluators = evaluators_of(model)
+        for asked in (batch, given):
+            chosen = evaluators.choose(model.spec.resolve(asked, batch=True))
+            assert chosen is evaluators.at(0.05)
+            assert isinstance(chosen, FixedRedshiftEvaluator)
         free = build(ssp, (0.01, 1.0), dust_law="calzetti")
         track = {"redshift": np.linspace(0.01, 1.0, N, dtype=np.float32), **batch}
-        assert free._path(free.spec.resolve(track, batch=True)) == (0.01, 1.0)
-    assert paths == {OneRedshift(0.05, 0.05)}
+        evaluators = evaluators_of(free)
+        chosen = evaluators.choose(free.spec.resolve(track, batch=True))
+        assert chosen is evaluators.over((0.01, 1.0)) is evaluators.over()
 
 
-def test_beyond_the_box_the_plain_path_serves(one_redshift):
+def test_beyond_the_box_the_whole_spectrum_serves(one_redshift):
     batch = one_redshift.spec.sample_batch(jax.random.key(2), N)
     dusty = {**batch, "dust_tau_diff": np.full(N, 30.0)}
-    assert one_redshift._path(one_redshift.spec.resolve(dusty, batch=True)) == (2.5, 2.5)
+    evaluators = evaluators_of(one_redshift)
+    chosen = evaluators.choose(one_redshift.spec.resolve(dusty, batch=True))
+    assert chosen is evaluators.over((2.5, 2.5)) and isinstance(chosen, ExactEvaluator)
     check(one_redshift, dusty)
     del batch["redshift"], dusty["redshift"]
     inside_jit = jax.jit(one_redshift.predict_photometry)
     assert np.isfinite(inside_jit(rows(batch, 0))).all()
     assert np.isnan(inside_jit(rows(dusty, 0))).all()
-    # a fixed value may be anything, so that the plain path serves a traced one
+    # a fixed value may be anything, so that the whole spectrum serves a traced one
     fixed = Parameters(**{**STARS, "dust_tau_diff": 0.3}, redshift=2.5, dust_law="calzetti")
     model = SEDModel(fixed, one_redshift.ssp, one_redshift.observation)
     flux = jax.jit(model.predict_photometry)(rows(dusty, 0))
@@ -102,28 +111,29 @@ def test_beyond_the_box_the_plain_path_serves(one_redshift):
 def test_gradients_through_few_wavelengths(one_redshift):
     p = rows(one_redshift.spec.sample_batch(jax.random.key(3), N), 0)
 
-    def slopes(path):
-        constants = one_redshift._constants(path)
-
+    def slopes(evaluator):
         def flux(tau):
-            return one_redshift._bands(path, constants, {**p, "dust_tau_diff": tau}).flux
+            return evaluator.bands({**p, "dust_tau_diff": tau}).flux
 
         return jax.jit(jax.jacfwd(flux))(p["dust_tau_diff"])
 
-    want = slopes((2.5, 2.5))
-    np.testing.assert_allclose(slopes(OneRedshift(2.5, 2.5)), want, rtol=1e-7)
+    want = slopes(one_redshift.evaluator())
+    few = evaluators_of(one_redshift).at(2.5)
+    np.testing.assert_allclose(slopes(few), want, rtol=1e-7)
 
 
 @pytest.mark.slow
-def test_many_galaxies_at_one_redshift_take_the_path_of_few_wavelengths(ssp, monkeypatch):
-    monkeypatch.setattr("tengri.forward.model.WORTH_A_PATH", N)
+def test_many_galaxies_at_one_redshift_take_few_wavelengths(ssp, monkeypatch):
+    monkeypatch.setattr("tengri.forward.exact_evaluators.MIN_ROWS_TO_SPECIALISE", N)
     model = build(ssp, (0.05, 5.0))
+    evaluators = evaluators_of(model)
     batch = {**model.spec.sample_batch(jax.random.key(4), N), "redshift": 0.7}
-    assert model._path(model.spec.resolve(batch, batch=True)) == OneRedshift(0.7, 0.7)
+    chosen = evaluators.choose(model.spec.resolve(batch, batch=True))
+    assert chosen is evaluators.at(0.7)
     check(model, {**batch, "redshift": np.full(N, 0.7)})
     few = {name: np.asarray(value)[: N - 1] for name, value in batch.items() if name != "redshift"}
     near = model.spec.resolve({**few, "redshift": 0.8}, batch=True)
-    assert model._path(near) == (0.05, 5.0)
+    assert evaluators.choose(near) is evaluators.over((0.05, 5.0))
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from tengri import Instrument, Parameters, SEDModel
 from tengri.components.dust.attenuation import LAWS
 from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.batching import Execution, Sizes
+from tests.compilations import compilations
 from tests.tengri.forward.conftest import SEED
 
 FREE = {"met_logzsol": -0.3, "dust_tau_diff": 0.3, "redshift": 0.1}
@@ -118,8 +120,7 @@ def test_batch_equals_single_and_chunks_do_not_matter(sdss_model, monkeypatch):
     flux = sdss_model.predict_photometry_batch(batch)
     one = sdss_model.predict_photometry({k: v[11] for k, v in batch.items()})
     np.testing.assert_allclose(flux[11], one, rtol=1e-10)
-    monkeypatch.setattr(sdss_model, "chunk_sizes", (8, 8))
-    monkeypatch.setattr(sdss_model, "block_sizes", (2, 2))
+    monkeypatch.setattr(sdss_model, "execution", Execution(Sizes(2, 8), Sizes(2, 8)))
     np.testing.assert_allclose(sdss_model.predict_photometry_batch(batch), flux, rtol=1e-10)
 
 
@@ -134,22 +135,20 @@ def test_jit_vmap_and_eager_agree(sdss_model):
 
 
 def test_one_compile_per_shape(sdss_model):
-    counts = []
-    for n in (5, 7, 8, 6):
-        batch = sdss_model.spec.sample_batch(jax.random.key(n), n)
-        sdss_model.predict_photometry_batch(batch)
-        counts.append(sum(f._cache_size() for f in sdss_model._compiled.values()))
-    assert len(set(counts)) == 1, "batches padded to 8 rows recompiled"
-    for z in (0.2, 0.3):
-        sdss_model.predict_photometry({**FREE, "redshift": z})
-    again = sum(f._cache_size() for f in sdss_model._compiled.values())
-    sdss_model.predict_photometry({**FREE, "redshift": 0.4})
-    assert sum(f._cache_size() for f in sdss_model._compiled.values()) == again
+    batches = [sdss_model.spec.sample_batch(jax.random.key(n), n) for n in (5, 7, 8, 6)]
+    sdss_model.predict_photometry_batch(batches[0])
+    sdss_model.predict_photometry({**FREE, "redshift": 0.2})
+    with compilations() as compiled:
+        for batch in batches[1:]:
+            sdss_model.predict_photometry_batch(batch)
+        for z in (0.3, 0.4):
+            sdss_model.predict_photometry({**FREE, "redshift": z})
+    assert compiled.count == 0
 
 
 def test_blocks_of_a_batch_give_what_rows_give(sdss_model):
     """A batch of whole blocks and a part of one; the rest of its chunk is not evaluated."""
-    n = sdss_model.sizes.block + 3
+    n = sdss_model.execution.sizes.block + 3
     batch = sdss_model.spec.sample_batch(jax.random.key(1), n)
     whole = sdss_model.predict_photometry_batch(batch)
     assert whole.shape == (n, 5)

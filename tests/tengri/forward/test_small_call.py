@@ -15,8 +15,9 @@ from emulator import published
 from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.errors import ParameterError, UnknownNameError
-from tengri.forward import shell
-from tengri.forward.small_call import in_one_piece
+from tengri.forward.evaluator import flux_of
+from tengri.forward.small_call import AWAIT_S, SmallCall, in_one_piece
+from tests.evaluators import evaluators_of
 
 BESIDE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
 
@@ -79,8 +80,8 @@ def agrees(model, n=3, in_pieces=False):
     drawn = model.spec.sample_batch(jax.random.key(0), n)
     batch = {name: np.asarray(drawn[name]) for name in model.spec.free_params}
     one = {k: v[1].item() if v.ndim == 1 else v[1] for k, v in batch.items()}
-    path, v = model._path(model.spec.resolve(one)), model._pack(model.spec.resolve(one))
-    whole = in_one_piece(lambda v: model._flux(path, model.units, model._constants(path), v))
+    evaluator = evaluators_of(model).choose(model.spec.resolve(one)).for_one_galaxy()
+    whole, v = in_one_piece(lambda v: flux_of(evaluator, model.units, v.unpack())), model.pack(one)
     if in_pieces:
         with pytest.raises(jax.errors.JaxRuntimeError, match="Fusion"):
             operations(whole, v)
@@ -129,12 +130,19 @@ def test_of_exact_models(given):
     agrees(model, in_pieces=grid is not None)  # the largest product is a library's
 
 
+def packer_of(model):
+    """What takes plain floats without a second look."""
+    _, ranges = evaluators_of(model).plain()
+    assert ranges is not None
+    return model.spec.plain_floats(model.packer.scalars, ranges)
+
+
 def test_exact_checks_hold_for_plain_floats():
     spec = Parameters(redshift=(0.01, 1.0), met_logzsol=(-2.0, 0.2))
     model = SEDModel(spec, load_ssp_data(), Instrument.SDSS().observation(), units="maggies")
     inside = {"redshift": 0.2, "met_logzsol": -1.0}
     looked_at = {name: np.array(value) for name, value in inside.items()}
-    assert model._unchecked[1].pack(inside, np.float64) is not None
+    assert packer_of(model).pack(inside, np.float64) is not None
     np.testing.assert_array_equal(model.predict_photometry(inside),
                                   model.predict_photometry(looked_at))  # fmt: skip
     with pytest.warns(UserWarning, match="outside the SSP grid"):
@@ -149,15 +157,15 @@ def test_plain_floats_and_a_closer_look_agree():
     model = emulator.load("sdss_tsnorm", units="maggies")
     centre = {n: float(np.mean(model.spec.get_distribution(n).bounds)) for n in
               model.spec.free_params}  # fmt: skip
-    packer = model._unchecked[1]
-    assert packer is not None and packer.pack(centre, np.float32) is not None
+    packer = packer_of(model)
+    assert packer.pack(centre, np.float32) is not None
     looked_at = {n: np.array(v) for n, v in centre.items()}
     assert packer.pack(looked_at, np.float32) is None
     np.testing.assert_array_equal(model.predict_photometry(centre),
                                   model.predict_photometry(looked_at))  # fmt: skip
     numpys = {n: np.float32(v) for n, v in centre.items()}
     np.testing.assert_array_equal(packer.pack(numpys, np.float64),
-                                  model._pack(model.spec.resolve(numpys)).scalars)  # fmt: skip
+                                  model.pack(numpys).scalars)  # fmt: skip
     edge = np.float32(model.spec.get_distribution("redshift").bounds[0]) - np.float32(1e-5)
     assert packer.pack({**numpys, "redshift": edge}, np.float64) is None
     for wrong, message in (
@@ -177,7 +185,7 @@ def test_an_amplitude_too_low_to_be_sure_of_stars_is_looked_at():
     centre = {n: float(np.mean(model.spec.get_distribution(n).bounds)) for n in
               model.spec.free_params}  # fmt: skip
     faint = {**centre, "sfh_tsnorm_log_peak_sfr": -model.artefact.log10_mass_min - 0.1}
-    assert model._unchecked[1].pack(faint, np.float32) is None
+    assert packer_of(model).pack(faint, np.float32) is None
     assert np.isfinite(model.predict_photometry(faint)).all()
 
 
@@ -193,9 +201,8 @@ class Late:
 
 
 def test_an_answer_is_awaited_for_a_moment_only():
-    soon = Late(looks=3)
-    shell.await_briefly(soon)
-    assert soon.looks == 0
+    call = SmallCall(lambda _, x: x, None, lambda x: x)
+    assert call(Late(looks=3)).looks == 0
     begin = time.perf_counter()
-    shell.await_briefly(Late(looks=np.inf))  # left to whoever needs it: no hang
-    assert shell.AWAIT_S <= time.perf_counter() - begin < 100 * shell.AWAIT_S
+    call(Late(looks=np.inf))  # left to whoever needs it: no hang
+    assert AWAIT_S <= time.perf_counter() - begin < 100 * AWAIT_S

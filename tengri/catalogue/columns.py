@@ -34,7 +34,10 @@ REDSHIFTS = re.compile(
     r"z|z[_-]?(phot|spec|best|peak|ml|map|med|mean|true|cosmo|final|grism|red|[ab0-9]$).*"
     r"|(phot|spec|photo)[_-]?z.*|.*redshift.*|.*[_-]z", re.IGNORECASE
 )  # fmt: skip
-AMPLITUDES = re.compile(r".*mass.*|.*m_?star.*|.*log_?m.*|.*sfr.*", re.IGNORECASE)
+AMPLITUDES = {
+    "log_total_mass": re.compile(r".*mass.*|.*m_?star.*|.*log_?m.*", re.IGNORECASE),
+    "log_peak_sfr": re.compile(r".*sfr.*", re.IGNORECASE),
+}
 
 
 def parameter_columns(
@@ -80,7 +83,7 @@ def parameter_columns(
             )
     if not (found or renamed):
         shown = ", ".join(list(names)[:20]) + (" …" if len(names) > 20 else "") or "none"
-        redshift = next(iter(_meant("redshift", names)), "COLUMN")
+        redshift = next((name for _, name in _meant(["redshift"], names)), "COLUMN")
         raise ParameterError(
             f"No column is a parameter; there are: {shown}. Say which is which, e.g. "
             f"{words.renaming('redshift', redshift)} (names: tengri list parameters)."
@@ -121,14 +124,31 @@ def check_complete(
     missing = [name for name in needed(spec) if name not in columns]
     if missing:
         unused = [name for name in names if name not in columns.values()]
-        near = _meant(missing[0], unused)
-        hint = suggestion(missing[0], unused).replace(" Known:", " Unused columns:")
-        hint = f" Did you mean {', '.join(near[:4])}?" if near else hint
-        raise ParameterError(
-            f"No column for {', '.join(missing)}.{hint} Say "
-            f"{words.renaming(missing[0], *near[:1])}, or give one value for all with "
-            f"{words.giving(missing[0])}."
-        )
+        raise ParameterError(_missing(spec, missing, unused, words))
+
+
+def _missing(spec: Parameters, missing: list[str], unused: list[str], words: Words) -> str:
+    """Return what is missing, the columns that may be meant, and what to do."""
+    either = _alternatives(spec, missing[0])
+    near = _meant(either, unused)
+    hint = suggestion(missing[0], unused).replace(" Known:", " Unused columns:")
+    if near:
+        hint = f" Did you mean {', '.join(dict.fromkeys(column for _, column in near[:4]))}?"
+    shown = ", ".join([" or ".join(either), *missing[1:]])
+    renamed = words.renaming(*near[0]) if near else words.renaming(missing[0])
+    return (
+        f"No column for {shown}.{hint} Say {renamed}, or give one value for all with "
+        f"{words.giving(missing[0])}."
+    )
+
+
+def _alternatives(spec: Parameters, name: str) -> list[str]:
+    """Return the names for one thing: both amplitudes of a star-formation history, else one."""
+    for family in spec.composition.sfh.types:
+        both = [p.name for p in SFH_FAMILIES[family].amplitudes.values()]
+        if name in both:
+            return sorted(both, key=lambda other: other != name)
+    return [name]
 
 
 def needed(spec: Parameters) -> list[str]:
@@ -144,13 +164,15 @@ def needed(spec: Parameters) -> list[str]:
     return list(dict.fromkeys([n for n in essential if n not in said] + free))
 
 
-def _meant(parameter: str, names: Iterable[str]) -> list[str]:
-    """Return the columns that a catalogue's author may have meant for a parameter."""
-    found = list(names)
-    known = REDSHIFTS if parameter == "redshift" else AMPLITUDES
-    if parameter != "redshift" and not AMPLITUDES.fullmatch(parameter):
-        return []
-    return sorted((name for name in found if known.fullmatch(name)), key=len)
+def _meant(parameters: Iterable[str], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (parameter, column) for the columns whose author may have meant one of them."""
+    found = []
+    for parameter in parameters:
+        kinds = (known for kind, known in AMPLITUDES.items() if parameter.endswith(kind))
+        known = REDSHIFTS if parameter == "redshift" else next(kinds, None)
+        if known is not None:
+            found += [(parameter, name) for name in names if known.fullmatch(name)]
+    return sorted(found, key=lambda pair: len(pair[1]))
 
 
 def check_free_of(columns: Iterable[str], given: Mapping[str, Any]) -> None:

@@ -234,8 +234,8 @@ def _through(source: Any, own: Any, values: np.ndarray, number: Any) -> np.ndarr
     pure, both = source == number, own.is_equivalent(number)
     if pure and not both:
         return values
-    if hasattr(source, "physical_unit") and both:  # a magnitude is no optical depth
-        raise ValueError(f"{source} is a logarithm.")
+    if str(source) == "mag" or (hasattr(source, "physical_unit") and both):
+        raise ValueError(f"{source} is a logarithm.")  # no optical depth, and no metallicity
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(source.to(own, values), np.float64)
 

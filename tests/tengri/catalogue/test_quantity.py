@@ -60,6 +60,7 @@ def test_a_unit_is_converted(value, own, stated, expected):
         ([5.0] * u.Mpc, "Gyr", ""),
         ([50] * u.percent, "Gyr", ""),
         ([1.0] * u.mag, "", ""),
+        ([1.0] * u.mag, "dex", ""),
         ([1.0] * u.ABmag, "", ""),
         (u.Dex([1.0]), "", ""),
         ([0.1], "", "km/s"),

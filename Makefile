@@ -17,6 +17,7 @@ $(BIN)/.installed: pyproject.toml setup.py
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 types: install
 	$(BIN)/mypy

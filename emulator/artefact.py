@@ -20,25 +20,22 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emulator import hdf5, history
+from emulator import hdf5
 from emulator.consistency import check
 from emulator.description import FORMAT_VERSION, KIND
-from emulator.networks import Network, Weights, build_network
+from emulator.networks import build_network
 from emulator.scaling import InputScaling, OutputScaling
-from emulator.targets import Target, target_from_dict
+from emulator.targets import target_from_dict
+from emulator.trained import Artefact
 from tengri import __version__
-from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, DataError, TengriError
 from tengri.jsonable import jsonable
 from tengri.observation import FilterCurve, Photometry
@@ -46,87 +43,6 @@ from tengri.parameters import Parameters
 
 CHECK_UNITS = "maggies"
 HEADER = hdf5.Header(KIND, FORMAT_VERSION, f"tengri {__version__}")
-
-
-@dataclass(frozen=True, eq=False)
-class Artefact:
-    """A trained surrogate as data.
-
-    Attributes
-    ----------
-    spec : Parameters
-        What it was trained on.
-    photometry : Photometry
-        Bands, in the order of the outputs.
-    target, network, in_scaling, out_scaling
-        The pieces of the map from parameters to band fluxes.
-    params : nested dict of float32 arrays
-        Weights of the network.
-    cosmology : dict
-        From `emulator.history.cosmology_to_dict`.
-    ssp : dict
-        ``name``, ``sha256``, ``age_edges`` (n_age + 1,) [Gyr], ``lgmet`` (n_met,) and
-        ``mass_remaining`` (n_met, n_age) or None.
-    accuracy : dict
-        JSON-serialisable tables of errors against the exact model.
-    error_bars : dict
-        Level in per cent (``"68"``, ``"95"`` …) → (n_bands,) [mag].
-    error_bars_z : dict
-        The same where they are known by redshift: level → (n_z, n_bands), and ``edges``
-        (n_z + 1,) of the intervals of redshift. Empty if not.
-    covariance : ndarray, shape (n_bands, n_bands), or None
-        Of the residuals [mag²].
-    checks : dict
-        ``params``: name → (n,); ``flux_surrogate`` and ``flux_exact``: (n, n_bands) [maggies].
-    training : dict
-        JSON-serialisable: seed, rows, seconds, hardware, command, versions …
-    card : str
-        Model card, Markdown.
-    log10_mass_min : float
-        Least log10 mass formed per unit amplitude over the prior; NaN: not yet known, or the
-        mass is computed anyway.
-    created : str
-        Time in UTC, ISO format.
-    sha256 : str
-        Seal of the file it was read from.
-    """
-
-    spec: Parameters
-    photometry: Photometry
-    target: Target
-    network: Network
-    params: Weights
-    in_scaling: InputScaling
-    out_scaling: OutputScaling
-    cosmology: dict[str, Any]
-    ssp: dict[str, Any]
-    accuracy: dict[str, Any] = field(default_factory=dict)
-    error_bars: dict[str, np.ndarray] = field(default_factory=dict)
-    error_bars_z: dict[str, np.ndarray] = field(default_factory=dict)
-    covariance: np.ndarray | None = None
-    checks: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    card: str = ""
-    log10_mass_min: float = math.nan
-    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    sha256: str = ""
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Bands in the order of the outputs."""
-        return self.photometry.names
-
-    def cosmology_object(self) -> Cosmology:
-        """Return the cosmology as the model uses it."""
-        return history.cosmology_from_dict(self.cosmology)
-
-    def completed(self) -> Artefact:
-        """Return the artefact with ``log10_mass_min`` known."""
-        amplitude = self.target.amplitude
-        if amplitude is None or not math.isnan(self.log10_mass_min):
-            return self
-        least = history.least_log10_mass(self.spec, self.cosmology_object(), amplitude)
-        return dataclasses.replace(self, log10_mass_min=least)
 
 
 def ssp_info(ssp: Any) -> dict[str, Any]:
@@ -191,6 +107,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "input_shift": list(artefact.in_scaling.shift),
             "cosmology": artefact.cosmology,
             "ssp": {"name": artefact.ssp["name"], "sha256": artefact.ssp["sha256"]},
+            "notes": artefact.target.notes(),
             "log10_mass_min": artefact.log10_mass_min,
             "check_units": CHECK_UNITS,
             "accuracy": artefact.accuracy,
@@ -318,13 +235,3 @@ def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:
             raise ConfigError(f"the stored curve of {band['name']} does not match its hash")
         filters.append(curve)
     return Photometry(tuple(filters))
-
-
-def verify(path: str | Path, model: Any = None) -> Any:
-    """Check a file against its seal, its check pairs and an exact model.
-
-    See `emulator.verification.verify`.
-    """
-    from emulator import verification  # it evaluates the surrogate, which is built on this file
-
-    return verification.verify(path, model)

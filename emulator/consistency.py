@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from emulator import hdf5
+from emulator.trained import Artefact
 from tengri.errors import ConfigError
-
-if TYPE_CHECKING:
-    from emulator.artefact import Artefact
 
 
 def check(artefact: Artefact) -> None:

@@ -60,10 +60,13 @@ def _box(d: Mapping[str, Any]) -> list[str]:
         for p in d["parameters"]
     ]  # fmt: skip
     columns = ("parameter", "trained box", "unit", "description")
-    lines = [table([{name: row[name] for name in columns} for row in rows])]
-    if d["target"]["name"] == "ssp_photometry":
-        lines.append("The star-formation history is exact: these sfh_… parameters, or any others.")
-    return lines
+    return [table([{name: row[name] for name in columns} for row in rows]), *_notes(d)]
+
+
+def _notes(d: Mapping[str, Any]) -> list[str]:
+    """Return what the target says of itself; early files have a sentence where no amplitude is."""
+    exact = "The star-formation history is exact: these sfh_… parameters, or any others."
+    return d.get("notes", [] if "amplitude" in d["target"] else [exact])
 
 
 def _range(target: Mapping[str, Any], p: Mapping[str, Any]) -> str:

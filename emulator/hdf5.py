@@ -79,7 +79,7 @@ def read(path: Path, kind: str, newest: int) -> tuple[str, dict[str, Any], Array
         raise DataError(f"{path}: no such file.")
     try:
         sealed = digest.verify(path)
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             _check_version(file, path, kind, newest)
             arrays = dict(_datasets(file, path))
     except DataError:

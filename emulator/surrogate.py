@@ -32,7 +32,7 @@ from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.
-EXECUTION = Execution(Sizes(1024, 16384, small=128), Sizes(65536, 65536), recompute=True)
+EXECUTION = Execution(Sizes(512, 16384), Sizes(65536, 65536), recompute=True)
 
 
 class EmulatedSEDModel(PhotometricModel):

@@ -35,13 +35,12 @@ def _holds_one(path: Path) -> bool:
     """Return whether a folder or an intact file is a surrogate; others answer for the rest."""
     if path.is_dir():
         return (path / published.FILE).exists()
-    import h5py
-
     from emulator.description import KIND
+    from tengri import plain
 
     try:
         digest.verify(path)
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             return file.attrs.get("format") == KIND.encode()
     except (OSError, DataError, RuntimeError):
         return False

@@ -7,10 +7,17 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tengri import shadow
+
 __version__ = "0.1.0"
+
+if sys.argv[:1] != ["-m"] and shadow.hidden():  # the program itself finds its packages
+    warnings.warn(shadow.message(shadow.hidden()), stacklevel=2)
 
 if TYPE_CHECKING:
     from tengri.components.stellar.ssp import SSPData, load_ssp_data

@@ -19,13 +19,17 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from tengri import __version__
+from tengri import __version__, shadow
 from tengri.errors import TengriError, suggestion
+from tengri.program.wording import in_options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (0 done, 1 failed, 2 wrong usage, 130 stopped)."""
     _own_packages_first()
+    if strangers := shadow.imported():
+        print(f"tengri: {shadow.message(strangers)}", file=sys.stderr)
+        return 1
     args = _parse(argv)
     try:
         with contextlib.ExitStack() as stack:
@@ -35,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             return int(args.func(args) or 0)
     except TengriError as error:
-        return _failed(args, error)
+        return _failed(args, in_options(str(error), args.command))
     except BrokenPipeError:  # nobody reads on; whatever was asked for is not known to be done
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -67,7 +71,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if strange:
         command = commands.choices[args.command]
         option = next((word for word in strange if word.startswith("-")), "")
-        known = [name for name in command._option_string_actions if name.startswith("--")]
+        known = re.findall(r"--[a-z][a-z0-9-]*", command.format_help())
         hint = suggestion(option.split("=")[0], known) if option else ""
         command.error(f"unrecognised: {' '.join(strange)}.{hint}")
     return args

@@ -8,12 +8,15 @@ numbers. What is read here is checked first: data in the file itself, of numbers
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from tengri import digest
 from tengri.errors import DataError
 
 MAX_BYTES = 1 << 31
@@ -21,6 +24,35 @@ MAX_TEXT_BYTES = 1 << 24
 #: Deflate reaches 1032; beyond this a dataset was declared and never written.
 MAX_RATIO = 2000
 _SMALL = 1 << 20
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    A sealed file never changes and is read without the locks of HDF5, which some file systems
+    lack; a foreign one may be in the hands of another program.
+
+    Raises
+    ------
+    DataError
+        No HDF5 file, a damaged one, or one that another process is writing.
+    """
+    try:
+        file = h5py.File(path, "r", locking=False if digest.is_sealed(path) else None)
+    except BlockingIOError as error:
+        raise DataError(
+            f"{path}: is locked: another process has this HDF5 file open for writing. Close it "
+            "there, or read a copy; where the file system itself knows no locks, set "
+            "HDF5_USE_FILE_LOCKING=FALSE."
+        ) from error
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: cannot be read as HDF5 ({error}). It is damaged, truncated or of another "
+            "format: get a fresh copy."
+        ) from error
+    with file:
+        yield file
 
 
 def array(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> np.ndarray:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar
 
 import jax
@@ -21,6 +21,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError, unknown
+from tengri.quantities import converted, is_array, plain_values, spelt, stated_unit, width_unit
 from tengri.truncated import (
     LAPLACE,
     NORMAL,
@@ -39,22 +40,43 @@ INF = math.inf
 MIN_MASS = 1e-30
 
 
-def as_number(value: Any, what: str) -> float:
-    """Return ``value`` as a Python float, or raise naming ``what``."""
+def as_number(value: Any, what: str, unit: str = "") -> float:
+    """Return ``value`` as a Python float in ``unit``, or raise naming ``what``."""
     if isinstance(value, (bool, np.bool_, str, bytes, complex, np.complexfloating)):
         raise ParameterError(f"{what} must be a number, not {value!r}.")
-    try:
-        number = float(value)
-    except jax.errors.ConcretizationTypeError:
-        raise ParameterError(
-            f"{what} is traced by JAX. Priors are static: declare the parameter in the spec "
-            "and pass the traced value in the parameter dict."
-        ) from None
-    except (TypeError, ValueError):
-        raise ParameterError(f"{what} must be a number, not {value!r}.") from None
-    if math.isnan(number):
+    if not isinstance(value, (float, int)):
+        value = all_numbers(value, what, unit)
+        if np.ndim(value) != 0:
+            raise ParameterError(f"{what} must be a number, not an array of {value.shape}.")
+    if math.isnan(number := float(value)):
         raise ParameterError(f"{what} is NaN; give a number.")
     return number
+
+
+def all_numbers(value: Any, what: str, unit: str = "") -> np.ndarray:
+    """Return ``value`` as float64 numbers in ``unit``, none of them masked or null.
+
+    Raises
+    ------
+    ParameterError
+        Traced by JAX, no number, missing, or in a unit that cannot be converted.
+    """
+    if isinstance(value, jax.core.Tracer):
+        raise ParameterError(_traced(what))
+    try:
+        numbers, missing = plain_values(value, unit, what)
+    except jax.errors.TracerArrayConversionError:
+        raise ParameterError(_traced(what)) from None
+    if missing.any():
+        raise ParameterError(f"{what} is missing (masked or null); give a number.")
+    return numbers
+
+
+def _traced(what: str) -> str:
+    return (
+        f"{what} is traced by JAX. Priors are static: declare the parameter in the spec "
+        "and pass the traced value in the parameter dict."
+    )
 
 
 class Distribution(ABC):
@@ -62,6 +84,9 @@ class Distribution(ABC):
 
     Subclasses are frozen dataclasses with the fields ``lo``, ``hi``, ``description``, ``units``
     and ``default`` (the value of an omitted free parameter; None means that it must be given).
+    Numbers are in the unit of the parameter, or in ``units`` where that is stated; quantities of
+    astropy state it by themselves (``Uniform(5 * u.Myr, 1 * u.Gyr)``: both in Myr), and a spec
+    converts the prior to the parameter's unit.
     """
 
     lo: float
@@ -71,6 +96,9 @@ class Distribution(ABC):
     default: Any  # a float or None; a Fixed has its value here
 
     is_fixed: ClassVar[bool] = False
+    #: fields that are values of the parameter, and those that are differences of two values
+    _places: ClassVar[tuple[str, ...]] = ("lo", "hi", "default")
+    _widths: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def _log_pdf(self, x: Array) -> Array:
@@ -165,6 +193,51 @@ class Distribution(ABC):
             return y
         return -y if high else jnp.zeros_like(y)
 
+    def in_unit(self, unit: str, name: str) -> Distribution:
+        """Return the prior of the same quantity in another unit.
+
+        Parameters
+        ----------
+        unit : str
+            The unit of the parameter; a prior that states none is in it already.
+        name : str
+            The parameter, for messages.
+
+        Raises
+        ------
+        ParameterError
+            ``units`` is no unit, of another kind, or linear where the other is a logarithm.
+        """
+        if self.units in ("", unit):
+            return self
+        there = partial(converted, stated=self.units, unit=unit, name=name)
+        if not self.is_fixed:
+            _check_affine(there, name, self.units, unit)
+        changed = {f: _moved(there, getattr(self, f)) for f in self._places}
+        for f in self._widths:
+            ends = width_unit(self.units), width_unit(unit)
+            changed[f] = float(converted(getattr(self, f), *ends, name))
+        return dataclasses.replace(self, **changed, units=unit)  # type: ignore[type-var]
+
+    def _read_units(self) -> None:
+        """Take quantities as numbers in ``units``, or in the unit of the first of them."""
+        fields = (*self._places, *self._widths)
+        given = {f: getattr(self, f) for f in fields if getattr(self, f) is not None}
+        stated = {f: unit for f, v in given.items() if (unit := stated_unit(v)) is not None}
+        if not stated:
+            return
+        bare = [f for f in given if f not in stated and not _is_infinite(given[f])]
+        if bare and not self.units:
+            raise ParameterError(
+                f"{self._name(bare[0])} has no unit and {next(iter(stated))} has: give all a unit."
+            )
+        unit = self.units or spelt(next(stated[f] for f in fields if f in stated))
+        for f in stated:
+            own = width_unit(unit) if f in self._widths else unit
+            value = all_numbers(given[f], self._name(f), own)
+            object.__setattr__(self, f, value if value.ndim else float(value))
+        object.__setattr__(self, "units", unit)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description: the class and the fields off their defaults."""
         return {"kind": type(self).__name__, **self._given()}
@@ -199,6 +272,7 @@ class Distribution(ABC):
 
     def _check(self, *numbers: str) -> None:
         """Convert the named fields to floats and check bounds and default."""
+        self._read_units()
         for name in (*numbers, "lo", "hi"):
             object.__setattr__(self, name, as_number(getattr(self, name), self._name(name)))
         if not self.lo < self.hi:
@@ -238,14 +312,36 @@ class Distribution(ABC):
         return f"{type(self).__name__} {name}"
 
 
+def _moved(there: Callable[..., np.ndarray], value: Any) -> Any:
+    """Return a value, an array or a bound, converted; infinite bounds and None stay."""
+    if value is None or _is_infinite(value):
+        return value
+    moved = there(np.asarray(value, np.float64))
+    return moved if moved.ndim else float(moved)
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
+def _check_affine(there: Callable[..., np.ndarray], name: str, stated: str, unit: str) -> None:
+    """Raise where the shape of a density would not survive: only factors and shifts keep it."""
+    first, second, third = there(np.array([1.0, 2.0, 3.0]))
+    if not math.isclose(third - second, second - first, rel_tol=1e-9):
+        raise ParameterError(
+            f"The prior of {name} is given in {stated}, the parameter in {unit}, and one is the "
+            "logarithm of the other: give the prior in the parameter's unit."
+        )
+
+
 def _fixed_value(value: Any) -> float | tuple:
     """Return a float, or nested tuples of floats for an array."""
-    if isinstance(value, (str, bytes)) or np.ndim(value) == 0:
+    if not is_array(value):
         number = as_number(value, "Fixed value")
         if not math.isfinite(number):
             raise ParameterError(f"Fixed value must be finite, got {number}.")
         return number
-    return tuple(_fixed_value(item) for item in np.asarray(value))
+    return tuple(_fixed_value(item) for item in all_numbers(value, "Fixed value"))
 
 
 @dataclass(frozen=True, repr=False)
@@ -261,8 +357,10 @@ class Fixed(Distribution):
     units: str = field(default="", kw_only=True)
 
     is_fixed: ClassVar[bool] = True
+    _places: ClassVar[tuple[str, ...]] = ("value",)
 
     def __post_init__(self) -> None:
+        self._read_units()
         object.__setattr__(self, "value", _fixed_value(self.value))
 
     @property
@@ -397,6 +495,8 @@ class _LocationScale(Distribution):
 
     mu: float
     sigma: float
+    _places: ClassVar[tuple[str, ...]] = ("mu", "lo", "hi", "default")
+    _widths: ClassVar[tuple[str, ...]] = ("sigma",)
 
     @property
     @abstractmethod
@@ -513,6 +613,7 @@ class LogNormal(Distribution):
     description: str = ""
     units: str = field(default="", kw_only=True)
     default: float | None = field(default=None, kw_only=True)
+    _places: ClassVar[tuple[str, ...]] = ()  # ln(x / unit) would not say which unit
 
     def __post_init__(self) -> None:
         self._check("mu", "sigma")
@@ -521,6 +622,16 @@ class LogNormal(Distribution):
         if self.lo < 0.0:
             raise ParameterError(f"LogNormal lo must be 0 or more, got {self.lo:g}.")
         self._check_mass(self._law)
+
+    def in_unit(self, unit: str, name: str) -> Distribution:
+        """Return the prior in another unit: of a factor k, ln x moves by ln k."""
+        if self.units in ("", unit):
+            return self
+        there = partial(converted, stated=self.units, unit=unit, name=name)
+        _check_affine(there, name, self.units, unit)
+        places = {f: _moved(there, getattr(self, f)) for f in ("lo", "hi", "default")}
+        shift = math.log(float(there(np.array(1.0))))
+        return dataclasses.replace(self, mu=self.mu + shift, **places, units=unit)
 
     @property
     def _law(self) -> Truncated:

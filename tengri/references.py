@@ -81,9 +81,7 @@ def cited(model: Any) -> Iterator[Cited]:
 
 def _grid(name: str) -> Iterator[Cited]:
     """Yield what the attributes of the grid's own file say."""
-    import h5py
-
-    from tengri import digest
+    from tengri import digest, plain
     from tengri.errors import DataError
     from tengri.grids import files
 
@@ -94,7 +92,7 @@ def _grid(name: str) -> Iterator[Cited]:
         return
     if files.is_embedded(path) or digest.is_sealed(path):
         digest.verify(path)
-    with h5py.File(path, "r") as file:
+    with plain.open_hdf5(path) as file:
         yield Cited(f"SSP grid {name}", str(file.attrs.get("citation", "")))
         yield Cited("initial mass function", str(file.attrs.get("imf", "")))
 

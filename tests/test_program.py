@@ -30,6 +30,56 @@ def test_a_users_own_train_py_and_data_do_not_hide_ours(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def python(code: str, cwd) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True,
+                          timeout=120, check=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["train", "emulator"])
+def test_a_file_that_hides_a_package_is_named(name, tmp_path):
+    """In Python a warning; where the program would take it for ours, an error; in doctor a note."""
+    (tmp_path / f"{name}.py").write_text("x = 1\n")
+    done = python("import tengri", tmp_path)
+    assert done.returncode == 0 and f"{name}.py hides the package {name}" in done.stderr
+    done = python(
+        f"import {name}; from tengri.__main__ import main; main(['list', 'dust'])", tmp_path
+    )
+    assert f"tengri: {tmp_path}/{name}.py hides the package" in done.stderr and not done.stdout
+    done = run("list", "dust", cwd=tmp_path)
+    assert done.returncode == 0 and "hides" not in done.stderr
+    done = run("doctor", cwd=tmp_path)
+    assert f"{name}.py hides the package {name}" in done.stdout and "fix: rename" in done.stdout
+
+
+def test_a_script_of_that_name_may_run(tmp_path):
+    (tmp_path / "train.py").write_text("import tengri\n")
+    words = [sys.executable, "train.py"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr
+    assert "hides" not in python("import tengri", tmp_path.parent).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "redshift", "0.1", "3", "--model", "sdss_tsnorm"], "train on a wider box."),
+        (["sweep", "redshift", "0", "1", "--bands", "sdss_g"], "no luminosity distance."),
+        (["sweep", "dust_tau_diff", "0", "1", "--bands", "sdss_g", "--set", "nebular=cloudy"],
+         "the stars alone, --ssp ssp_bc03_miles_kroupa_noneb.h5, or leave out --set nebular=…."),
+        (["sweep", "dust_tau_diff", "0", "1", "--bands", "sdss_g", "--set", "sfh_table_sfr=1"],
+         "it is a column of a catalogue"),
+        (["sweep", "dust_tau_diff", "-1", "1", "--bands", "sdss_g"], "[0, 100]. Narrow it."),
+    ],
+)  # fmt: skip
+def test_errors_speak_of_options(words, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 1
+    error = capsys.readouterr().err.strip()
+    assert error.endswith(message) or message in error
+    for python_word in ("load_ssp_data", "out_of_domain=", "predict_", "Fixed(", "lo="):
+        assert python_word not in error
+
+
 def test_help_is_there_at_once(tmp_path):
     started = time.perf_counter()
     done = run("--help", cwd=tmp_path)

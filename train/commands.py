@@ -42,10 +42,12 @@ def _train_parser(commands: Any) -> None:
 def _resume_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "resume", help="continue a run, or verify a finished one",
-        description="Continue a run from its newest good checkpoint; verify a finished one.",
-        epilog="example: tengri resume runs/sdss",
+        description="Continue a run from its newest good checkpoint; verify a finished one. With "
+        "--set run.minutes=… or run.steps=… (of the whole run) it goes on longer.",
+        epilog="example: tengri resume runs/sdss --set run.minutes=60",
     )  # fmt: skip
     parser.add_argument("run", metavar="RUN", type=Path)
+    _config_options(parser)
     _process_options(parser)
     add_output(parser)
     parser.set_defaults(func=_resume)
@@ -150,7 +152,7 @@ def _resume(args: argparse.Namespace) -> int:
     devices.connect(args.coordinator, args.processes, args.process)
     from train import run
 
-    return _guarded(args, args.run, lambda: run.resume(args.run))
+    return _guarded(args, args.run, lambda: run.resume(args.run, args.overrides))
 
 
 def _replay(args: argparse.Namespace) -> int:

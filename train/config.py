@@ -44,8 +44,8 @@ class Model:
     ssp : str
         Name or path of the SSP grid; empty means the embedded default.
     histories : tuple of str
-        For the target ``ssp_photometry``: families of histories that train and judge it beside
-        that of ``parameters``, with their default priors; ``"dpl+field"`` is a sum.
+        For a target that serves any history: families that train and judge it beside that of
+        ``parameters``, with their default priors; ``"dpl+field"`` is a sum.
     parameters : dict
         As in ``Parameters(...)``: a number fixes, a pair is ``Uniform``, a string is a setting
         or the parameter to follow, a table ``{kind = "LogUniform", lo = 1, hi = 9}`` any prior.
@@ -123,8 +123,9 @@ class Network:
         Keep this many principal components, ``width`` at most; 0 keeps all. What those left out
         hold is printed at the start: no network is better than that.
     by_band : bool
-        Of a kernel of ages: this many components of each band's ages by themselves, which costs
-        less to undo. The last layer's width still limits them all.
+        Where the outputs have parts, as the ages of each band in a kernel: this many components
+        of each by themselves, which costs less to undo. The last layer's width still limits them
+        all.
     """
 
     name: str = "resmlp"
@@ -167,7 +168,7 @@ class Optimiser:
         leaves slopes out.
     faint : float
         Bands fainter than this share of the brightest count less, in proportion to their flux;
-        0 counts all alike.
+        0 counts all alike. Principal components of bands always do.
     polish, polish_rows : int
         L-BFGS iterations after the schedule, on a fixed set of this many rows.
     """
@@ -296,6 +297,14 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Config:
         raise
     except (ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readable configuration: {error}.") from None
+    for item in overrides:
+        _override(data, item)
+    return from_dict(data)
+
+
+def overridden(config: Config, overrides: Iterable[str]) -> Config:
+    """Return a configuration with ``section.key=value`` overrides; raises as `load` does."""
+    data = to_dict(config)
     for item in overrides:
         _override(data, item)
     return from_dict(data)
@@ -513,11 +522,6 @@ def _check(config: Config) -> None:
         raise ConfigError(
             "network.by_band says how components are kept: give network.components, how many of "
             "each band, or leave it out."
-        )
-    if config.network.by_band and config.network.target != "ssp_photometry":
-        raise ConfigError(
-            f"network.by_band is of a kernel of ages: the target {config.network.target!r} has "
-            "one number per band."
         )
     if config.run.keep < 2:
         raise ConfigError("run.keep must be 2 or more: one is whole while the next is written.")

@@ -73,7 +73,7 @@ class Loop:
         self.source, self.maker = open_source(problem)
         self.pools = Pools(problem, self.source, self.maker, self._note)
         o = self.config.optimiser
-        self.loss = make_loss(problem.network, problem.target, o.loss, o.sobolev)
+        self.loss = make_loss(problem.network, problem.target, o.loss, o.sobolev, o.faint)
         self.progress: Progress | None = None
         self.checkpoints = Checkpoints(folder.path, self.config.run.keep)
         for size in (self.config.optimiser.batch, self.config.optimiser.late_batch):
@@ -93,7 +93,10 @@ class Loop:
         """
         self.plan, self.scaling = self._plan()
         self.optimiser, self.dispatch = compiled(
-            self.problem.network, self.problem.target, self.config.optimiser, self.plan.steps
+            self.problem.network,
+            self.problem.target,
+            self.config.optimiser,
+            self.plan.legs_or_whole,
         )
         state = self._start()
         self._validation()
@@ -139,7 +142,7 @@ class Loop:
             costs = self.measure(scaling, rows)
             plan = make_plan(self.config, costs, self.source.size)
             self._announce(plan, costs)
-            if lost := self.problem.lost(scaling, rows):
+            if lost := self.problem.pca_truncation_error(scaling, rows):
                 self._note(
                     f"{self.problem.n_latent} components: what they leave out is "
                     f"{lost[0]:.2g} / {lost[1]:.2g} mmag (median / 99 %)"
@@ -175,7 +178,7 @@ class Loop:
             row = _seconds(lambda: self.maker.flux(drawn)) / (MEASURED_ROWS * chunk)
         o = self.config.optimiser
         pool = devices.replicate(self.problem.to_pool(scaling, rows))
-        optimiser, dispatch = compiled(self.problem.network, self.problem.target, o, 1000)
+        optimiser, dispatch = compiled(self.problem.network, self.problem.target, o, (1000,))
         per_step = {}
         for size in {o.batch, o.late_batch if o.late else o.batch}:
             index = np.arange(MEASURED_STEPS * size, dtype=np.int32).reshape(-1, size)
@@ -391,8 +394,9 @@ class Loop:
         """Name the bands in which a row's targets are not finite."""
         if len(y) != self.problem.target.n_out:
             return ""
-        per_band = np.isfinite(y).reshape(len(self.problem.bands), -1).all(axis=1)
-        bad = [band for band, finite in zip(self.problem.bands, per_band) if not finite]
+        names = self.problem.output_names
+        finite = np.isfinite(y).reshape(len(names), -1).all(axis=1)
+        bad = [name for name, is_finite in zip(names, finite) if not is_finite]
         return f" in {', '.join(bad)}" if bad else ""
 
     def _last_good(self) -> str:

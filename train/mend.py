@@ -6,11 +6,13 @@ deleted but what a kill left unfinished; what is damaged goes to ``damaged/``.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from tengri import digest
 from tengri import durable as files
@@ -92,11 +94,38 @@ def _mend_twin(folder: Path, name: str) -> str:
     if all(problems):
         raise DataError(f"{problems[0]} Its copy is no better: {problems[1]}")
     bad, good = pair if problems[0] else pair[::-1]
-    if bad.exists():
-        set_aside(folder, bad)
+    edits = _edits(bad, good)
+    aside = set_aside(folder, bad) if bad.exists() else bad
     bad.parent.mkdir(exist_ok=True)
     files.write_bytes(bad, good.read_bytes())
+    if edits:
+        return (
+            f"{bad} has been edited: {edits}. A run goes on as it began, and the edited file is "
+            f"kept as {aside}. To train longer: tengri resume {folder} --set run.minutes=…"
+        )
     return f"{bad} was damaged or missing: mended from {good}"
+
+
+def _edits(bad: Path, good: Path) -> str:
+    """Return how a file that can still be read differs from its copy, in words; or nothing."""
+    try:
+        found = json.loads(bad.read_bytes())["content"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    changed = differing(files.read_json(good), found)
+    some = [f"{name.removeprefix('config.')} is {now!r}, was {was!r}"
+            for name, (was, now) in changed.items()]  # fmt: skip
+    return "; ".join(some[:5])
+
+
+def differing(old: Any, new: Any, where: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return the values that differ between two nested dicts, (old, new) by dotted name."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found: dict[str, tuple[Any, Any]] = {}
+        for key in sorted({*old, *new}):
+            found |= differing(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
+        return found
+    return {} if old == new else {where: (old, new)}
 
 
 def _retake(folder: Path) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import jax
 import optax
 from optax import contrib
@@ -27,9 +30,12 @@ def schedule(settings: Optimiser, steps: int) -> optax.Schedule:
     )
 
 
-def build(settings: Optimiser, steps: int) -> optax.GradientTransformation:
-    """Return the optimiser of the main phase for a schedule of ``steps``."""
-    rate = schedule(settings, steps)
+def build(settings: Optimiser, legs: Sequence[int]) -> optax.GradientTransformation:
+    """Return the optimiser of the main phase for schedules of so many steps, one after another."""
+    rate = schedule(settings, legs[0])
+    if len(legs) > 1:
+        schedules = [schedule(settings, steps) for steps in legs]
+        rate = optax.join_schedules(schedules, list(itertools.accumulate(legs[:-1])))
     base = _BY_NAME[settings.name](rate, settings.weight_decay)
     if settings.clip:
         return optax.chain(optax.clip_by_global_norm(settings.clip), base)

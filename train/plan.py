@@ -54,6 +54,8 @@ class Plan:
         L-BFGS iterations after the last phase.
     dispatch : int
         Most steps of one compiled call.
+    legs : tuple of int
+        Steps of each schedule of the learning rate, where the run was made longer.
     """
 
     seed: int
@@ -62,11 +64,17 @@ class Plan:
     phases: tuple[Phase, ...]
     polish: int
     dispatch: int
+    legs: tuple[int, ...] = ()
 
     @property
     def steps(self) -> int:
         """Steps of the schedule, without the polish."""
         return sum(phase.steps for phase in self.phases)
+
+    @property
+    def legs_or_whole(self) -> tuple[int, ...]:
+        """Steps of each schedule of the learning rate."""
+        return self.legs or (self.steps,)
 
     @property
     def total(self) -> int:
@@ -114,12 +122,15 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        return values if self.legs else {k: v for k, v in values.items() if k != "legs"}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         """Rebuild what `to_dict` describes; raises ValueError where no plan can be like that."""
-        plan = cls(**{**data, "phases": tuple(Phase(**p) for p in data["phases"])})
+        parts = {"phases": tuple(Phase(**p) for p in data["phases"]),
+                 "legs": tuple(data.get("legs", ()))}  # fmt: skip
+        plan = cls(**{**data, **parts})
         _check_counts(plan)
         return plan
 
@@ -128,9 +139,11 @@ def _check_counts(plan: Plan) -> None:
     """Raise ValueError for numbers that no plan has."""
     sizes = [plan.pool, plan.reuse, plan.dispatch, *(p.batch for p in plan.phases)]
     counts = [plan.seed, plan.polish, *(p.steps for p in plan.phases)]
-    counts += [p.first_pool for p in plan.phases]
+    counts += [*(p.first_pool for p in plan.phases), *plan.legs]
     if not all(type(n) is int for n in (*sizes, *counts)):
         raise ValueError("a count is no whole number")
+    if plan.legs and sum(plan.legs) != plan.steps:
+        raise ValueError("the legs are not as long as the phases")
     if min(sizes) < 1 or min(counts) < 0 or any(p.batch > plan.pool for p in plan.phases):
         raise ValueError("a count is too small or too large")
 
@@ -149,6 +162,13 @@ def choose_reuse(config: Config, costs: Costs, pool: int) -> int:
         return config.data.reuse
     per_row = costs.step / config.optimiser.batch
     return int(np.clip(math.ceil(costs.row / (GENERATION_SHARE * per_row)), 1, MAX_REUSE))
+
+
+def seconds_per_step(config: Config, plan: Plan, costs: Costs) -> float:
+    """Return the expected seconds of a step of the last phase, its rows and its overhead in it."""
+    batch = plan.phases[-1].batch
+    step = costs.step if batch == config.optimiser.batch else costs.late_step
+    return (step + batch * costs.row / plan.reuse) / USABLE
 
 
 def make_plan(config: Config, costs: Costs, pool: int) -> Plan:

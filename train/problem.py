@@ -17,10 +17,9 @@ from emulator.artefact import Artefact, read
 from emulator.networks import Network, build_network, n_weights
 from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
-from emulator.targets import TARGETS, SSPPhotometryTarget, Target
-from emulator.targets.target import Batch
+from emulator.targets import TARGETS, Target
+from emulator.targets.batch import Penalty, TargetRows
 from tengri import Parameters, SEDModel, load_ssp_data
-from tengri.analysis import accuracy
 from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
@@ -28,11 +27,11 @@ from train.config import Config
 from train.histories import Histories
 from train.rows import Rows
 from train.slopes import Slopes
-from train.step import Pool
+from train.step import Pool, penalty
 from train.trials import Trial, Truth
 
-#: Rows on which the loss by leaving components out is measured.
-LOST_ROWS = 512
+#: Rows on which it is measured what leaving components out costs.
+TRUNCATION_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ class Problem:
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)
         build = TARGETS[config.network.target].build
-        target: Target = build(spec, observation.photometry, ssp.age_edges_gyr)
+        target = build(spec, observation.photometry, ssp.age_edges_gyr)
+        _check_blocks(config, target)
         return cls(config, spec, model, target, _network(config, target), target.in_scaling(spec))
 
     @property
@@ -126,74 +126,55 @@ class Problem:
         """Return the output scaling of some rows, or that of the surrogate it starts from."""
         if self.start is not None:
             return self.start.out_scaling
-        y, target = self._targets(rows), self.target
-        return OutputScaling.fit(
-            np.asarray(y),
+        return self.target.fit_scaling(
+            self._targets(rows),
             pca=self.config.network.whiten or self.n_components > 0,
             components=self.n_components,
-            floor=target.floor(y) if isinstance(target, SSPPhotometryTarget) else None,
             blocks=self.n_blocks,
         )
 
-    def lost(self, scaling: OutputScaling, rows: Rows) -> tuple[float, float] | None:
+    def pca_truncation_error(
+        self, scaling: OutputScaling, rows: Rows
+    ) -> tuple[float, float] | None:
         """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell.
 
-        No network is better than that. None where ages are not mixed or all components kept.
+        No network is better than that. None where all components are kept.
         """
-        if not self.histories or self.n_latent == self.target.n_out:
+        if self.n_latent == self.target.n_out:
             return None
-        few = Rows(rows.start, rows.inputs[:LOST_ROWS], rows.flux[:LOST_ROWS])
-        y, ages = self._targets(few), self._ages(few)
-        kept = jnp.log(scaling.exp_inverse(scaling.forward(y)))
-        lights = (self._light(u, ages, few.inputs) for u in (y, kept))
-        true, ours = (np.exp(light, dtype=np.float64) for light in lights)
-        true, ours = (f.reshape(-1, self.target.n_rows) for f in (true, ours))
-        return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
+        n = TRUNCATION_ROWS
+        few = Rows(rows.start, rows.inputs[:n], rows.flux[:n])
+        return self.target.pca_truncation_error(self._target_rows(few), scaling)
 
     def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
         """Return rows in network units."""
-        x, y = self.in_scaling.forward(rows.inputs), self._targets(rows)
-        if self.histories:
-            ages = self._ages(rows)
-            batch = Batch(x, scaling.floored(y), ages, self._light(y, ages, rows.inputs))
-        else:
-            batch = Batch(x, scaling.forward(y), jnp.asarray(self._weights(rows.flux, scaling)))
+        o = self.config.optimiser
+        counted = Penalty(penalty(o.loss), o.faint)
+        batch = self.target.batch(self._target_rows(rows), self.in_scaling, scaling, counted)
         if self.slopes:
             u = self.slopes.directions(rows)
             batch = batch._replace(u=jnp.asarray(u), slope=jnp.asarray(self.slopes.along(rows, u)))
         return Pool(batch, scaling, self.in_scaling)
+
+    def _target_rows(self, rows: Rows) -> TargetRows:
+        return TargetRows(rows.inputs, rows.flux, self._targets(rows), self._ages(rows))
 
     def _targets(self, rows: Rows) -> Array:
         return jnp.asarray(
             self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
         )
 
-    def _ages(self, rows: Rows) -> Array:
-        """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry."""
-        assert self.histories is not None
+    def _ages(self, rows: Rows) -> Array | None:
+        """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry, if they do."""
+        if self.histories is None:
+            return None
         redshift, seed = self._redshift(rows), self.config.run.seed
         return jnp.asarray(self.histories.near(redshift, seed, rows.start))
-
-    @cached_property
-    def _light(self) -> Any:
-        """``(targets (n, n_out), ages, raw inputs) → ln F of the mixtures``, compiled."""
-        assert isinstance(self.target, SSPPhotometryTarget)
-        return jax.jit(self.target.light)
 
     @cached_property
     def slopes(self) -> Slopes | None:
         """Exact derivatives of the rows, where gradients are matched."""
         return Slopes(self) if self.config.optimiser.sobolev else None
-
-    def _weights(self, flux: np.ndarray, scaling: OutputScaling) -> np.ndarray:
-        """Return how much each output counts: a band far below the brightest counts less."""
-        faint = self.config.optimiser.faint
-        if scaling.rotation is not None:
-            return np.ones((len(flux), np.shape(scaling.scale)[0]), np.float32)
-        if not faint:
-            return np.ones(flux.shape, np.float32)
-        share = flux / flux.max(axis=1, keepdims=True)
-        return (share / (share + faint)).astype(np.float32)
 
     def _redshift(self, rows: Rows) -> np.ndarray:
         if "redshift" in self.columns:
@@ -204,11 +185,10 @@ class Problem:
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """The prior itself and, where the history is exact, other families of histories."""
+        """The prior itself and the other families of histories that the target asks for."""
         ours = self._trial("prior", self.spec, self.model)
-        if self.target.amplitude is not None:
-            return (ours,)
-        return (ours, *(self._family(name) for name in self.config.model.histories))
+        others = self.target.families(self.config.model.histories)
+        return (ours, *(self._family(name) for name in others))
 
     def _family(self, name: str) -> Trial:
         spec = spec_of_family(self.config.model.parameters, name.split("+"))
@@ -222,8 +202,8 @@ class Problem:
 
     @cached_property
     def histories(self) -> Histories | None:
-        """The age distributions of the training, where the history is exact."""
-        if self.target.amplitude is not None:
+        """The age distributions of the training, where its rows carry any."""
+        if not self.target.mixes_ages:
             return None
         return Histories.draw(self.trials, self.config.run.seed)
 
@@ -299,6 +279,15 @@ def spec_of_family(given: Mapping[str, Any], family: list[str]) -> Parameters:
     bare = build_spec({"mean_sfh_type": family, **others})
     history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
     return build_spec({"mean_sfh_type": family, **others, **history})
+
+
+def _check_blocks(config: Config, target: Target) -> None:
+    """Raise ConfigError where outputs that have no parts are to be rotated part by part."""
+    if config.network.by_band and target.n_rows == 1:
+        raise ConfigError(
+            f"network.by_band keeps components of each part of the outputs: the target "
+            f"{target.name!r} has one part, so that there is nothing to keep apart. Leave it out."
+        )
 
 
 def _network(config: Config, target: Target) -> Network:

@@ -141,6 +141,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             f"Worst region: {evaluate.worst_region_text(tables['worst_region'])}.",
             "",
             *_family_lines(artefact),
+            *(line for note in artefact.target.notes() for line in (note, "")),
             "## Where it may be used",
             "",
             *rows,
@@ -153,24 +154,22 @@ def model_card(artefact: Artefact, name: str) -> str:
 
 
 def _family_lines(artefact: Artefact) -> list[str]:
-    """Return the accuracy by family of histories, where any history may be asked for."""
-    if artefact.target.amplitude is not None:
+    """Return the accuracy by family of histories, where there are several."""
+    families = artefact.accuracy.get("families", {})  # early files have none
+    if len(families) < 2:
         return []
     columns = ("p50", "p68", "p95", "p99", "p99.9")
     rows = [
         "| family of histories | 50 % | 68 % | 95 % | 99 % | 99.9 % |",
         "|---|---|---|---|---|---|",
     ]
-    for family, table in artefact.accuracy["families"].items():
+    for family, table in families.items():
         shown = " | ".join(f"{table[q]:.2f}" for q in columns)
         rows.append(f"| {'that of the prior below' if family == 'prior' else family} | {shown} |")
     return [
         "The draws are in equal parts from these families, each with its default priors:",
         "",
         *rows,
-        "",
-        "The star-formation history is exact: give a spec with any family, and an AGN if you like. "
-        "Only the parameters of metals, dust, gas and redshift have a trained range.",
         "",
     ]
 

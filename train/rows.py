@@ -99,9 +99,9 @@ def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:
 def describe(maker: RowMaker, rows: Rows, position: int) -> str:
     """Name the bands and parameters of a row that cannot be used."""
     flux = rows.flux[position]
-    lights = maker.problem.output_names
-    per_light = np.isfinite(flux).reshape(len(lights), -1).all(axis=1)
-    bands = [name for name, finite in zip(lights, per_light) if not finite]
+    names = maker.problem.output_names
+    finite = np.isfinite(flux).reshape(len(names), -1).all(axis=1)
+    bands = [name for name, is_finite in zip(names, finite) if not is_finite]
     inputs = [c for c, x in zip(maker.problem.columns, rows.inputs[position]) if not np.isfinite(x)]
     values = parameters_of(maker, rows.start + position)
     shown = ", ".join(f"{k}={v:.9g}" if isinstance(v, float) else k for k, v in values.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import devices, evaluate, mend, report
+from train import devices, evaluate, extension, mend, report
 from train.config import Config, parse_until
 from train.evaluate import Evaluation
 from train.guards import Lock, Signals, Stopped
@@ -45,13 +45,18 @@ def start(config: Config, out: Path, command: str) -> int:
         return _train(problem, RunFolder.open(out))
 
 
-def resume(path: Path) -> int:
-    """Continue a run from its newest good checkpoint, or verify a finished one."""
+def resume(path: Path, overrides: Sequence[str] = ()) -> int:
+    """Continue a run from its newest good checkpoint, or verify a finished one.
+
+    ``overrides`` change settings that no taken step depends on: see `train.extension`.
+    """
     if not is_run(path):
         raise DataError(f"{path} is no run folder (config.json is missing).")
     with _held(path):
         if devices.is_first():
             for message in mend.mend(path):
+                say(message)
+            for message in extension.change(RunFolder.open(path), overrides):
                 say(message)
         devices.wait("mended")
         folder = RunFolder.open(path)
@@ -204,9 +209,9 @@ def replay(path: Path, row: int) -> dict[str, Any]:
     for x64 in (False, True):
         with jax.enable_x64(x64):
             flux = maker.flux({k: np.asarray([v]) for k, v in values.items()})[0]
-        per_light = flux.reshape(len(problem.output_names), -1).mean(axis=1)
+        per_output = flux.reshape(len(problem.output_names), -1).mean(axis=1)
         kind = "float64" if x64 else "float32"
-        found[f"unit fluxes, {kind}"] = dict(zip(problem.output_names, map(float, per_light)))
+        found[f"unit fluxes, {kind}"] = dict(zip(problem.output_names, map(float, per_output)))
     return found
 
 

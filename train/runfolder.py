@@ -102,6 +102,12 @@ class RunFolder:
         """Return the configuration of the run."""
         return configs.from_dict(self.header()["config"])
 
+    def write_config(self, config: Config) -> None:
+        """Store a configuration that was changed while the run lasts."""
+        mend.write_twice(
+            self.path, "config.json", {**self.header(), "config": configs.to_dict(config)}
+        )
+
     # --- the plan ---------------------------------------------------------------------------
 
     def plan(self) -> dict[str, Any] | None:
@@ -118,6 +124,15 @@ class RunFolder:
         content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict(),
                    "inputs": inputs}  # fmt: skip
         mend.write_twice(self.path, "plan.json", content)
+
+    def lengthen(self, plan: Plan, minutes: float) -> None:
+        """Store a longer plan for a run of so many minutes; a finished run is open again."""
+        stored = self.plan()
+        assert stored is not None
+        (self.path / "done.json").unlink(missing_ok=True)
+        mend.write_twice(
+            self.path, "plan.json", {**stored, "plan": plan.to_dict(), "minutes": minutes}
+        )
 
     # --- the clock --------------------------------------------------------------------------
 

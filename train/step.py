@@ -1,6 +1,6 @@
 """The pure train step, and many of them in one dispatch.
 
-Shapes: a pool's rows are (n, …), see `emulator.targets.target.Batch`; ``rows`` (steps, batch) are
+Shapes: a pool's rows are (n, …), see `emulator.targets.batch.Batch`; ``rows`` (steps, batch) are
 the row numbers of the batches of one dispatch.
 """
 
@@ -18,7 +18,7 @@ from jax import Array
 from emulator.networks import Network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import Target
-from emulator.targets.target import Batch
+from emulator.targets.batch import Batch, Penalty
 from train.config import Optimiser
 from train.optimisers import build, polisher
 
@@ -74,12 +74,19 @@ def penalty(name: str) -> Callable[[Array], Array]:
     }[name]
 
 
-def make_loss(network: Network, target: Target, name: str, sobolev: float = 0.0) -> Loss:
+def make_loss(
+    network: Network,
+    target: Target,
+    name: str,
+    sobolev: float = 0.0,
+    faint: float = Optimiser.faint,
+) -> Loss:
     """Return the target's loss of a batch, as a function of the network's weights.
 
-    ``sobolev`` is what an error in the slopes counts beside one in the values.
+    ``sobolev`` is what an error in the slopes counts beside one in the values; ``faint`` is the
+    share of the brightest band's flux below which bands count less.
     """
-    per_entry = penalty(name)
+    per_entry = Penalty(penalty(name), faint)
 
     def loss(params: Any, batch: Pool) -> Array:
         rows = batch.rows
@@ -162,11 +169,11 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
 
 @cache
 def compiled(
-    network: Network, target: Target, settings: Optimiser, steps: int
+    network: Network, target: Target, settings: Optimiser, legs: tuple[int, ...]
 ) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
-    """Return the optimiser of a schedule and its dispatch, one pair per process."""
-    optimiser = build(settings, steps)
-    loss = make_loss(network, target, settings.loss, settings.sobolev)
+    """Return the optimiser of some schedules and its dispatch, one pair per process."""
+    optimiser = build(settings, legs)
+    loss = make_loss(network, target, settings.loss, settings.sobolev, settings.faint)
     return optimiser, make_dispatch(make_step(loss, optimiser, settings))
 
 
@@ -174,5 +181,5 @@ def compiled(
 def compiled_polish(network: Network, target: Target, settings: Optimiser) -> tuple[Any, Any]:
     """Return the polisher and its compiled iteration, one pair per process."""
     optimiser = polisher()
-    loss = make_loss(network, target, settings.loss, settings.sobolev)
+    loss = make_loss(network, target, settings.loss, settings.sobolev, settings.faint)
     return optimiser, make_polish(loss, optimiser)

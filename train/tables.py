@@ -158,7 +158,9 @@ def commands() -> str:
     """Return every command with what it does and an example, Markdown."""
     _, known = program()
     rows = ["| command | what it does | example |", "|---|---|---|"]
-    for action in sorted(known._choices_actions, key=lambda a: a.dest):
+    # argparse has no other way to the help of a command
+    actions = known._choices_actions  # noqa: SLF001
+    for action in sorted(actions, key=lambda a: a.dest):
         example = str(known.choices[action.dest].epilog).partition(": ")[2].replace("|", "\\|")
         shown = "<br>".join(f"`{part.strip()}`" for part in example.split(";"))
         rows.append(f"| `{action.dest}` | {action.help} | {shown} |")

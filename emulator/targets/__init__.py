@@ -17,12 +17,10 @@ from tengri.errors import unknown
 __all__ = ["TARGETS", "PhotometryTarget", "SSPPhotometryTarget", "Target",
            "target_from_dict"]  # fmt: skip
 
-TARGETS: dict[str, type[PhotometryTarget] | type[SSPPhotometryTarget]] = {
-    t.name: t for t in (PhotometryTarget, SSPPhotometryTarget)
-}
+TARGETS: dict[str, type[Target]] = {t.name: t for t in (PhotometryTarget, SSPPhotometryTarget)}
 
 
-def target_from_dict(data: Mapping[str, Any]) -> PhotometryTarget | SSPPhotometryTarget:
+def target_from_dict(data: Mapping[str, Any]) -> Target:
     """Rebuild the target that ``to_dict`` describes."""
     fields: dict[str, Any] = {k: _tuples(v) for k, v in data.items()}
     name = fields.pop("name")

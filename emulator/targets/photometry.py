@@ -14,8 +14,10 @@ zero: a band that drops out sits at its floor instead of at a sentinel. It is un
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -23,16 +25,17 @@ import numpy as np
 from jax import Array
 
 from emulator.analytic.source import SourceBands
-from emulator.analytic.terms import Terms
+from emulator.history import least_log10_mass
 from emulator.scaling import InputScaling, OutputScaling
-from emulator.sfh_times import SFHTimes
-from emulator.targets.target import Batch, Params, Penalty
-from tengri.components.composition import Composition
-from tengri.cosmology import log10_luminosity_to_flux
+from emulator.targets.batch import Batch, Penalty, TargetRows
+from emulator.targets.numpy_part import NumPyPart
+from emulator.targets.target import Params, Target
+from tengri.analysis import accuracy
+from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Stars
-from tengri.observation import FilterCurve, Photometry
+from tengri.observation import Photometry
 from tengri.parameters import Parameters
 
 SOFTENING = 1e-6
@@ -45,7 +48,7 @@ AMPLITUDES = {"_log_peak_sfr": -5.5, "_log_total_mass": -15.0}
 
 
 @dataclass(frozen=True)
-class PhotometryTarget:
+class PhotometryTarget(Target):
     """All free parameters but the amplitude → all bands; see the top of the file.
 
     Attributes
@@ -65,8 +68,6 @@ class PhotometryTarget:
     """
 
     name: ClassVar[str] = "photometry"
-    #: all light is learnt, and one history with it
-    free_settings: ClassVar[tuple[str, ...]] = ()
 
     input_names: tuple[str, ...]
     input_sizes: tuple[int, ...]
@@ -94,20 +95,9 @@ class PhotometryTarget:
                 "A surrogate needs a free parameter besides the amplitude: give one a range, "
                 "e.g. Parameters(redshift=(0.01, 1.0))."
             )
-        shapes = [spec.composition.params[n].shape for n in names]
-        sizes = tuple(_size(shape) for shape in shapes)
+        sizes = tuple(math.prod(spec.composition.params[n].shape) for n in names)
         unit = next(u for end, u in AMPLITUDES.items() if amplitude.endswith(end))
         return cls(names, sizes, amplitude, len(photometry.names), unit)
-
-    @property
-    def n_in(self) -> int:
-        """Number of network inputs."""
-        return sum(self.input_sizes)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of parts of the outputs: they are one."""
-        return 1
 
     @property
     def n_out(self) -> int:
@@ -118,65 +108,6 @@ class PhotometryTarget:
     def columns(self) -> tuple[str, ...]:
         """Parameter name of every input column, (n_in,)."""
         return tuple(n for n, size in zip(self.input_names, self.input_sizes) for _ in range(size))
-
-    def guarded(self, spec: Parameters) -> tuple[str, ...]:
-        """Return the parameters that have a trained range: all but the amplitude."""
-        follow = {*spec.mirrors, self.amplitude}
-        return tuple(n for n in spec.all_params if n not in follow)
-
-    def row_names(self, bands: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the bands."""
-        return bands
-
-    # --- which specs it serves ------------------------------------------------------------
-
-    def check_components(self, composition: Composition) -> None:
-        """Nothing is refused by itself: all components must be those of the training."""
-
-    def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
-        """Return the composition: every part of it was learnt."""
-        return composition
-
-    def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
-        """Return which times of the spec stand for trained ones in another unit."""
-        return SFHTimes.between(spec, trained)
-
-    def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
-        """Return the trained spec: the history is asked for under the names of the training."""
-        return trained
-
-    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
-        """Return whether the least amplitude forms stars with every history of the prior."""
-        amplitude = p[self.amplitude]
-        if isinstance(amplitude, jax.core.Tracer):
-            lowest = float(spec.get_distribution(self.amplitude).bounds[0])
-        else:
-            lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
-        return lowest + log10_mass_min >= 0.0
-
-    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
-        """Return the amplitudes that form stars with every history of the prior."""
-        return {self.amplitude: (-log10_mass_min, np.inf)}
-
-    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
-        """Return the least mass per unit amplitude, times the amplitude."""
-        return p[self.amplitude] + log10_mass_min
-
-    def terms(
-        self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
-    ) -> Terms:
-        """Return none: all light was learnt."""
-        return Terms()
-
-    # --- one galaxy -----------------------------------------------------------------------
-
-    def inputs(self, p: Params) -> Array:
-        """Return the raw parameter values of one galaxy, (n_in,)."""
-        return jnp.concatenate([jnp.reshape(jnp.asarray(p[n]), -1) for n in self.input_names])
-
-    def in_scaling(self, spec: Parameters) -> InputScaling:
-        """Return the scaling of the inputs over the box of ``spec``."""
-        return InputScaling.from_spec(spec, self.input_names)
 
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
@@ -206,15 +137,60 @@ class PhotometryTarget:
         """Return the light of one galaxy; its mass is left to the caller, who may not need it."""
         return SourceBands(self.log10_amplitude(p), self.flux(scaling.inverse(v)), None)
 
-    def loss(
-        self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
-    ) -> Array:
-        """Return the mean penalty of the standardised outputs ``y``, weighted by ``w``."""
-        return jnp.sum(batch.w * penalty(v - batch.y)) / jnp.sum(batch.w)
+    def guarded(self, spec: Parameters) -> tuple[str, ...]:
+        """Return the parameters that have a trained range: all but the amplitude."""
+        follow = {*spec.mirrors, self.amplitude}
+        return tuple(n for n in spec.all_params if n not in follow)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-serialisable description; `target_from_dict` reads it."""
-        return {"name": self.name, **asdict(self)}
+    # --- stars that are certain -----------------------------------------------------------
+
+    def log10_mass_min(self, spec: Parameters, cosmology: Cosmology) -> float:
+        """Return log10 of the least mass that the prior's histories form per unit amplitude."""
+        return least_log10_mass(spec, cosmology, self.amplitude)
+
+    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
+        """Return whether the least amplitude forms stars with every history of the prior."""
+        amplitude = p[self.amplitude]
+        if isinstance(amplitude, jax.core.Tracer):
+            lowest = float(spec.get_distribution(self.amplitude).bounds[0])
+        else:
+            lowest = amplitude.item() if amplitude.ndim == 0 else float(np.min(amplitude))
+        return lowest + log10_mass_min >= 0.0
+
+    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
+        """Return the amplitudes that form stars with every history of the prior."""
+        return {self.amplitude: (-log10_mass_min, np.inf)}
+
+    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
+        """Return the least mass per unit amplitude, times the amplitude."""
+        return p[self.amplitude] + log10_mass_min
+
+    # --- training -------------------------------------------------------------------------
+
+    def batch(
+        self, rows: TargetRows, inputs: InputScaling, outputs: OutputScaling, penalty: Penalty
+    ) -> Batch:
+        """Return standardised outputs; faint bands count less, components of bands all alike."""
+        x, y = inputs.forward(rows.inputs), outputs.forward(rows.y)
+        if outputs.rotation is not None:
+            return Batch(x, y, jnp.ones_like(y))
+        weight = penalty.weight(rows.truth / rows.truth.max(axis=1, keepdims=True))
+        return Batch(x, y, jnp.asarray(weight.astype(np.float32)))
+
+    def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
+        """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell."""
+        kept = scaling.inverse(scaling.forward(rows.y))
+        true, ours = (np.asarray(self.flux(y), np.float64) for y in (rows.y, kept))
+        return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
+
+    # --- export ---------------------------------------------------------------------------
+
+    def numpy_part(
+        self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    ) -> NumPyPart:
+        """Return the code that undoes the softened logarithm; it takes the amplitude, too."""
+        code = Path(__file__).with_name("photometry_standalone.py")
+        return NumPyPart(code, {}, {"floor": FLOOR}, (self.amplitude,))
 
 
 def _amplitude(spec: Parameters) -> str:
@@ -232,10 +208,3 @@ def _amplitude(spec: Parameters) -> str:
             "star-formation history family, or a mixture that shares one total mass."
         )
     return names[0]
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size

@@ -19,13 +19,14 @@ Where the spec has dust emission, the light that dust absorbs is one more row, :
 
 .. math:: T_{ba} = U_{ba}\, (1 - e^{-\tau_{diff} k_{diff} - [t_a < 10\,Myr]\, \tau_{bc} k_{bc}}),
 
-with k at 3000 Å. What the dust radiates is linear in it, and exact: `emulator.dust`.
+with k at 3000 Å. What the dust radiates is linear in it, and exact: `emulator.analytic.dust`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -33,46 +34,35 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from emulator import cubic
 from emulator.analytic.agn import AGNLight
 from emulator.analytic.dust import DustLight
 from emulator.analytic.source import LOG10_PER_HZ, SourceBands
 from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
-from emulator.targets.target import Batch, Params, Penalty
+from emulator.targets import age_kernel, attenuation, ssp_photometry_numpy
+from emulator.targets.age_kernel import DARK, LOG10_UNIT
+from emulator.targets.batch import Batch, Penalty, TargetRows
+from emulator.targets.numpy_part import NumPyPart
+from emulator.targets.target import Params, Target
+from tengri.analysis import accuracy
 from tengri.components.composition import Composition
-from tengri.components.dust.attenuation import LAWS
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import AgeBins, Stars
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
-from tengri.products import einsum, matmul
 
-#: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
-LOG10_UNIT = -15.0
-#: In these units: what cannot be told from darkness, and the logarithm that no light exceeds.
-DARK, BRIGHTEST = 1e-30, 20.0
-#: The largest optical depth that is factored out: beyond it float32 ends. And the largest beside
-#: that of the clearest band: what lies deeper is seen by a band's red edge, if at all, and divided
-#: by the light that would pass at its pivot that edge would be beyond all bounds.
-DEEPEST, DEEPEST_BESIDE = 60.0, 16.0
+#: In units of ``LOG10_UNIT``: the logarithm that no light exceeds.
+BRIGHTEST = 20.0
 #: The floor of ln U, beside the median of the bands: a hundredth of what still counts.
 DARKEST = 1e-6
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
-#: Where the curve of attenuation stands for the light that dust absorbs [Å]; an optical depth
-#: beside which others vanish.
-HEATING_AA, THINNEST = 3000.0, 1e-6
-#: A band below this share of the brightest counts less, in proportion to its flux.
-FAINT = 1e-4
-#: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
-LN_NODES = np.log(np.geomspace(400.0, 1e6, 80))
 
 
 @dataclass(frozen=True)
-class SSPPhotometryTarget:
+class SSPPhotometryTarget(Target):
     """Everything but the star-formation history → bands of all ages; see the top of the file.
 
     Attributes
@@ -94,8 +84,8 @@ class SSPPhotometryTarget:
     """
 
     name: ClassVar[str] = "ssp_photometry"
-    #: no parameter is an amplitude: the mass formed is computed
-    amplitude: ClassVar[None] = None
+    #: any history is exact: rows carry the ages of some
+    mixes_ages: ClassVar[bool] = True
 
     input_names: tuple[str, ...]
     fixed: tuple[tuple[str, float], ...]
@@ -104,7 +94,7 @@ class SSPPhotometryTarget:
     n_bins: int
     n_young: int
     absorbs: bool = False
-    deepest_beside: float = DEEPEST_BESIDE
+    deepest_beside: float = attenuation.DEEPEST_BESIDE
 
     @classmethod
     def build(
@@ -155,16 +145,6 @@ class SSPPhotometryTarget:
         return self.n_bands + self.absorbs
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """Parameter name of every network input, (n_in,)."""
-        return self.input_names
-
-    @property
-    def n_in(self) -> int:
-        """Number of network inputs."""
-        return len(self.input_names)
-
-    @property
     def n_out(self) -> int:
         """Number of outputs, before they are compressed: rows times ages."""
         return self.n_rows * self.n_bins
@@ -196,18 +176,6 @@ class SSPPhotometryTarget:
         """Return the spec itself."""
         return spec
 
-    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
-        """Return True: the mass is computed with the light."""
-        return True
-
-    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
-        """Return none: the mass is computed with the light."""
-        return {}
-
-    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
-        """Return zero: never asked, for the mass is computed with the light."""
-        return jnp.zeros(())
-
     def terms(
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
@@ -220,10 +188,6 @@ class SSPPhotometryTarget:
 
     # --- one galaxy -----------------------------------------------------------------------
 
-    def inputs(self, p: Params) -> Array:
-        """Return the raw parameter values of one galaxy, (n_in,)."""
-        return jnp.stack([jnp.asarray(p[n]) for n in self.input_names])
-
     def in_scaling(self, spec: Parameters) -> InputScaling:
         """Return the scaling of the inputs; bands move through a spectrum in ln(1 + z)."""
         return InputScaling.from_spec(spec, self.input_names, shifted={"redshift": 1.0})
@@ -235,29 +199,13 @@ class SSPPhotometryTarget:
 
         At the pivots; of the row of absorbed light, that of the light that does not.
         """
-        ln_wave = jnp.asarray(np.log(self.pivots), float) - jnp.log1p(p["redshift"])
-        if self.absorbs:
-            ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
-        k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in self.laws)
-        cloud, diffuse = p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
-        passing = self._passing(cloud[: self.n_bands], diffuse[: self.n_bands])
+        cloud, diffuse = attenuation.optical_depths(self.laws, self.pivots, self.absorbs, p)
+        n = self.n_bands
+        passing = attenuation.ln_passing(cloud[:n], diffuse[:n], self.deepest_beside)
         if not self.absorbs:
             return passing
-        old = _ln_absorbed(diffuse[-1])
-        young = _ln_absorbed(diffuse[-1] + cloud[-1])
-        return jnp.append(passing[0], young - old), jnp.append(passing[1], old)
-
-    def _passing(self, cloud: Array, diffuse: Array) -> tuple[Array, Array]:
-        """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
-        clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
-        beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
-        more = self._limited(both) - self._limited(beside)
-        return (-jnp.minimum(thinnest + more, DEEPEST),
-                -jnp.minimum(clearest + self._limited(beside), DEEPEST))  # fmt: skip
-
-    def _limited(self, depth: Array) -> Array:
-        """Return depths that end smoothly at ``deepest_beside``: a kink could not be learnt."""
-        return depth / (1.0 + (depth / self.deepest_beside) ** 4) ** 0.25
+        young, old = attenuation.ln_absorbed(cloud[-1], diffuse[-1])
+        return jnp.append(passing[0], young), jnp.append(passing[1], old)
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
@@ -296,6 +244,28 @@ class SSPPhotometryTarget:
         """
         return self._ln_mixed(jnp.exp(y), ages, x)
 
+    def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
+        """Return all of them: every history can be asked for."""
+        return histories
+
+    def batch(
+        self, rows: TargetRows, inputs: InputScaling, outputs: OutputScaling, penalty: Penalty
+    ) -> Batch:
+        """Return ln U with its floor, mixtures of ages, and ln F of their light."""
+        assert rows.ages is not None
+        light = _light(self, rows.y, rows.ages, rows.inputs)
+        x = inputs.forward(rows.inputs)
+        return Batch(x, outputs.floored(rows.y), rows.ages, light)
+
+    def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
+        """Return |Δm| [mmag] of mixtures at 50 and 99 % that the kept components cannot tell."""
+        assert rows.ages is not None
+        kept = jnp.log(scaling.exp_inverse(scaling.forward(rows.y)))
+        lights = (_light(self, u, rows.ages, rows.inputs) for u in (rows.y, kept))
+        true, ours = (np.exp(light, dtype=np.float64) for light in lights)
+        true, ours = (f.reshape(-1, self.n_rows) for f in (true, ours))
+        return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
+
     def loss(
         self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
     ) -> Array:
@@ -307,7 +277,7 @@ class SSPPhotometryTarget:
         assert true is not None
         ours = self._ln_mixed(scaling.exp_inverse(v), batch.w, inputs.inverse(batch.x))
         share = jnp.exp(true - jnp.max(true, axis=-1, keepdims=True))
-        weight = share / (share + FAINT)
+        weight = penalty.weight(share)
         mixed = jnp.sum(weight * penalty(ours - true)) / jnp.sum(weight)
         return mixed + EVERY_AGE * jnp.mean(penalty(scaling.inverse(v) - batch.y))
 
@@ -315,10 +285,7 @@ class SSPPhotometryTarget:
         """Return ln F (n, n_mixtures, n_rows) of kernels ``u`` (n, n_out)."""
         cloud, diffuse = jax.vmap(lambda x: self.ln_attenuation(self._complete(x)))(x)
         u = u.reshape(-1, self.n_rows, self.n_bins)
-        n = self.n_young
-        young = einsum("nja,nba->njb", ages[..., :n], u[..., :n])
-        old = einsum("nja,nba->njb", ages[..., n:], u[..., n:])
-        return diffuse[:, None] + jnp.log(jnp.exp(cloud)[:, None] * young + old + DARK)
+        return age_kernel.ln_mixed(u, ages, cloud, diffuse, self.n_young)
 
     def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
         """Return log10 of ``LOG10_UNIT`` times the mass formed."""
@@ -332,30 +299,38 @@ class SSPPhotometryTarget:
         That of the dust is left to the caller, who knows its spectrum.
         """
         log10_mass, ages = stars.formed(p)
-        young, old = self._summed(v, scaling, ages.astype(v.dtype))
+        ages = ages.astype(v.dtype)
+        young, old = age_kernel.young_and_old(v, scaling, ages, self.n_young)
         cloud, diffuse = self.ln_attenuation(p)
         rows = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
         absorbed = rows[-1] if self.absorbs else None
         return SourceBands(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)
 
-    def _summed(self, v: Array, scaling: OutputScaling, ages: Array) -> tuple[Array, Array]:
-        """Return the sums of U over the young and the old ages, each (n_rows,).
+    # --- words, files ---------------------------------------------------------------------
 
-        Block by block in a batch, for a processor's cache holds all ages of one band, not those of
-        all bands; and as products, whose reverse is a product: slices would be padded there, one
-        by one.
-        """
-        blocks = scaling.blocks()
-        parts = [block.exp_inverse(part) for block, part in zip(blocks, jnp.split(v, len(blocks)))]
-        is_young = np.arange(self.n_bins) < self.n_young
-        which = np.stack([is_young, ~is_young], axis=1).astype(v.dtype)
-        sums = [matmul(part.reshape(-1, self.n_bins) * ages, which) for part in parts]
-        young, old = jnp.concatenate(sums).T
-        return young, old
+    def notes(self) -> tuple[str, ...]:
+        """Return what may be asked for beyond the training."""
+        return (
+            "The star-formation history is exact: give a spec with any family, and an AGN if you "
+            "like. Only the parameters of metals, dust, gas and redshift have a trained range.",
+        )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-serialisable description; `target_from_dict` reads it."""
-        return {"name": self.name, **asdict(self)}
+    def numpy_part(
+        self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    ) -> NumPyPart:
+        """Return the code of kernels, ages, curves of attenuation and templates of dust."""
+        return ssp_photometry_numpy.part(self.laws, spec, photometry, age_edges)
+
+    def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
+        """Return the masses formed in each bin of age [Msun], (n, n_bins)."""
+        log10_mass, ages = jax.jit(jax.vmap(stars.formed))(p)
+        formed = 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)
+        return {"formed": formed}
+
+
+@partial(jax.jit, static_argnames="target")
+def _light(target: SSPPhotometryTarget, y: Array, ages: Array, x: Array) -> Array:
+    return target.light(y, ages, x)
 
 
 def kernel_names(spec: Parameters) -> tuple[str, ...]:
@@ -376,17 +351,3 @@ def check_metals(composition: Composition) -> None:
             f"met_mode={composition.metallicity.name!r}: the target 'ssp_photometry' has learnt "
             "one metallicity for all ages. Use met_mode='delta', or the exact model."
         )
-
-
-def _ln_absorbed(depth: Array) -> Array:
-    return jnp.log(-jnp.expm1(-(depth + THINNEST)))
-
-
-def _cubic(x: Array, values: Any) -> Array:
-    """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic, held outside."""
-    step = float(LN_NODES[1] - LN_NODES[0])
-    s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)
-    i = jnp.floor(s).astype(jnp.int32)
-    t = s - i
-    v = jnp.asarray(values, float)
-    return cubic.between(t, v[i - 1], v[i], v[i + 1], v[i + 2])

@@ -1,174 +1,238 @@
-"""What the training loop and the surrogate ask of a target."""
+"""What a target decides: all that the training loop and the surrogate ask of what is learnt.
+
+`Target` is abstract and answers for the plain case: every free parameter is an input, all light is
+learnt with one family of histories, and the mass formed is computed with the light. A target
+overrides what it does otherwise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from emulator.analytic.source import SourceBands
 from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
+from emulator.targets.batch import Batch, Penalty, TargetRows
+from emulator.targets.numpy_part import NumPyPart
 from tengri.components.composition import Composition
+from tengri.cosmology import Cosmology
+from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Stars
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
 Params = Mapping[str, Array]
-#: What one residual counts: its square, near zero.
-Penalty = Callable[[Array], Array]
 
 
-class Batch(NamedTuple):
-    """Training rows: scaled inputs ``x`` (n, n_in); ``y`` and ``w`` as the target's loss asks.
-
-    Where ages are mixed, ``light`` (n, n_mixtures, n_rows) is ln F of the mixtures. Where
-    gradients are matched, ``slope`` (n, n_out) is how the network's target changes along the
-    directions ``u`` (n, n_in).
-    """
-
-    x: Array
-    y: Array
-    w: Array
-    light: Array | None = None
-    u: Array | None = None
-    slope: Array | None = None
-
-
-class Target(Protocol):
+class Target(ABC):
     """A map from one galaxy's parameters to what a network gives, and from there to fluxes.
 
     A frozen dataclass of plain values: hashable, and JSON through ``to_dict``.
+
+    Attributes
+    ----------
+    name : str
+        Its name among ``TARGETS``.
+    free_settings : tuple of str
+        Settings of a spec that need not be those of the training: what they choose is exact.
+    mixes_ages : bool
+        Whether training rows carry mixtures of ages.
+    input_names : tuple of str
+        Parameters that the network sees.
+    n_bands : int
+        Number of bands.
     """
 
     name: ClassVar[str]
+    mixes_ages: ClassVar[bool] = False
 
-    def __hash__(self) -> int: ...
+    if TYPE_CHECKING:  # fields of the dataclass, or properties
 
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """Parameters that the network sees."""
-        ...
+        @property
+        def input_names(self) -> tuple[str, ...]: ...  # noqa: D102
 
-    @property
-    def amplitude(self) -> str | None:
-        """The log10 amplitude that is factored out, if a parameter is one."""
-        ...
+        @property
+        def n_bands(self) -> int: ...  # noqa: D102
 
-    @property
-    def n_bands(self) -> int:
-        """Number of bands."""
-        ...
+    @classmethod
+    @abstractmethod
+    def build(cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray) -> Target:
+        """Return the target for a spec, bands and the age bins of an SSP grid."""
 
     @property
     def free_settings(self) -> tuple[str, ...]:
-        """Settings of a spec that need not be those of the training: what they choose is exact."""
-        ...
+        """Settings of a spec that need not be those of the training."""
+        return ()
 
-    @classmethod
-    def build(cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray) -> Target:
-        """Return the target for a spec, bands and the age bins of an SSP grid."""
-        ...
+    # --- the network's side ---------------------------------------------------------------
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Parameter name of every network input, (n_in,)."""
-        ...
+        return self.input_names
 
     @property
     def n_in(self) -> int:
         """Number of network inputs."""
-        ...
+        return len(self.columns)
 
     @property
     def n_rows(self) -> int:
         """Number of parts of the outputs, equally long."""
-        ...
+        return 1
 
     @property
+    @abstractmethod
     def n_out(self) -> int:
         """Number of outputs, before they are compressed."""
-        ...
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-serialisable description."""
-        ...
-
-    def guarded(self, spec: Parameters) -> tuple[str, ...]:
-        """Return the parameters that have a trained range."""
-        ...
 
     def row_names(self, bands: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the names of the parts of the outputs, (n_rows,), in words."""
-        ...
+        """Return the names of the parts of the truth, in words."""
+        return bands
+
+    def inputs(self, p: Params) -> Array:
+        """Return the raw inputs (n_in,) of one galaxy."""
+        return jnp.concatenate([jnp.reshape(jnp.asarray(p[n]), -1) for n in self.input_names])
+
+    def in_scaling(self, spec: Parameters) -> InputScaling:
+        """Return the scaling of the inputs over the box of ``spec``."""
+        return InputScaling.from_spec(spec, self.input_names)
+
+    # --- training -------------------------------------------------------------------------
+
+    @abstractmethod
+    def truth(self, exact: ExactEvaluator, p: Params) -> Array:
+        """Return what the exact model computes for one training row, (n_out,), not negative."""
+
+    @abstractmethod
+    def outputs(self, truth: Array, x: Array) -> Array:
+        """Return what the network should give, (…, n_out), of truth and raw inputs (…, n_in)."""
+
+    @abstractmethod
+    def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
+        """Return log10 of the unit [Lsun/Hz] of one galaxy's fluxes, the scale of `emission`."""
+
+    def floor(self, y: ArrayLike) -> np.ndarray | None:
+        """Return where outputs end (n_out,), if they are logarithms that do, of rows ``y``."""
+        return None
+
+    def fit_scaling(
+        self, y: ArrayLike, pca: bool = False, components: int = 0, blocks: int = 1
+    ) -> OutputScaling:
+        """Return the scaling of the outputs, measured on rows ``y``; see `OutputScaling.fit`."""
+        return OutputScaling.fit(
+            np.asarray(y), pca=pca, components=components, floor=self.floor(y), blocks=blocks
+        )
+
+    def pca_truncation_error(
+        self, rows: TargetRows, scaling: OutputScaling
+    ) -> tuple[float, float] | None:
+        """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell.
+
+        No network is better than that. None where it is not measured.
+        """
+        return None
+
+    def batch(
+        self, rows: TargetRows, inputs: InputScaling, outputs: OutputScaling, penalty: Penalty
+    ) -> Batch:
+        """Return rows in network units: here standardised outputs that count alike."""
+        y = outputs.forward(rows.y)
+        return Batch(inputs.forward(rows.inputs), y, jnp.ones_like(y))
+
+    def loss(self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling,
+             penalty: Penalty) -> Array:  # fmt: skip
+        """Return the loss of network outputs ``v`` (n, n_latent): here of ``y``, weighted."""
+        return jnp.sum(batch.w * penalty(v - batch.y)) / jnp.sum(batch.w)
+
+    def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
+        """Return which of the other families of histories it is trained and judged on."""
+        return ()
 
     # --- which specs it serves ------------------------------------------------------------
 
-    def check_components(self, composition: Composition) -> None:
+    def guarded(self, spec: Parameters) -> tuple[str, ...]:
+        """Return the parameters that have a trained range."""
+        return tuple(n for n in spec.all_params if n not in spec.mirrors)
+
+    def check_components(self, composition: Composition) -> None:  # noqa: B027 -- serves all
         """Raise ConfigError for a component that it can never serve."""
-        ...
 
     def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
         """Return a composition with the trained components in the place of exact ones."""
-        ...
+        return composition
 
     def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
         """Return which times of the spec stand for trained ones in another unit."""
-        ...
+        return SFHTimes.between(spec, trained)
 
     def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
-        """Return the spec whose history `emission` asks for."""
-        ...
+        """Return the spec whose history `emission` asks for: here under the trained names."""
+        return trained
 
-    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
-        """Return whether stars are certain, so that the mass need not be integrated for that."""
-        ...
+    # --- one galaxy -----------------------------------------------------------------------
 
-    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
-        """Return ranges by parameter in which stars are certain, where the mass is not computed."""
-        ...
-
-    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
-        """Return a lower bound of log10 of the mass formed, where `emission` gives none."""
-        ...
+    @abstractmethod
+    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> SourceBands:
+        """Return the light of one galaxy from what the network gave for it."""
 
     def terms(
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
         """Return the exact terms beside the network."""
-        ...
+        return Terms()
 
-    # --- one galaxy -----------------------------------------------------------------------
+    def log10_mass_min(self, spec: Parameters, cosmology: Cosmology) -> float:
+        """Return the bound that the questions below are asked with; NaN: it needs none."""
+        return np.nan
 
-    def inputs(self, p: Params) -> Array:
-        """Return the raw inputs (n_in,) of one galaxy."""
-        ...
+    def certain_stars(self, p: Params, spec: Parameters, log10_mass_min: float) -> bool:
+        """Return whether stars are certain, so that the mass need not be integrated for that."""
+        return True  # it is computed with the light
 
-    def in_scaling(self, spec: Parameters) -> InputScaling:
-        """Return the scaling of the inputs over the box of ``spec``."""
-        ...
+    def certain_ranges(self, log10_mass_min: float) -> dict[str, tuple[float, float]]:
+        """Return ranges by parameter in which stars are certain, where the mass is not computed."""
+        return {}
 
-    def truth(self, exact: ExactEvaluator, p: Params) -> Array:
-        """Return what the exact model computes for one training row, (n_out,)."""
-        ...
+    def least_log10_mass(self, p: Params, log10_mass_min: float) -> Array:
+        """Return a lower bound of log10 of the mass formed, where `emission` gives none."""
+        raise ConfigError(
+            f"The target {self.name!r} gives no mass in `emission`: give it, as "
+            "stars.formed(p)[0], or a bound of it in `least_log10_mass`."
+        )
 
-    def outputs(self, truth: Array, x: Array) -> Array:
-        """Return what the network should give, (…, n_out), of truth and raw inputs (…, n_in)."""
-        ...
+    # --- words, files ---------------------------------------------------------------------
 
-    def log10_unit_of(self, p: Params, log10_mass: Array) -> Array:
-        """Return log10 of the unit [Lsun/Hz] of one galaxy's fluxes, the scale of `emission`."""
-        ...
+    def notes(self) -> tuple[str, ...]:
+        """Return what a user must know beyond trained ranges, in sentences."""
+        return ()
 
-    def emission(self, v: Array, scaling: OutputScaling, p: Params, stars: Stars) -> SourceBands:
-        """Return the light of one galaxy from what the network gave for it."""
-        ...
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable description; `target_from_dict` reads it."""
+        return {"name": self.name, **asdict(self)}  # type: ignore[call-overload]
 
-    def loss(self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling,
-             penalty: Penalty) -> Array:  # fmt: skip
-        """Return the loss of network outputs ``v`` (n, n_latent)."""
-        ...
+    def numpy_part(
+        self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    ) -> NumPyPart:
+        """Return what an exported file needs of the target; see `emulator.export`.
+
+        Raises
+        ------
+        ConfigError
+            The target, or a component of the spec, has no form in NumPy alone.
+        """
+        raise ConfigError(f"The target {self.name!r} has no form in NumPy alone: no export.")
+
+    def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
+        """Return arguments of the exported file that are no parameters, for a batch."""
+        return {}

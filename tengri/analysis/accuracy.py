@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from tengri.analysis.galaxy import galaxy_text
+
 BRIGHT = 1e-4  # a band fainter than this share of the brightest is judged in flux
 PERCENTILES = (50.0, 68.0, 95.0, 99.0, 99.9)
 THRESHOLDS_MMAG = (1, 5, 10, 20, 50)
@@ -143,7 +145,7 @@ def band_excess(table: dict[str, Any], factor: float = 2.0) -> list[str]:
 
 
 def table_text(table: dict[str, Any]) -> str:
-    """Return the accuracy table as plain text, |Δm| in mmag."""
+    """Return the accuracy table as plain text, |Δm| in mmag, and the galaxy it is of."""
     names = [_name(q) for q in PERCENTILES]
     head = f"{'|Δm| [mmag]':<16s}" + "".join(f"{n.replace('p', '') + ' %':>9s}" for n in names)
     rows = [head + f"{'max':>9s}{'bias':>8s}{'entries':>10s}"]
@@ -157,4 +159,5 @@ def table_text(table: dict[str, Any]) -> str:
     line = f"fainter than 1e-4 of the brightest band: {100 * faint['share']:.2f} % of entries"
     if "p50" in faint:
         line += f", |Δf|/f_max {faint['p50']:.1e} median, {faint['p99']:.1e} at 99 %"
-    return "\n".join([*rows, line])
+    galaxy = [f"galaxy: {galaxy_text(table['galaxy'])}"] if "galaxy" in table else []
+    return "\n".join([*rows, line, *galaxy])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from tengri.analysis.accuracy import bright, summary
-from tengri.analysis.plotting.style import colours
+from tengri.analysis.galaxy import base_galaxy
+from tengri.analysis.style import colours
 from tengri.analysis.sweeps import (
     BandTable,
     Grid,
@@ -29,6 +30,7 @@ from tengri.analysis.sweeps import (
 )
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.jsonable import jsonable
 
 Colour = tuple[str, str]
 
@@ -41,10 +43,13 @@ class Comparison:
     ----------
     exact, emulated : BandTable
         On the same axes, bands in the same order.
+    galaxy : dict
+        Values of all parameters that are not on the axes; of prior draws nothing.
     """
 
     exact: BandTable
     emulated: BandTable
+    galaxy: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def residual_mmag(self) -> np.ndarray:
@@ -55,13 +60,14 @@ class Comparison:
         return np.where(seen, residual, np.nan)
 
     def numbers(self) -> dict[str, Any]:
-        """Return the accuracy table: see `tengri.analysis.accuracy.summary`."""
+        """Return the accuracy table, `tengri.analysis.accuracy.summary`, and the ``galaxy``."""
         rows = (-1, len(self.exact.bands))
-        return summary(
+        table = summary(
             _linear(self.exact).reshape(rows),
             _linear(self.emulated).reshape(rows),
             self.exact.bands,
         )
+        return {**table, "galaxy": jsonable(self.galaxy)} if self.galaxy else table
 
     def plot(self, colour: Colour | None = None) -> Figure:
         """Return the figure that suits the axes.
@@ -131,7 +137,9 @@ def compare(
             return redshift_track(model, track, base=base)
         return _draws(model, emulated, int(n_draws or 0), seed)
 
-    return Comparison(_in_order(table(exact), emulated.filter_names), table(emulated))
+    first = _in_order(table(exact), emulated.filter_names)
+    galaxy = {} if n_draws is not None else base_galaxy(exact, base, first.axes)
+    return Comparison(first, table(emulated), galaxy)
 
 
 def _draws(model: PhotometricModel, narrower: PhotometricModel, n: int, seed: int) -> BandTable:

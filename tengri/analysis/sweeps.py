@@ -251,6 +251,6 @@ def _pyplot() -> tuple[Any, Any]:
     """matplotlib is loaded when something is drawn."""
     import matplotlib.pyplot as plt
 
-    from tengri.analysis.plotting.style import colours
+    from tengri.analysis.style import colours
 
     return plt, colours

@@ -7,23 +7,44 @@ a default value.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tengri.catalogue.quantity import converted
+from tengri.catalogue.words import ARGUMENTS, OPTIONS, Words
 from tengri.components.composition import SETTINGS, registered_params
-from tengri.errors import ConfigError, ParameterError, UnknownNameError, suggestion, unknown
+from tengri.components.stellar.sfh import SFH_FAMILIES
+from tengri.errors import (
+    ConfigError,
+    ParameterError,
+    TengriError,
+    UnknownNameError,
+    suggestion,
+    unknown,
+)
 from tengri.parameters import Parameters
 
 #: How alike two names are that are taken for a misspelling of each other.
 ALIKE = 0.85
-#: Spellings of "no unit".
-NO_UNIT = ("", "1", "none", "dimensionless", "-")
+#: Names that catalogues have for what no galaxy is without.
+REDSHIFTS = re.compile(
+    r"z|z[_-]?(phot|spec|best|peak|ml|map|med|mean|true|cosmo|final|grism|red|[ab0-9]$).*"
+    r"|(phot|spec|photo)[_-]?z.*|.*redshift.*|.*[_-]z", re.IGNORECASE
+)  # fmt: skip
+AMPLITUDES = {
+    "log_total_mass": re.compile(r".*mass.*|.*m_?star.*|.*log_?m.*", re.IGNORECASE),
+    "log_peak_sfr": re.compile(r".*sfr.*", re.IGNORECASE),
+}
 
 
 def parameter_columns(
-    names: Collection[str], renamed: Mapping[str, str], ignored: Collection[str]
+    names: Collection[str],
+    renamed: Mapping[str, str],
+    ignored: Collection[str],
+    words: Words = ARGUMENTS,
 ) -> dict[str, str]:
     """Return parameter name → column for all columns that carry a registered parameter's name.
 
@@ -35,11 +56,15 @@ def parameter_columns(
         Parameter → column, as the user said.
     ignored : collection of str
         Columns that are no parameters, whatever their names.
+    words : Words
+        How the messages name options.
 
     Raises
     ------
     UnknownNameError
         A column, or a parameter, that is not there; a column whose name is nearly a parameter's.
+    ParameterError
+        No column is a parameter.
     """
     known = registered_params()
     for parameter, column in renamed.items():
@@ -54,8 +79,15 @@ def parameter_columns(
         if name not in taken and name not in found and (near := _nearly(name, known)):
             raise UnknownNameError(
                 f"Column {name!r} is no parameter, but nearly {near!r}: rename it, say "
-                f"--column {near}={name}, or --ignore {name}."
+                f"{words.renaming(near, name)}, or {words.ignoring(name)}."
             )
+    if not (found or renamed):
+        shown = ", ".join(list(names)[:20]) + (" …" if len(names) > 20 else "") or "none"
+        redshift = next((name for _, name in _meant(["redshift"], names)), "COLUMN")
+        raise ParameterError(
+            f"No column is a parameter; there are: {shown}. Say which is which, e.g. "
+            f"{words.renaming('redshift', redshift)} (names: tengri list parameters)."
+        )
     return {**found, **renamed}
 
 
@@ -66,8 +98,12 @@ def _nearly(name: str, known: Collection[str]) -> str:
     return lower[near[0]] if near else ""
 
 
-def check_complete(spec: Parameters, columns: Mapping[str, str], names: Iterable[str]) -> None:
+def check_complete(
+    spec: Parameters, columns: Mapping[str, str], names: Iterable[str], words: Words = ARGUMENTS
+) -> None:
     """Raise unless every column acts in the spec and every free parameter has a value.
+
+    Redshift and amplitude differ from galaxy to galaxy: a default never stands in for them.
 
     Raises
     ------
@@ -77,21 +113,66 @@ def check_complete(spec: Parameters, columns: Mapping[str, str], names: Iterable
     for name in columns:
         if name in spec.mirrors:
             source = spec.mirrors[name]
-            raise ParameterError(f"Column {name!r}: {name} follows {source}; --ignore {name}.")
+            raise ParameterError(
+                f"Column {name!r}: {name} follows {source}; say {words.ignoring(name)}."
+            )
         if name not in spec.all_params:
             raise ParameterError(
                 f"Column {columns[name]!r}: {name} has no effect in this model. Its parameters: "
-                f"{', '.join(spec.all_params)}. Leave the column out with --ignore {name}."
+                f"{', '.join(spec.all_params)}. Say {words.ignoring(columns[name])}."
             )
-    missing = [n for n in spec.free_params
-               if n not in columns and spec.get_distribution(n).default is None]  # fmt: skip
+    missing = [name for name in needed(spec) if name not in columns]
     if missing:
         unused = [name for name in names if name not in columns.values()]
-        near = suggestion(missing[0], unused).replace(" Known:", " Unused columns:")
-        raise ParameterError(
-            f"No column for {', '.join(missing)}.{near} Say --column {missing[0]}=COLUMN, or give "
-            f"one value for all with --set {missing[0]}=VALUE."
-        )
+        raise ParameterError(_missing(spec, missing, unused, words))
+
+
+def _missing(spec: Parameters, missing: list[str], unused: list[str], words: Words) -> str:
+    """Return what is missing, the columns that may be meant, and what to do."""
+    either = _alternatives(spec, missing[0])
+    near = _meant(either, unused)
+    hint = suggestion(missing[0], unused).replace(" Known:", " Unused columns:")
+    if near:
+        hint = f" Did you mean {', '.join(dict.fromkeys(column for _, column in near[:4]))}?"
+    shown = ", ".join([" or ".join(either), *missing[1:]])
+    renamed = words.renaming(*near[0]) if near else words.renaming(missing[0])
+    return (
+        f"No column for {shown}.{hint} Say {renamed}, or give one value for all with "
+        f"{words.giving(missing[0])}."
+    )
+
+
+def _alternatives(spec: Parameters, name: str) -> list[str]:
+    """Return the names for one thing: both amplitudes of a star-formation history, else one."""
+    for family in spec.composition.sfh.types:
+        both = [p.name for p in SFH_FAMILIES[family].amplitudes.values()]
+        if name in both:
+            return sorted(both, key=lambda other: other != name)
+    return [name]
+
+
+def needed(spec: Parameters) -> list[str]:
+    """Return what a catalogue must say: what is free, the redshift, and how bright a galaxy is.
+
+    A fixed value that the user gave is said; one that was filled in is not.
+    """
+    kinds = [p.name for family in spec.composition.sfh.types
+             for p in SFH_FAMILIES[family].amplitudes.values()]  # fmt: skip
+    essential = ["redshift", *(name for name in kinds if name in spec.all_params)]
+    said = {name for name in spec.fixed_params if name not in spec.filled_in} | set(spec.mirrors)
+    free = [n for n in spec.free_params if spec.get_distribution(n).default is None]
+    return list(dict.fromkeys([n for n in essential if n not in said] + free))
+
+
+def _meant(parameters: Iterable[str], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (parameter, column) for the columns whose author may have meant one of them."""
+    found = []
+    for parameter in parameters:
+        kinds = (known for kind, known in AMPLITUDES.items() if parameter.endswith(kind))
+        known = REDSHIFTS if parameter == "redshift" else next(kinds, None)
+        if known is not None:
+            found += [(parameter, name) for name in names if known.fullmatch(name)]
+    return sorted(found, key=lambda pair: len(pair[1]))
 
 
 def check_free_of(columns: Iterable[str], given: Mapping[str, Any]) -> None:
@@ -103,42 +184,22 @@ def check_free_of(columns: Iterable[str], given: Mapping[str, Any]) -> None:
         )
 
 
-def check_units(units: Mapping[str, str]) -> None:
-    """Raise unless the units that a catalogue states (parameter → unit) are the parameters' own.
+def check_units(units: Mapping[str, Any], words: Words = OPTIONS) -> None:
+    """Raise unless the units that a catalogue states (parameter → unit) can be converted.
 
     Raises
     ------
     ParameterError
         Both units.
+    ConfigError
+        A conversion without astropy.
     """
     params = registered_params()
     for name, stated in units.items():
-        if _plain(stated) in NO_UNIT or _plain(stated) == _plain(params[name].unit):
-            continue
-        own = params[name].unit or "no unit"
-        raise ParameterError(
-            f"{name} is stated in {stated!r}; the model takes {own}. Convert the column and its "
-            "unit, or --ignore-units if the numbers are right."
-        )
-
-
-def _plain(unit: str) -> str:
-    """Return a unit in one spelling: ``log10(Msun / yr)`` as ``log10 msun/yr``."""
-    words = unit.lower().replace("(", " ").replace(")", " ").replace("dex", "log10")
-    return " ".join(words.split()).replace(" / ", "/").replace("solmass", "msun")
-
-
-def as_float(name: str, values: np.ndarray) -> np.ndarray:
-    """Return a column as float64, masked or missing values as NaN.
-
-    Raises
-    ------
-    ParameterError
-        Text, or anything else that is no number.
-    """
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(float), np.nan)
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ParameterError(f"Column {name!r} holds no numbers ({values.dtype}).") from None
+        try:
+            converted(np.ones(1), stated, params[name].unit, name)
+        except TengriError as error:
+            raise type(error)(
+                f"{error} Convert the column and its unit, or say {words.as_they_are} if the "
+                "numbers are right."
+            ) from None

@@ -1,16 +1,22 @@
-"""Catalogues in HDF5: one-dimensional datasets side by side, or one compound dataset."""
+"""Catalogues in HDF5: one-dimensional datasets side by side, or one compound dataset.
+
+HDF5 knows no missing values: as in the CF conventions, the attribute ``_FillValue`` (or
+``missing_value``) of a column says which number, or text, stands for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from tengri import digest, plain
-from tengri.catalogue.table import Columns, Schema
+from tengri.catalogue.quantity import masked_by, nulls_of
+from tengri.catalogue.table import Columns, Field, Schema, chosen
 from tengri.errors import DataError, unknown
 from tengri.sink import new_hdf5
 
@@ -33,23 +39,42 @@ class Hdf5Table:
         self.n_rows = next(iter(lengths.values()))
 
     def unit(self, name: str) -> str:
-        """Return the attribute ``unit`` or ``units`` of a column."""
-        attrs = {} if self._compound else self._source[name].attrs
+        """Return the attribute ``unit`` or ``units`` of a column; compound: ``NAME_unit``."""
+        attrs = self._attrs(name)
         found = next((attrs[key] for key in UNIT_NAMES if key in attrs), "")
         return found.decode() if isinstance(found, bytes) else str(found)
 
+    def _attrs(self, name: str) -> Mapping[str, Any]:
+        """Return what the file says of a column."""
+        if not self._compound:
+            return self._source[name].attrs
+        every, own = self._source.attrs, f"{name}_"
+        return {key.removeprefix(own): every[key] for key in every if key.startswith(own)}
+
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
-        """Return rows of some columns."""
+        """Return rows of some columns; what ``_FillValue`` stands for is masked."""
         if self._compound:
             rows = self._stored(self._source)[start:stop]
-            return {name: rows[name] for name in names}
-        return {name: self._stored(self._source[name])[start:stop] for name in names}
+            found = {name: rows[name] for name in names}
+        else:
+            found = {name: _rows(self._stored(self._source[name]), start, stop) for name in names}
+        return {name: masked_by(v, nulls_of(self._attrs(name))) for name, v in found.items()}
 
     def _stored(self, item: h5py.Dataset) -> h5py.Dataset:
         """Return a dataset after checking that the file itself holds it."""
         if problem := plain.storage_problem(item, most=MAX_BYTES):
             raise DataError(f"{self._path}: {item.name.lstrip('/')} {problem}.")
         return item
+
+
+def _rows(item: h5py.Dataset, start: int, stop: int) -> np.ndarray:
+    """Return rows of a column; text of any length as ``str``."""
+    if h5py.check_string_dtype(item.dtype) is None:
+        return item[start:stop]
+    try:
+        return item.asstr("utf-8")[start:stop].astype(object)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{item.file.filename}: {item.name} is no text of UTF-8.") from error
 
 
 def _lengths(source: Any) -> dict[str, int]:
@@ -69,21 +94,21 @@ def _own(group: h5py.Group) -> dict[str, Any]:
 @contextmanager
 def open_table(path: Path, name: str | None) -> Iterator[Hdf5Table]:
     """Open the table of a file: its root, its one compound dataset, or the group of a name."""
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read as HDF5 ({error}).") from error
-    with file:
-        yield Hdf5Table(_source(file, name), path)
+    with plain.open_hdf5(path) as file:
+        yield Hdf5Table(_source(file, path, name), path)
 
 
-def _source(file: h5py.File, name: str | None) -> Any:
+def _source(file: h5py.File, path: Path, name: str | None) -> Any:
+    """Return where the columns are: side by side, or the one place that can hold some."""
     if name is not None:
         return _inside(file, name)
-    compound = [
-        item for item in _own(file).values() if isinstance(item, h5py.Dataset) and item.dtype.names
-    ]
-    return compound[0] if len(compound) == 1 else file
+    own = _own(file)
+    compound = {name: item for name, item in own.items()
+                if isinstance(item, h5py.Dataset) and item.dtype.names}  # fmt: skip
+    if compound:
+        return chosen(path, compound, None)
+    groups = {name: item for name, item in own.items() if isinstance(item, h5py.Group)}
+    return chosen(path, groups, None) if groups and len(groups) == len(own) else file
 
 
 def _inside(file: h5py.File, name: str) -> Any:
@@ -97,6 +122,10 @@ def _inside(file: h5py.File, name: str) -> Any:
     return place
 
 
+def check_schema(schema: Schema) -> None:
+    """Do nothing: HDF5 holds every column."""
+
+
 def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
     """Write one dataset per column, chunk by chunk, and seal the file."""
     with new_hdf5(path) as file:
@@ -104,22 +133,43 @@ def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
         create_columns(file, schema)
         start = 0
         for chunk in chunks:
-            start = put(file, chunk, start)
+            start = put(file, schema, chunk, start)
     digest.seal(path)
 
 
 def create_columns(file: h5py.File, schema: Schema) -> None:
-    """Create the datasets, with checksums and units."""
-    for name, dtype in schema.dtypes.items():
-        shape = (schema.n_rows, *dtype.shape)
-        column = file.create_dataset(name, shape, dtype.base, fletcher32=True, chunks=True)
-        if schema.units.get(name):
-            column.attrs["unit"] = schema.units[name]
+    """Create the datasets, with checksums, units and the value that stands for a missing one."""
+    for name, field in schema.fields.items():
+        shape = (schema.n_rows, *field.dtype.shape)
+        column = file.create_dataset(name, shape, _type(field), **_filters(schema, field))
+        if field.unit:
+            column.attrs["unit"] = field.unit
+        if field.null is not None:
+            text = isinstance(field.null, str)
+            column.attrs["_FillValue"] = field.null if text else np.array(field.null, column.dtype)
 
 
-def put(file: h5py.File, chunk: Columns, start: int) -> int:
+def _filters(schema: Schema, field: Field) -> dict[str, Any]:
+    """Return the checksums of numbers; text of any length, and no rows at all, have none."""
+    summed = schema.n_rows > 0 and field.dtype.base.kind not in "SU"
+    return {"fletcher32": True, "chunks": True} if summed else {}
+
+
+def _type(field: Field) -> Any:
+    """Return the type of a column: text of any length; truth with a value that is neither."""
+    base = field.dtype.base
+    if base.kind in "SU":
+        return h5py.string_dtype()
+    return np.dtype(np.int8) if base.kind == "b" and field.null is not None else base
+
+
+def put(file: h5py.File, schema: Schema, chunk: Columns, start: int) -> int:
     """Write rows from ``start`` on; return where the next ones go."""
     stop = start + len(next(iter(chunk.values())))
-    for name, values in chunk.items():
-        file[name][start:stop] = values
+    for name, field in schema.fields.items():
+        values = np.ma.getdata(chunk[name])
+        if (missing := np.ma.getmaskarray(chunk[name])).any():
+            values = np.where(missing, np.array(field.null, file[name].dtype), values)
+        if stop > start:
+            file[name][start:stop] = values
     return stop

@@ -19,10 +19,20 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import __version__, digest, durable
+from tengri import __version__, digest, durable, plain
 from tengri.catalogue import hdf5
+from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.predict import FLAG, predict_rows
-from tengri.catalogue.table import Columns, Schema, Table, check_columns, format_of
+from tengri.catalogue.table import (
+    Columns,
+    Field,
+    Schema,
+    Table,
+    check_columns,
+    ending,
+    format_of,
+)
+from tengri.catalogue.words import OPTIONS
 from tengri.errors import ConfigError, DataError
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
@@ -45,11 +55,14 @@ class Options:
         See `tengri.catalogue.predict.predict_table`.
     kept : tuple of str
         Columns of the catalogue that are copied to the output.
+    units_obeyed : bool
+        Whether the units that the catalogue states are converted; else the numbers are right.
     """
 
     out_of_domain: str = "nan"
     level: int | None = 68
     kept: tuple[str, ...] = ()
+    units_obeyed: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,10 @@ class Job:
     def __post_init__(self) -> None:
         check_columns(self.options.kept, self.table)
         format_of(self.out)  # a wrong ending, or a missing package, is known before hours of work
-        if self.table.n_rows < 1:
-            raise DataError("The catalogue has no rows.")
         made = {FLAG, *self.model.filter_names}
+        twice = [name for i, name in enumerate(self.options.kept) if name in self.options.kept[:i]]
+        if twice:
+            raise ConfigError(f"--keep names {twice[0]} twice.")
         taken = [name for name in self.options.kept if name.removesuffix("_err") in made]
         if taken:
             raise ConfigError(f"--keep {taken[0]}: the output has a column of that name.")
@@ -90,24 +104,32 @@ class Job:
             "out_of_domain": self.options.out_of_domain,
             "level": self.options.level,
             "kept": list(self.options.kept),
+            "column units": {name: str(unit) for name, unit in self.units.items()},
             **self.model.identity(),
         }
 
     @cached_property
+    def units(self) -> dict[str, str]:
+        """The unit that the catalogue states for a parameter, where it is obeyed."""
+        if not self.options.units_obeyed:
+            return {}
+        return {name: self.table.unit(column) for name, column in self.columns.items()}
+
+    @cached_property
     def _sample(self) -> Columns:
         """The first rows: types of the columns, and the first compilation."""
-        return self.predict(0, min(2, self.table.n_rows))[1]
+        mode = "clip" if self.options.out_of_domain == "clip" else "nan"
+        return self.predict(0, min(2, self.table.n_rows), mode)[1]
 
     @cached_property
     def schema(self) -> Schema:
         """Names, types and units of the output's columns."""
-        dtypes = {name: np.dtype((v.dtype, v.shape[1:])) for name, v in self._sample.items()}
-        photometry = [n for n in dtypes if n != FLAG and n not in self.options.kept]
-        units = dict.fromkeys(photometry, self.model.units)
-        units |= {name: self.table.unit(name) for name in self.options.kept}
+        kept = survey(self.table, self.options.kept, CHUNK)
+        made = {name: Field(values.dtype, "" if name == FLAG else self.model.units)
+                for name, values in self._sample.items() if name not in kept}  # fmt: skip
         facts = {"written_by": f"tengri {__version__}",
                  **{name: str(value) for name, value in self.model.identity().items()}}  # fmt: skip
-        return Schema(dtypes, units, facts, self.table.n_rows)
+        return Schema({**kept, **made}, facts, self.table.n_rows)
 
     # --- one shard ------------------------------------------------------------------------
 
@@ -116,9 +138,12 @@ class Job:
 
         Raises
         ------
+        ConfigError
+            A column that the output's format cannot hold.
         DataError
             The folder belongs to another catalogue, model or set of options.
         """
+        format_of(self.out).check_schema(self.schema)
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -140,7 +165,7 @@ class Job:
         if not self.problem_with(number):
             report(stop - start)
             return False
-        schema = Schema(self.schema.dtypes, self.schema.units, {}, stop - start)
+        schema = Schema(self.schema.fields, {}, stop - start)
 
         def fill(file: h5py.File) -> None:
             hdf5.create_columns(file, schema)
@@ -148,7 +173,7 @@ class Job:
             for first in range(start, stop, CHUNK):
                 read, made = self.predict(first, min(first + CHUNK, stop))
                 _update(inputs, read)
-                at = hdf5.put(file, made, at)
+                at = hdf5.put(file, schema, made, at)
                 report(len(made[FLAG]))
             file.attrs["start"] = start
             file.attrs["inputs"] = inputs.hexdigest()
@@ -161,13 +186,16 @@ class Job:
         """Return the file of a shard."""
         return self.folder / shard_name(number)
 
-    def predict(self, start: int, stop: int) -> tuple[Columns, Columns]:
+    def predict(self, start: int, stop: int, mode: str | None = None) -> tuple[Columns, Columns]:
         """Return (what was read, what goes out) of some rows."""
+        mode = mode or self.options.out_of_domain
         wanted = {*self.columns.values(), *self.options.kept}
         read = self.table.read(sorted(wanted), start, stop)
         params = {name: read[column] for name, column in self.columns.items()}
-        kept = {name: _plain(name, read[name]) for name in self.options.kept}
-        made = predict_rows(self.model, params, self.options.out_of_domain, self.options.level)
+        kept = {name: as_kept(name, read[name]) for name in self.options.kept}
+        made = predict_rows(
+            self.model, params, self.units, mode, self.options.level, OPTIONS, start
+        )
         return read, {**kept, **made}
 
     def problem_with(self, number: int) -> str:
@@ -188,7 +216,7 @@ class Job:
         if not path.exists():
             raise DataError(f"{path} is missing.")
         digest.verify(path)
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             start, _ = shard_bounds(self.table.n_rows, self.n_shards, number)
             wanted = fingerprint(self.description)
             if file.attrs["fingerprint"] != wanted or int(file.attrs["start"]) != start:
@@ -209,7 +237,7 @@ class Job:
         if bad:
             raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
         counts: dict[int, int] = {}
-        temporary = self.out.with_name(f".{self.out.stem}.tmp-{os.getpid()}{self.out.suffix}")
+        temporary = self.out.with_name(f".{self.out.name}.tmp-{os.getpid()}{ending(self.out)}")
         try:
             format_of(self.out).write_table(temporary, self.schema, self._stored(counts))
             with open(temporary, "rb") as file:
@@ -225,26 +253,30 @@ class Job:
 
     def _stored(self, counts: dict[int, int]) -> Iterator[Columns]:
         for number in range(1, self.n_shards + 1):
-            with h5py.File(self.path(number), "r") as file:
-                for first in range(0, len(file[FLAG]), CHUNK):
-                    rows = {n: file[n][first : first + CHUNK] for n in self.schema.dtypes}
+            with hdf5.open_table(self.path(number), None) as shard:
+                for first in range(0, max(1, shard.n_rows), CHUNK):
+                    rows = shard.read(self.schema.fields, first, first + CHUNK)
+                    rows = {name: _as_field(rows[name], self.schema.fields[name]) for name in rows}
                     for value, n in zip(*np.unique(rows[FLAG], return_counts=True)):
                         counts[int(value)] = counts.get(int(value), 0) + int(n)
                     yield rows
 
 
 def _update(sha: Any, columns: Columns) -> None:
+    """Add the rows of columns to a digest: values, and which of them are missing."""
     for name in sorted(columns):
-        sha.update(np.ascontiguousarray(columns[name]).tobytes())
+        values, missing = np.ma.getdata(columns[name]), np.ma.getmaskarray(columns[name])
+        if values.dtype.kind == "O":
+            sha.update(repr(values.tolist()).encode())
+        else:
+            sha.update(np.ascontiguousarray(np.where(missing, np.zeros_like(values), values)))
+        if missing.any():
+            sha.update(np.packbits(missing).tobytes())
 
 
-def _plain(name: str, values: np.ndarray) -> np.ndarray:
-    """Return a column that is only copied; text must be of fixed length."""
-    if values.dtype.kind == "U":
-        return values.astype("S")
-    if values.dtype.kind not in "biufS":
-        raise ConfigError(f"--keep {name}: only numbers and text of fixed length can be copied.")
-    return values
+def _as_field(values: np.ndarray, field: Field) -> np.ndarray:
+    """Return a column of a shard as the catalogue had it: truth is stored as a number."""
+    return values.astype(bool) if field.dtype.base.kind == "b" else values
 
 
 def _named(counts: Mapping[int, int]) -> dict[str, int]:

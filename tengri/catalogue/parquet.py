@@ -10,44 +10,42 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tengri.catalogue.table import Columns, Schema
+from tengri.catalogue import arrow
+from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import DataError
-
-UNIT_NAMES = (b"unit", b"units")
 
 
 class ParquetTable:
     """The columns of a file; the last group of rows that was read is kept."""
 
-    def __init__(self, file: pq.ParquetFile) -> None:
+    def __init__(self, file: pq.ParquetFile, path: Path) -> None:
         self._file = file
-        self.names = tuple(file.schema_arrow.names)
+        self.names = check_names(path, file.schema_arrow.names)
         self.n_rows = file.metadata.num_rows
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
-        self._kept: tuple[tuple[int, tuple[str, ...]], Columns] | None = None
+        self._kept: tuple[tuple[int, tuple[str, ...]], pa.Table] | None = None
 
     def unit(self, name: str) -> str:
         """Return the field's metadata ``unit`` or ``units``."""
-        metadata = self._file.schema_arrow.field(name).metadata or {}
-        return next((metadata[key].decode() for key in UNIT_NAMES if key in metadata), "")
+        return arrow.unit_of(self._file.schema_arrow.field(name))
 
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
-        """Return rows of some columns; nulls are NaN."""
+        """Return rows of some columns; nulls are masked."""
         wanted = tuple(names)
-        parts = []
+        layout = pa.schema([self._file.schema_arrow.field(name) for name in wanted])
+        parts = [layout.empty_table().replace_schema_metadata(None)]
         for group in range(len(self._starts) - 1):
             first, last = self._starts[group : group + 2]
             if (lo := max(start, first)) < (hi := min(stop, last)):
-                columns = self._group(group, wanted)
-                parts.append({name: columns[name][lo - first : hi - first] for name in wanted})
-        return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+                parts.append(self._group(group, wanted).slice(lo - first, hi - lo))
+        rows = pa.concat_tables(parts[1:] or parts)
+        return {name: arrow.as_masked(rows[name]) for name in wanted}
 
-    def _group(self, group: int, names: tuple[str, ...]) -> Columns:
+    def _group(self, group: int, names: tuple[str, ...]) -> pa.Table:
         if self._kept is None or self._kept[0] != (group, names):
             table = self._file.read_row_group(group, columns=list(names))
-            columns = {name: table[name].to_numpy() for name in names}
-            self._kept = ((group, names), columns)
+            self._kept = ((group, names), table)
         return self._kept[1]
 
 
@@ -61,18 +59,16 @@ def open_table(path: Path, name: str | None) -> Iterator[ParquetTable]:
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
     with file:
-        yield ParquetTable(file)
+        yield ParquetTable(file, path)
+
+
+def check_schema(schema: Schema) -> None:
+    """Do nothing: Parquet holds every column."""
 
 
 def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
     """Write one group of rows per chunk."""
-    fields = [
-        pa.field(name, pa.from_numpy_dtype(dtype), metadata={"unit": schema.units.get(name, "")})
-        for name, dtype in schema.dtypes.items()
-    ]
-    facts = {str(key): str(value) for key, value in schema.facts.items()}
-    layout = pa.schema(fields, metadata=facts)
+    layout = arrow.layout(schema)
     with pq.ParquetWriter(path, layout) as writer:
-        for chunk in chunks:
-            arrays = [pa.array(chunk[name]) for name in layout.names]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=layout))
+        for rows in arrow.record_batches(layout, chunks):
+            writer.write_table(rows)

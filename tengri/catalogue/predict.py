@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from tengri.analysis.sweeps import BandTable
-from tengri.catalogue.columns import as_float, check_complete, parameter_columns
+from tengri.catalogue.columns import check_complete, parameter_columns
+from tengri.catalogue.containers import column, column_names
+from tengri.catalogue.quantity import plain_values
+from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.parameters.resolve import default_float
@@ -42,8 +45,9 @@ def predict_table(
     ----------
     model : PhotometricModel
         Exact or emulated; its ``units`` are those of the fluxes.
-    table : mapping or DataFrame
-        Columns (n,) by name; those that are no parameters are left alone.
+    table : mapping, Table, DataFrame or structured array
+        Columns (n,), or (n, 1), by name; those that are no parameters are left alone. Masks and
+        nulls are missing values; a column with a unit is converted to the parameter's.
     columns : mapping, optional
         Parameter → column name, where they differ.
     out_of_domain : {"nan", "clip", "raise"}
@@ -61,22 +65,37 @@ def predict_table(
     Raises
     ------
     UnknownNameError, ParameterError
-        A column that is missing, misspelt, without effect or no number; flagged rows if so asked.
+        A column that is missing, misspelt, without effect or no number, of another length, or in
+        a unit that cannot be converted; flagged rows if so asked.
     """
-    names = list(table.keys())
+    names = column_names(table)
     matched = parameter_columns(names, columns or {}, ())
     check_complete(model.spec, matched, names)
-    return predict_rows(model, {p: table[c] for p, c in matched.items()}, out_of_domain, level)
+    found = {parameter: column(table, name) for parameter, name in matched.items()}
+    values = {name: value for name, (value, _) in found.items()}
+    units = {name: unit for name, (_, unit) in found.items()}
+    return predict_rows(model, values, units, out_of_domain, level)
 
 
 def predict_rows(
-    model: PhotometricModel, params: Mapping[str, Any], mode: str = "nan", level: int | None = 68
+    model: PhotometricModel,
+    params: Mapping[str, Any],
+    units: Mapping[str, Any],
+    mode: str = "nan",
+    level: int | None = 68,
+    words: Words = ARGUMENTS,
+    first: int = 0,
 ) -> Columns:
-    """Return the photometry of parameters (n, …) by name; see `predict_table`."""
+    """Return the photometry of parameters (n, …) by name, of the units stated beside them.
+
+    ``first`` is the number of the first of these rows, for messages; else as `predict_table`.
+    """
     if mode not in MODES:
         raise unknown("out_of_domain mode", mode, MODES)
-    values = {name: as_float(name, np.asarray(v)) for name, v in params.items()}
-    flag = _unusable(model, values)
+    values = {name: as_parameter(model, name, value, units.get(name, ""))
+              for name, value in params.items()}  # fmt: skip
+    rows = _same_length(values)
+    flag = _unusable(model, values) if rows else np.zeros(0, np.uint8)
     if (usable := flag == 0).any():
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
@@ -86,7 +105,7 @@ def predict_rows(
         flux[asked] = answer[asked]
         flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
-        raise ParameterError(_complaint(flag))
+        raise ParameterError(_complaint(flag, words, first))
     return {
         **dict(zip(model.filter_names, flux.T)),
         **_errors(model, values, flux, level),
@@ -94,9 +113,40 @@ def predict_rows(
     }
 
 
+def as_parameter(model: PhotometricModel, name: str, value: Any, unit: Any = "") -> np.ndarray:
+    """Return a column as float64 (n, …) in the unit of its parameter, NaN where it is missing.
+
+    Raises
+    ------
+    ParameterError, ConfigError
+        As `tengri.catalogue.quantity.plain_values`; another number of values per row.
+    """
+    param = model.spec.composition.params[name]
+    values, _ = plain_values(value, param.unit, name, unit)
+    if param.shape == () and values.shape[1:] == (1,):
+        values = values[:, 0]
+    wanted, has = param.shape, values.shape[1:]
+    if (
+        values.ndim == 0
+        or len(has) != len(wanted)
+        or any(a not in (-1, b) for a, b in zip(wanted, has))
+    ):
+        shape = ", ".join(["n", *("m" if k < 0 else str(k) for k in wanted)])
+        raise ParameterError(f"{name}: a column of shape ({shape}) is needed, got {values.shape}.")
+    return values
+
+
+def _same_length(values: Columns) -> int:
+    """Return the number of rows, the same in all columns; raise ParameterError where it is not."""
+    if len({len(v) for v in values.values()}) > 1:
+        shown = ", ".join(f"{name} has {len(v)}" for name, v in values.items())
+        raise ParameterError(f"Columns of one length are needed: {shown}.")
+    return len(next(iter(values.values())))
+
+
 def _unusable(model: PhotometricModel, values: Columns) -> np.ndarray:
     """Return the flags of the rows that no model can be asked about, 0 for the others."""
-    finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in values.values()]
+    finite = [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in values.values()]
     inside = model.spec.within_bounds(values)
     if "redshift" in values:
         inside &= values["redshift"] > 0.0  # the bound itself has no distance
@@ -131,12 +181,13 @@ def _photometry(model: PhotometricModel, values: Columns) -> np.ndarray:
         return np.asarray(model.predict_photometry_batch(padded))[:n]
 
 
-def _complaint(flag: np.ndarray) -> str:
-    rows = np.flatnonzero(flag)
+def _complaint(flag: np.ndarray, words: Words, first: int) -> str:
+    rows = first + np.flatnonzero(flag)
+    place = f" from row {first} on" if first else ""
     shown = ", ".join(map(str, rows[:10])) + (" …" if len(rows) > 10 else "")
     return (
-        f"{len(rows)} of {len(flag)} rows cannot be predicted: {shown}. Let them be NaN or clipped "
-        f"(--out-of-domain), and look at the column {FLAG}."
+        f"{len(rows)} of {len(flag)} rows{place} cannot be predicted: {shown}. Say "
+        f"{words.modes}, and look at the column {FLAG}."
     )
 
 
@@ -147,6 +198,8 @@ def _errors(
     errors_at = getattr(model, "errors_at", None)
     if errors_at is None or level is None:
         return {}
+    if not len(flux):
+        return {f"{name}_err": flux[:, 0] for name in model.filter_names}
     redshift = values.get("redshift", model.spec.get_distribution("redshift").default)
     bars = errors_at(_magnitudes(model, flux), redshift, level)
     if model.units != "mag_ab":

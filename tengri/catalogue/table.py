@@ -31,16 +31,37 @@ class Table(Protocol):
         ...
 
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
-        """Return rows ``start`` … ``stop`` of some columns, each (n, …); a gap is NaN."""
+        """Return rows ``start`` … ``stop`` of some columns, each (n, …).
+
+        What is missing is masked (``numpy.ma``), or NaN; text may be of any type of NumPy.
+        """
         ...
 
 
 @dataclass(frozen=True)
-class Schema:
-    """What is written: the columns' types by name, their units, and facts about the whole."""
+class Field:
+    """A column that is to be written.
 
-    dtypes: Mapping[str, np.dtype]
-    units: Mapping[str, str]
+    Attributes
+    ----------
+    dtype : dtype
+        Of numbers, with their shape per row; of text ``S`` (ASCII) or ``U`` with the length of the
+        longest: the rows themselves are objects.
+    unit : str
+    null : Any
+        A value that no row has, for formats that know no missing ones; None: nothing is missing.
+    """
+
+    dtype: np.dtype
+    unit: str = ""
+    null: Any = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What is written: the columns by name, and facts about the whole."""
+
+    fields: Mapping[str, Field]
     facts: Mapping[str, Any]
     n_rows: int
 
@@ -50,6 +71,10 @@ class Format(Protocol):
 
     def open_table(self, path: Path, name: str | None) -> AbstractContextManager[Table]:
         """Open the table of a file, or the one of that name."""
+        ...
+
+    def check_schema(self, schema: Schema) -> None:
+        """Raise ConfigError for a column that files of this kind cannot hold."""
         ...
 
     def write_table(self, path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
@@ -62,9 +87,27 @@ FORMATS = {
     ".hdf5": "hdf5",
     ".fits": "fits",
     ".fit": "fits",
+    ".fits.gz": "fits",
     ".parquet": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".ecsv": "ecsv",
+    ".vot": "votable",
+    ".votable": "votable",
 }
-EXTRAS = {"fits": "astropy", "parquet": "pyarrow"}
+#: The package that a format needs, and the extra that installs it.
+EXTRAS = {
+    "fits": ("astropy", "fits"),
+    "ecsv": ("astropy", "fits"),
+    "votable": ("astropy", "fits"),
+    "parquet": ("pyarrow", "parquet"),
+    "csv": ("pyarrow", "parquet"),
+}
+
+
+def ending(path: Path) -> str:
+    """Return the ending of a file's name that says its format: ``.fits.gz``, not ``.gz``."""
+    return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:])
 
 
 def format_of(path: Path) -> Format:
@@ -75,15 +118,14 @@ def format_of(path: Path) -> Format:
     ConfigError
         Another ending, or an optional package that is missing.
     """
-    name = FORMATS.get(path.suffix.lower())
+    name = FORMATS.get(ending(path).lower())
     if name is None:
         raise ConfigError(f"{path}: a catalogue ends in {', '.join(FORMATS)}.")
     try:
         return import_module(f"tengri.catalogue.{name}")  # type: ignore[return-value]
     except ImportError as error:
-        raise ConfigError(
-            f'{path} needs {EXTRAS.get(name, name)}: pip install "tengri[{name}]"'
-        ) from error
+        package, extra = EXTRAS.get(name, (name, name))
+        raise ConfigError(f'{path} needs {package}: pip install "tengri[{extra}]"') from error
 
 
 def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Table]:
@@ -94,19 +136,50 @@ def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Ta
     path : Path
         A file whose ending is in ``FORMATS``.
     name : str, optional
-        HDF5: a group of columns, or a compound dataset. FITS: an extension.
+        HDF5: a group of columns, or a compound dataset. FITS: an extension, by name or number.
+        VOTable: a table, by name, ID or number.
 
     Raises
     ------
     ConfigError
         An ending that is no format, or a missing optional package.
     DataError
-        No such file, not of its kind, no table in it, or no table of that name.
+        No such file, not of its kind, no table in it, several and no name, or none of that name.
     """
     if not path.is_file():
         near = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such catalogue.{suggestion(path.name, near) if near else ''}")
     return format_of(path).open_table(path, name)
+
+
+def chosen(path: Path, tables: Mapping[str, Any], name: str | None) -> Any:
+    """Return the table of a name, or the only one.
+
+    Raises
+    ------
+    DataError
+        No table, or several and no name.
+    UnknownNameError
+        None of that name.
+    """
+    if not tables:
+        raise DataError(f"{path}: holds no table.")
+    if name is not None:
+        if name not in tables:
+            raise unknown("table", name, tables)
+        return tables[name]
+    if len({id(table) for table in tables.values()}) > 1:
+        raise DataError(f"{path}: holds several tables: {', '.join(tables)}. Say --table NAME.")
+    return next(iter(tables.values()))
+
+
+def check_names(path: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the columns of a file; raise DataError where two have the same."""
+    found = tuple(names)
+    twice = [name for i, name in enumerate(found) if name in found[:i]]
+    if twice:
+        raise DataError(f"{path}: has two columns {twice[0]!r}: rename one.")
+    return found
 
 
 def check_columns(names: Iterable[str], table: Table) -> None:

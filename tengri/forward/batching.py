@@ -1,10 +1,9 @@
 """A function of one galaxy, evaluated for many: padding, chunks and threads in one place.
 
 Rows are evaluated block by block: a block is so many rows that what they compute fits the
-processor's cache, or fills an accelerator. Large batches are cut into chunks of a whole number of
-blocks; what is left over at the end goes through a second program with small blocks. How many
-blocks are evaluated is an argument of either program, so that a new size of a batch compiles
-nothing.
+processor's cache, or fills an accelerator. Batches are cut into chunks of a whole number of blocks,
+the last block is padded, and how many blocks of a chunk are evaluated is an argument of the one
+program: a new size of a batch compiles nothing, and no row depends on the size of its batch.
 
 The blocks of a chunk are shared out to threads, one for each core: XLA deals out every operation
 of one program to all cores, which then wait for one another before the next; programs that go
@@ -19,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -37,20 +36,10 @@ KEPT = 32
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows of a block, of a chunk of blocks, and of a small block for what is left over.
-
-    Without a small one, what is left over fills up a whole block.
-    """
+    """Rows of a block, and of a chunk: a whole number of blocks."""
 
     block: int
     chunk: int
-    small: int | None = None
-
-    def whole(self, n: int) -> int:
-        """Return how many of n rows go in whole blocks; the rest goes in small ones."""
-        left = n % self.block
-        whole = self.small is None or left > self.block // 2
-        return n if whole else n - left
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ class RowMap:
     def __init__(self, row: Callable[[Any, Any], Any]) -> None:
         self.row = row
         self._rows = jax.vmap(row, in_axes=(None, 0))
-        self._programs: OrderedDict[Any, tuple[Any, ...]] = OrderedDict()
+        self._programs: OrderedDict[Any, Any] = OrderedDict()
 
     def __reduce__(self) -> Any:
         """Leave machine code behind."""
@@ -106,52 +95,41 @@ class RowMap:
         """How many structures of constants and rows it has been compiled for."""
         return len(self._programs)
 
-    def __call__(self, constants: Any, rows: Any, sizes: Sizes, few: Any = None) -> Any:
-        """Return what ``row`` gives for rows (n, …), as a pytree of arrays (n, …).
-
-        ``few`` are the constants for small blocks, where they differ.
-        """
+    def __call__(self, constants: Any, rows: Any, sizes: Sizes) -> Any:
+        """Return what ``row`` gives for rows (n, …), as a pytree of arrays (n, …)."""
         n = len(jax.tree.leaves(rows)[0])
         if n == 0 or jax.config.jax_disable_jit:  # type: ignore[attr-defined]
             return self._rows(constants, rows)
         if _on_processor():  # there NumPy shares the memory, and slices without compiling
             rows = jax.tree.map(np.asarray, rows)
-        few = constants if few is None else few
-        large, small = self._compiled(constants, few, rows, sizes)
-        most = sizes.whole(n)
-        tasks = [(partial(large, constants), sizes.block, task)
-                 for task in _tasks(rows, 0, most, sizes.block, sizes.chunk)]  # fmt: skip
-        if sizes.small is not None:
-            tasks += [(partial(small, few), sizes.small, task)
-                      for task in _tasks(rows, most, n, sizes.small, sizes.block)]  # fmt: skip
-        parts = _side_by_side(lambda item: item[0](item[2]), tasks)
-        return _joined(tasks, parts, n)
+        program = self._compiled(constants, rows, sizes)
+        tasks = _tasks(rows, n, sizes)
+        parts = _side_by_side(lambda task: program(constants, task), tasks)
+        return _joined(tasks, parts, n, sizes.block)
 
-    def _compiled(self, constants: Any, few: Any, rows: Any, sizes: Sizes) -> tuple[Any, ...]:
-        """Return the programs for whole blocks and for small ones.
+    def _compiled(self, constants: Any, rows: Any, sizes: Sizes) -> Any:
+        """Return the program for constants and rows of these shapes.
 
-        Traced here and now, for settings such as ``enable_x64`` are this thread's own.
+        Compiled here and now, for settings such as ``enable_x64`` are this thread's own.
         """
-        leaves, structure = jax.tree.flatten((constants, rows))
+        leaves, structure = jax.tree.flatten(constants)
+        given = tuple((np.shape(x), x.dtype) for x in leaves)
         shapes = tuple((x.shape[1:], x.dtype) for x in jax.tree.leaves(rows))
-        given = tuple((np.shape(x), x.dtype) for x in leaves[: -len(shapes) or None])
-        key = (structure, shapes, given, sizes, default_float(), jax.default_backend())
+        key = (structure, given, jax.tree.structure(rows), shapes, sizes, default_float(),
+               jax.default_backend())  # fmt: skip
         if key not in self._programs:
-            lowered = [self._lowered(constants, rows, sizes.block, sizes.chunk)]
-            if sizes.small is not None:
-                lowered.append(self._lowered(few, rows, sizes.small, sizes.block))
-            made = _pool(2).map(lambda program: program.compile(), lowered)
-            self._programs[key] = (*made, None)[:2]
+            self._programs[key] = self._lowered(constants, rows, sizes).compile()
             while len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(key)
         return self._programs[key]
 
-    def _lowered(self, constants: Any, rows: Any, block: int, chunk: int) -> Any:
+    def _lowered(self, constants: Any, rows: Any, sizes: Sizes) -> Any:
         """Trace the program that evaluates some blocks of a chunk; the other rows are zero.
 
         Which ones is not compiled in. No reverse mode.
         """
+        block, chunk = sizes.block, sizes.chunk
 
         def some(constants: Any, task: Task) -> Any:
             def one_block(i: Array, done: Any) -> Any:
@@ -178,15 +156,15 @@ def map_traced(row: Callable[[Any], Any], rows: Any, execution: Execution) -> An
     return jax.lax.map(row, rows, batch_size=block)
 
 
-def _tasks(rows: Any, start: int, stop: int, block: int, chunk: int) -> list[Task]:
-    """Return chunks of the rows from ``start`` to ``stop``, each shared out while they are few."""
-    starts = range(start, stop, chunk)
-    parts = min(-(-TASKS_PER_WORKER * _workers() // max(len(starts), 1)), _workers())
+def _tasks(rows: Any, n: int, sizes: Sizes) -> list[Task]:
+    """Return chunks of n rows, each shared out while they are few."""
+    starts = range(0, n, sizes.chunk)
+    parts = min(-(-TASKS_PER_WORKER * _workers() // len(starts)), _workers())
     tasks = []
     for first in starts:
-        last = min(first + chunk, stop)
-        some = jax.device_put(_padded(rows, first, last, chunk))
-        n_blocks = -(-(last - first) // block)
+        last = min(first + sizes.chunk, n)
+        some = jax.device_put(_padded(rows, first, last, sizes.chunk))
+        n_blocks = -(-(last - first) // sizes.block)
         tasks += [Task(some, np.int32(a), np.int32(k)) for a, k in _shares(n_blocks, parts)]
     return tasks
 
@@ -199,10 +177,10 @@ def _padded(rows: Any, start: int, stop: int, size: int) -> Any:
     return jax.tree.map(lambda x: x[taken], rows)
 
 
-def _joined(tasks: list[tuple[Any, int, Task]], parts: list[Any], n: int) -> Any:
+def _joined(tasks: list[Task], parts: list[Any], n: int, block: int) -> Any:
     """Return the rows that each task was asked for, one after the other."""
     asked = [slice(int(task.first) * block, int(task.first + task.n_blocks) * block)
-             for _, block, task in tasks]  # fmt: skip
+             for task in tasks]  # fmt: skip
     xp: Any = np if _on_processor() else jnp
 
     def join(*results: Array) -> Array:

@@ -1,6 +1,7 @@
 """Quantities that follow from a model galaxy: masses, rates, ages, spectral indices.
 
-The SFH-only ones need no spectrum, so a surrogate gives them exactly too.
+The SFH-only ones need no spectrum, so a surrogate gives them exactly too. All but the surviving
+mass, which is a table of the SSP grid, are integrals of the history itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.components.stellar.metallicity import Formation
 from tengri.constants import LSUN_ERG_S, PC_CM
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Galaxy, Light, Population, Stars
@@ -62,21 +63,25 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
     dict
         ``stellar_mass`` (formed) and ``stellar_mass_surviving`` [Msun] (where the grid has the
         table), ``sfr_10myr``, ``sfr_100myr`` [Msun/yr], ``ssfr`` [1/yr, over 100 Myr and the
-        formed mass], ``mass_weighted_age_gyr``, ``mass_weighted_logzsol``.
+        formed mass], ``mass_weighted_age_gyr``, ``mass_weighted_logzsol`` (mean of log10 Z, as the
+        parameters say even where the grid has no such metals).
     """
     population = galaxy.population(p)
+    t_univ, sfh = galaxy.cosmology.age_gyr(p["redshift"]), galaxy.composition.sfh
+    formation = Formation(
+        sfh.mean_age(p, galaxy.bins.edges, t_univ),
+        lambda age_gyr: sfh.formed_since(p, age_gyr, galaxy.bins.edges, t_univ),
+        t_univ,
+    )
     mass = 10.0**population.log10_mass
-    sfr_100 = _mean_sfr(galaxy, population, 0.1)
+    sfr_10, sfr_100 = (_mean_sfr(population, formation, span_gyr) for span_gyr in (0.01, 0.1))
     quantities = {
         "stellar_mass": mass,
-        "sfr_10myr": _mean_sfr(galaxy, population, 0.01),
+        "sfr_10myr": sfr_10,
         "sfr_100myr": sfr_100,
         "ssfr": sfr_100 / mass,
-        "mass_weighted_age_gyr": _mean_age(galaxy, p, population),
-        "mass_weighted_logzsol": jnp.sum(
-            population.weights * jnp.asarray(galaxy.lgmet, float)[:, None]
-        )
-        - LOG10_ZSUN,
+        "mass_weighted_age_gyr": formation.mean_age_gyr,
+        "mass_weighted_logzsol": galaxy.composition.metallicity.mean(p, formation),
     }
     if remaining is not None:
         table = jnp.asarray(remaining, float)[:, galaxy.bins.node]
@@ -84,19 +89,10 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
     return quantities
 
 
-def _mean_sfr(galaxy: Stars, population: Population, span_gyr: float) -> Array:
-    """Return the mean rate [Msun/yr] over the last ``span_gyr``, bins cut in proportion."""
-    young, old = galaxy.bins.edges[:-1], galaxy.bins.edges[1:]
-    share = np.clip((span_gyr - young) / (old - young), 0.0, 1.0)
-    recent = jnp.sum(population.weights * jnp.asarray(share, float))
-    return recent * 10.0 ** (population.log10_mass - math.log10(span_gyr * 1e9))
-
-
-def _mean_age(galaxy: Stars, p: Params, population: Population) -> Array:
-    """Return the mean age by formed mass [Gyr]; each bin counts from its middle before t(z)."""
-    t_univ = galaxy.cosmology.age_gyr(p["redshift"])
-    edges = jnp.minimum(jnp.asarray(galaxy.bins.edges, float), t_univ)
-    return jnp.sum(population.weights.sum(axis=0) * 0.5 * (edges[1:] + edges[:-1]))
+def _mean_sfr(population: Population, formation: Formation, span_gyr: float) -> Array:
+    """Return the mass formed in the last ``span_gyr`` over that time [Msun/yr]."""
+    per_yr = 10.0 ** (population.log10_mass - math.log10(span_gyr * 1e9))
+    return formation.since(span_gyr) * per_yr
 
 
 def derived_quantities(

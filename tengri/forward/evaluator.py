@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tengri.forward.units import to_units
@@ -78,6 +79,34 @@ class Evaluator(Protocol):
 
     def for_one_galaxy(self) -> Evaluator:
         """Return the evaluator as a call for one galaxy by itself wants it."""
+        ...
+
+
+class Evaluators(Protocol):
+    """Where a model's evaluators come from; each is made once and kept."""
+
+    def over(self, z_range: tuple[float, float] | None) -> Evaluator:
+        """Return the one that serves an interval of redshift, by default that of the prior."""
+        ...
+
+    def choose(self, p: Mapping[str, Any]) -> Evaluator:
+        """Return the one that serves complete parameters, which may be tracers."""
+        ...
+
+    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the one that serves plain floats, and where: None if there is no such place."""
+        ...
+
+
+class Guard(Protocol):
+    """What a model can answer for."""
+
+    def check(self, p: Mapping[str, Any]) -> None:
+        """Raise or warn about concrete values that it cannot serve (``p`` is complete)."""
+        ...
+
+    def rows(self, p: Mapping[str, Any]) -> np.ndarray:
+        """Return which galaxies of a batch it can answer for, (n,)."""
         ...
 
 

@@ -8,58 +8,28 @@ samplers) takes a `PhotometricModel` and never asks whether it is exact or emula
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
 from jax import Array
 
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.batched import BatchedFunction
 from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.derived import sfh_curve
-from tengri.forward.evaluator import Evaluator, flux_of
+from tengri.forward.evaluator import Evaluator, Evaluators, Guard, flux_of
 from tengri.forward.galaxy import Stars
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
 from tengri.forward.process import check_process
-from tengri.forward.small_call import SmallCall
+from tengri.forward.single import Single
 from tengri.forward.units import check_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
-from tengri.parameters.plain import PlainFloats
-from tengri.parameters.resolve import default_float
-
-
-class Evaluators(Protocol):
-    """Where a model's evaluators come from; each is made once and kept."""
-
-    def over(self, z_range: tuple[float, float] | None) -> Evaluator:
-        """Return the one that serves an interval of redshift, by default that of the prior."""
-        ...
-
-    def choose(self, p: Mapping[str, Any]) -> Evaluator:
-        """Return the one that serves complete parameters, which may be tracers."""
-        ...
-
-    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the one that serves plain floats, and where: None if there is no such place."""
-        ...
-
-
-class Guard(Protocol):
-    """What a model can answer for."""
-
-    def check(self, p: Mapping[str, Any]) -> None:
-        """Raise or warn about concrete values that it cannot serve (``p`` is complete)."""
-        ...
-
-    def rows(self, p: Mapping[str, Any]) -> np.ndarray:
-        """Return which galaxies of a batch it can answer for, (n,)."""
-        ...
 
 
 class PhotometricModel:
@@ -76,9 +46,8 @@ class PhotometricModel:
         ``uJy``, ``nJy`` or ``mag_ab``.
     stars : Stars
         When and with which metals the stars formed; exact in every model.
-    evaluators : Evaluators
-    guard : Guard
-    execution : Execution
+    evaluators, guard, execution
+        See `tengri.forward.evaluator` and `tengri.forward.batching`.
     """
 
     #: what it is computed with, keys of ``tengri/references.bib``
@@ -103,8 +72,7 @@ class PhotometricModel:
         self._observation = observation
         self._evaluators = evaluators
         self._guard = guard
-        self._single_calls: dict[Hashable, SmallCall] = {}
-        self._plain: dict[type, Any] = {}
+        self._single = Single(spec, self.packer, evaluators, guard)
 
     @property
     def observation(self) -> Observation:
@@ -128,12 +96,7 @@ class PhotometricModel:
         ----------
         z_range : (float, float), optional
             Redshifts that it has to serve; by default those of the prior. Elsewhere it is NaN.
-
-        Returns
-        -------
-        Evaluator
-            A frozen pytree with ``bands(p)``, see `tengri.forward.evaluator`; that of an exact
-            model has ``spectrum(p)`` and ``age_response(p)``, too.
+            A frozen pytree with ``bands(p)``: see `tengri.forward.evaluator`.
         """
         _ = self.observation
         return self._evaluators.over(z_range)
@@ -170,11 +133,11 @@ class PhotometricModel:
         ConfigError
             A band that the spectrum does not reach at this redshift; an unknown unit.
         """
-        return self._single(params, self.units if units is None else check_units(units))
+        return self._one(params, self.units if units is None else check_units(units))
 
     def predict_magnitudes(self, params: Mapping[str, Any] | None = None) -> Array:
         """Return AB magnitudes of one galaxy, shape (n_bands,); see `predict_photometry`."""
-        return self._single(params, "mag_ab")
+        return self._one(params, "mag_ab")
 
     def predict_photometry_batch(
         self, params: Mapping[str, Any], units: str | None = None
@@ -187,7 +150,7 @@ class PhotometricModel:
             As in `predict_photometry`, each value of shape (n,) or a scalar, which then
             serves all galaxies.
         units : str, optional
-            Unit of the answer; that of the model by default.
+            As in `predict_photometry`.
 
         Returns
         -------
@@ -236,8 +199,7 @@ class PhotometricModel:
     def batched(self, fn: Callable[[dict[str, Array]], Any]) -> Callable[[Mapping[str, Any]], Any]:
         """Map a function of one galaxy, such as a gradient, over a batch, using all cores.
 
-        Evaluated as `predict_photometry_batch` is: in blocks that fit the processor's cache,
-        with no new compilation for another number of galaxies. Inside ``jit`` it is blocks alone.
+        Evaluated as `predict_photometry_batch` is; inside ``jit`` block by block alone.
 
         Parameters
         ----------
@@ -248,9 +210,9 @@ class PhotometricModel:
         Returns
         -------
         callable
-            Takes parameters as `predict_photometry_batch` does, and raises where that does; ``fn``
-            sees those that are given. Returns the results with a leading axis (n, …). Keep it: it
-            holds what was compiled.
+            Takes parameters, and raises, as `predict_photometry_batch` does; ``fn`` sees those
+            that are given. Returns results with a leading axis (n, …). Keep it: it holds what was
+            compiled.
 
         Raises
         ------
@@ -269,28 +231,14 @@ class PhotometricModel:
                 f"batched takes a function of one galaxy's parameters, e.g. jax.grad(chi2), "
                 f"not its result; got {type(fn).__name__}."
             )
-        row_map = RowMap(lambda _, one: fn(one))
-
-        def call(params: Mapping[str, Any]) -> Any:
-            p = self.spec.resolve(params, batch=True)
-            rows = {name: value for name, value in p.items() if name in params}
-            if is_traced(p):
-                return jax.lax.map(fn, rows, batch_size=self.execution.sizes.block)
-            check_process()
-            self._guard.check(p)
-            return row_map(None, rows, self.execution.sizes)
-
-        return call
+        return BatchedFunction(fn, self.spec, self._guard, self.execution)
 
     # --- fits and catalogues --------------------------------------------------------------
 
     def flat_function(self, coordinates: str = "unbounded") -> Posterior:
         """Return the model as pure functions of one vector: see `tengri.forward.posterior`.
 
-        Parameters
-        ----------
-        coordinates : {"unbounded", "unit"}
-            All of R^n, for gradient samplers, or the unit cube, for nested ones.
+        ``coordinates``: ``unbounded`` (R^n, for gradient samplers) or ``unit`` (the unit cube).
         """
         return Posterior(self, coordinates)
 
@@ -322,45 +270,10 @@ class PhotometricModel:
 
     # --- one galaxy, many galaxies --------------------------------------------------------
 
-    def _single(self, params: Mapping[str, Any] | None, units: str) -> Array:
+    def _one(self, params: Mapping[str, Any] | None, units: str) -> Array:
         check_process()
-        params = {} if params is None else params
-        dtype = default_float()
-        evaluator, packer = self._plain_floats(dtype)
-        scalars = None if packer is None else packer.pack(params, dtype)
-        if scalars is not None:
-            packed = Packed(scalars, {}, self.packer.scalars)
-        else:
-            p = self.spec.resolve(params)
-            _ = self.observation
-            evaluator, packed = self._evaluators.choose(p), self.packer.pack(p)
-            if is_traced(p):
-                return _flux(evaluator, packed, units)[0]
-            self._guard.check(p)
-        flux, log10_mass = self._small_call(evaluator, units)(packed)
-        if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
-            check_stars(self.spec.resolve(params), log10_mass)
-        return flux
-
-    def _plain_floats(self, dtype: type) -> tuple[Any, PlainFloats | None]:
-        """Return the evaluator of plain floats and their packer, which needs no other check."""
-        if dtype not in self._plain:
-            _ = self.observation
-            evaluator, ranges = self._evaluators.plain()
-            packer = None
-            if ranges is not None and not self.packer.arrays:
-                packer = self.spec.plain_floats(self.packer.scalars, ranges)
-            self._plain[dtype] = evaluator, packer
-        return self._plain[dtype]
-
-    def _small_call(self, evaluator: Any, units: str) -> SmallCall:
-        key = (id(evaluator), units)
-        if key not in self._single_calls:
-            alone = evaluator.for_one_galaxy()
-            self._single_calls[key] = SmallCall(
-                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
-            )
-        return self._single_calls[key]
+        _ = self.observation
+        return self._single.flux({} if params is None else params, units)
 
     def _batch(self, params: Mapping[str, Any], units: str) -> Array:
         check_process()
@@ -370,18 +283,12 @@ class PhotometricModel:
         if is_traced(p):
             return _rows_in_trace(evaluator, self.packer.pack(p), units, self.execution)[0]
         self._guard.check(p)
-        few, sizes = evaluator.for_one_galaxy(), self.execution.sizes
-        flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), sizes, few)
+        flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), self.execution.sizes)
         warn_no_stars(np.asarray(log10_mass))
         return flux
 
 
 # Compiled once for all models of the same structure.
-
-
-@partial(jax.jit, static_argnames="units")
-def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
-    return flux_of(evaluator, units, packed.unpack())
 
 
 @partial(jax.jit, static_argnames=("units", "execution"))

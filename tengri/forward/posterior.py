@@ -25,50 +25,110 @@ from jax.scipy.linalg import cho_factor, cho_solve
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError, unknown
+from tengri.forward.measurements import POGSON, measured
 from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
 
-POGSON = 0.4 * math.log(10.0)
+#: Largest difference of two entries of a correlation matrix that should be equal: float32's.
+ASYMMETRY = 1e-5
 COORDINATES = ("unbounded", "unit")
 
 
 class Data(NamedTuple):
     """Measured fluxes over their errors, (n_bands,), and the correlation of the errors.
 
-    A band without a measurement (NaN, or an infinite error) has ``seen`` False and counts for
-    nothing. ``log_norm`` is Σ ln σ + (n/2) ln 2π of those seen.
+    A band without a measurement (masked, null, NaN, or an infinite error) has ``seen`` False and
+    counts for nothing. ``log_norm`` is Σ ln σ + (n/2) ln 2π of those seen. Of many galaxies every
+    field has a leading axis (n,): map over it with ``jax.vmap``.
     """
 
     flux: np.ndarray
     error: np.ndarray
     correlation: np.ndarray
     seen: np.ndarray
-    log_norm: float
+    log_norm: Any
 
     @classmethod
-    def of(cls, flux: ArrayLike, error: ArrayLike, n_bands: int) -> Data:
-        """Check and normalise fluxes (n_bands,) with errors (n_bands,) or a covariance.
+    def of(cls, flux: Any, error: Any, n_bands: int, units: str) -> Data:
+        """Check and normalise fluxes (…, n_bands) with errors (…, n_bands) or covariances.
 
         Raises
         ------
         ParameterError
-            Another shape, errors that are not positive, no band that was measured.
+            Another shape, errors that are not positive, a covariance that is not symmetric or
+            not positive definite, no band that was measured, a unit that is not understood.
         """
-        f, e = np.asarray(flux, np.float64), np.asarray(error, np.float64)
-        if f.shape != (n_bands,) or e.shape not in ((n_bands,), (n_bands, n_bands)):
-            raise ParameterError(
-                f"Data need flux ({n_bands},) and error ({n_bands},) or a covariance "
-                f"({n_bands}, {n_bands}); got {f.shape} and {e.shape}."
-            )
-        sigma = e if e.ndim == 1 else np.sqrt(np.diag(e))
+        f, e = measured(flux, error, units)
+        _check_shapes(f, e, n_bands)
+        sigma = e if e.ndim == f.ndim else _root_diagonal(e)
         seen = np.isfinite(f) & np.isfinite(sigma)
-        if not (seen.any() and (sigma[seen] > 0.0).all()):
-            raise ParameterError("Errors must be positive, and one band at least measured.")
+        correlation = np.broadcast_to(np.eye(n_bands), (*f.shape, n_bands))
+        if e.ndim > f.ndim:
+            seen, scaled = _without_gaps(e, sigma, seen)
+            correlation = _checked_correlation(scaled, seen)
+        if not ((sigma[seen] > 0.0).all() and seen.any(axis=-1).all()):
+            bad = ~seen.any(axis=-1) | (seen & ~(sigma > 0.0)).any(axis=-1)
+            where = "" if f.ndim == 1 else f" (row {int(np.argmax(bad))})"
+            raise ParameterError(f"Errors must be positive, and one band at least measured{where}.")
         sigma = np.where(seen, sigma, 1.0)
-        both = np.outer(seen, seen)
-        scaled = e / np.outer(sigma, sigma) if e.ndim == 2 else np.eye(n_bands)
-        correlation = np.where(both, np.where(both, scaled, 0.0), np.eye(n_bands))
-        norm = float(np.log(sigma[seen]).sum() + 0.5 * seen.sum() * math.log(2.0 * math.pi))
-        return cls(np.where(seen, f, 0.0) / sigma, sigma, correlation, seen, norm)
+        norm = np.log(sigma).sum(axis=-1) + 0.5 * seen.sum(axis=-1) * math.log(2.0 * math.pi)
+        flux_over_error = np.where(seen, f, 0.0) / sigma
+        return cls(flux_over_error, sigma, correlation, seen, norm if f.ndim > 1 else float(norm))
+
+
+def _check_shapes(f: np.ndarray, e: np.ndarray, n_bands: int) -> None:
+    fits = f.ndim in (1, 2) and f.shape[-1] == n_bands and e.shape in (f.shape, (*f.shape, n_bands))
+    if not fits:
+        raise ParameterError(
+            f"Data need flux ({n_bands},) and error ({n_bands},) or a covariance "
+            f"({n_bands}, {n_bands}), or rows of them; got {f.shape} and {e.shape}."
+        )
+
+
+def _root_diagonal(covariance: np.ndarray) -> np.ndarray:
+    """Return the standard deviations; NaN where the variance is negative, which is refused."""
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    if (variance < 0.0).any():
+        raise ParameterError(f"A variance is negative ({np.nanmin(variance):.3g}).")
+    return np.sqrt(variance)
+
+
+def _without_gaps(
+    covariance: np.ndarray, sigma: np.ndarray, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (seen, correlation): bands whose covariance with a seen one is unknown are out."""
+    safe = np.where(seen & (sigma > 0.0), sigma, 1.0)
+    scaled = covariance / safe[..., :, None] / safe[..., None, :]
+    both = seen[..., :, None] & seen[..., None, :]
+    unknown_pair = both & ~np.isfinite(scaled)
+    seen = seen & ~(unknown_pair | np.swapaxes(unknown_pair, -1, -2)).any(axis=-1)
+    both = seen[..., :, None] & seen[..., None, :]
+    return seen, np.where(both, scaled, np.eye(seen.shape[-1]))
+
+
+def _checked_correlation(scaled: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the correlation matrix, symmetric to the last bit.
+
+    Raises
+    ------
+    ParameterError
+        Not symmetric, or not positive definite in the process's default float.
+    """
+    lopsided = np.abs(scaled - np.swapaxes(scaled, -1, -2)).max()
+    if lopsided > ASYMMETRY:
+        raise ParameterError(
+            f"The covariance is not symmetric: two entries that must be equal differ by "
+            f"{lopsided:.3g} of the product of their errors."
+        )
+    symmetric = 0.5 * (scaled + np.swapaxes(scaled, -1, -2))
+    least = float(np.linalg.eigvalsh(symmetric).min())
+    if not least > seen.shape[-1] * np.finfo(default_float()).eps:
+        raise ParameterError(
+            f"The covariance is not positive definite: the smallest eigenvalue of its correlation "
+            f"matrix is {least:.3g}. Correlations must lie below 1, and no combination of bands "
+            "may be without error: add the noise of each band to the diagonal."
+        )
+    return symmetric
 
 
 class Predicts(Protocol):
@@ -94,7 +154,7 @@ class Predicts(Protocol):
         """Covariance of the model's own errors [mag²], (n_bands, n_bands)."""
         ...
 
-    def predict_photometry(self, params: Mapping[str, Any]) -> Array:
+    def predict_photometry(self, params: Mapping[str, Any], units: str | None = None) -> Array:
         """Return the band fluxes of one galaxy, (n_bands,)."""
         ...
 
@@ -151,20 +211,30 @@ class Posterior:
 
     def __call__(self, u: ArrayLike | Mapping[str, Any]) -> Array:
         """Return the band fluxes (n_bands,), in the model's units, at a vector or a dict."""
-        params = u if isinstance(u, Mapping) else self.params(u)
-        return self.model.predict_photometry(params)
+        return self._flux(u)
 
-    def data(self, flux: ArrayLike, error: ArrayLike) -> Data:
+    def _flux(self, u: ArrayLike | Mapping[str, Any], units: str | None = None) -> Array:
+        params = u if isinstance(u, Mapping) else self.params(u)
+        return self.model.predict_photometry(params, units)
+
+    def data(self, flux: Any, error: Any) -> Data:
         """Return measurements in the model's units, ready for `log_likelihood`.
 
         Parameters
         ----------
-        flux : array, shape (n_bands,)
-            NaN where there is no measurement.
-        error : array, shape (n_bands,) or (n_bands, n_bands)
-            Standard deviations, or the covariance.
+        flux : array, shape (n_bands,) or (n, n_bands)
+            Masked, null or NaN where there is no measurement. Plain numbers are in the model's
+            units; a quantity of astropy (f_ν, AB magnitudes) is converted.
+        error : array, shape as ``flux`` or with one more axis (n_bands,)
+            Standard deviations, or the covariance. A band with a masked entry there was not
+            measured; an unknown covariance of two bands takes both out.
+
+        Raises
+        ------
+        ParameterError
+            See `Data.of`.
         """
-        return Data.of(flux, error, len(self.model.filter_names))
+        return Data.of(flux, error, len(self.model.filter_names), self.model.units)
 
     def log_prior(self, u: Array) -> Array:
         """Return the log density of the prior in these coordinates, a scalar."""
@@ -176,15 +246,29 @@ class Posterior:
 
     def log_likelihood(self, u: Array | Mapping[str, Any], data: Data) -> Array:
         """Return ln N(data | model, C), a scalar; -inf where the model has no answer."""
-        flux = self(u) / jnp.asarray(data.error, float)
-        good = jnp.all(jnp.isfinite(flux))
-        flux = jnp.where(data.seen & good, flux, 0.0)
+        flux, good = self._predicted(u, data)
         residual = flux - jnp.asarray(data.flux, float)
         factor = cho_factor(self._covariance(flux, data), lower=True)
         half_log_det = jnp.sum(jnp.log(jnp.diag(factor[0])))
         chi2 = jnp.sum(residual * cho_solve(factor, residual))
         log_n = -0.5 * chi2 - half_log_det - data.log_norm
         return jnp.where(good, log_n, -jnp.inf)
+
+    def _predicted(self, u: Array | Mapping[str, Any], data: Data) -> tuple[Array, Array]:
+        """Return the fluxes of the bands that were seen over the errors, and if all are finite.
+
+        Of the others nothing is left, neither value nor slope: they are out before any logarithm
+        is taken, for that of a band without light has no slope.
+        """
+        if self.model.units == "mag_ab":
+            flux = self._flux(u, "maggies")
+            lit = data.seen & (flux > 0.0) & jnp.isfinite(flux)
+            value = -2.5 * jnp.log10(jnp.where(lit, flux, 1.0))
+        else:
+            flux = self._flux(u)
+            lit = data.seen & jnp.isfinite(flux)
+            value = jnp.where(lit, flux, 0.0)
+        return value / jnp.asarray(data.error, float), jnp.all(lit | ~jnp.asarray(data.seen))
 
     def _covariance(self, flux: Array, data: Data) -> Array:
         """Return C over the errors of the data; ``flux`` is over them too."""

@@ -2,6 +2,9 @@
 
     ⟨L_ν⟩_b(z) = ∫ L_ν(λ/(1+z)) T_b(λ) dλ/λ  ÷  ∫ T_b(λ) dλ/λ          (photon counting)
 
+Where a curve follows another convention (`tengri.observation.conventions`) the average is times a
+constant of the curve.
+
 L_ν is piecewise linear between the nodes λ_i of the rest-frame grid, T_b between the knots of the
 filter's own curve; the integral is exact on the union of both grids. Integrated by parts it needs
 only the mean of G(x) = −∫_x T dλ/λ ÷ ∫ T_b dλ/λ, what the band still has to come, between the nodes
@@ -126,6 +129,9 @@ class BandProjection:
         Nodes in each band's window.
     covered : tuple of bool
         Whether the grid spans each band at every redshift of the range.
+    scales : tuple of float
+        The flux density that is quoted over the band average: 1 unless a curve has a reference
+        spectrum.
     """
 
     wave: np.ndarray
@@ -137,6 +143,7 @@ class BandProjection:
     filters: tuple[FilterCurve, ...] = _static()
     sizes: tuple[int, ...] = _static()
     covered: tuple[bool, ...] = _static()
+    scales: tuple[float, ...] = _static()
 
     @classmethod
     def build(
@@ -179,6 +186,7 @@ class BandProjection:
             filters=tuple(filters),
             sizes=sizes,
             covered=tuple(coverage(wave[0], wave[-1], filters, z_min, z_max).tolist()),
+            scales=tuple(f.scale for f in filters),
         )
 
     def in_default_float(self) -> BandProjection:
@@ -240,18 +248,29 @@ class BandProjection:
         """
         return _averages(self, lnu, jnp.asarray(z, lnu.dtype))
 
-    def _integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
+    def integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
         """Return L_first − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
         first = np.arange(level.size)[:, None] == self._first
-        return _matmul(level, first) - _matmul((level[1:] - level[:-1]) * mean, self._members())
+        rises = _matmul((level[1:] - level[:-1]) * mean, self.members())
+        return self.scaled(_matmul(level, first) - rises)
+
+    def scaled(self, averages: jax.Array) -> jax.Array:
+        """Return band averages (n_band,) as flux densities that catalogues quote."""
+        return (
+            averages
+            if set(self.scales) == {1.0}
+            else averages * np.array(self.scales, averages.dtype)
+        )
 
     def rows(self, z: jax.Array) -> jax.Array:
         """Return the weights as a dense matrix (n_band, n_wave): ⟨L_ν⟩ = rows @ L_ν."""
         start, n = self.starts(z), self.wave.size
-        inner = np.asarray(self._members().any(axis=1))
+        inner = np.asarray(self.members().any(axis=1))
         begins = np.isin(np.arange(inner.size + 1), self._first)
         mean = jnp.where(inner, self.means(z, start)[0], 0.0)
         weights = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
+        if set(self.scales) != {1.0}:
+            weights = weights * np.array(self.scales, weights.dtype)[self._band_of_slot()]
         place = self._nodes(start) + n * self._band_of_slot()
         flat = jnp.zeros(self.n_band * n, weights.dtype)
         return flat.at[place].add(weights, mode="promise_in_bounds").reshape(self.n_band, n)
@@ -264,7 +283,7 @@ class BandProjection:
     def _band_of_slot(self) -> np.ndarray:
         return np.repeat(np.arange(self.n_band), self.sizes)
 
-    def _members(self) -> np.ndarray:
+    def members(self) -> np.ndarray:
         """Say which band each interval between slots is in, (n_slot − 1, n_band); none, if two."""
         band = self._band_of_slot()
         return (band[:-1, None] == np.arange(self.n_band)) & (band[:-1] == band[1:])[:, None]
@@ -279,7 +298,7 @@ class BandProjection:
         runs = [jnp.broadcast_to(values[b], (size,)) for b, size in enumerate(self.sizes)]
         return jnp.concatenate(runs)
 
-    def _windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
+    def windows(self, values: jax.Array, start: jax.Array) -> jax.Array:
         """Return the values (n_wave,) in the window of each band, (n_slot,)."""
         return _take(values, self._nodes(start))
 
@@ -291,7 +310,7 @@ class BandProjection:
 @jax.custom_jvp
 def _averages(bands: BandProjection, lnu: jax.Array, z: jax.Array) -> jax.Array:
     start = bands.starts(z)
-    return bands._integrated(bands._windows(lnu, start), bands.means(z, start)[0])
+    return bands.integrated(bands.windows(lnu, start), bands.means(z, start)[0])
 
 
 @_averages.defjvp
@@ -300,9 +319,9 @@ def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     (bands, lnu, z), (_, more, shift) = primals, tangents
     start = bands.starts(z)
     mean, slope = bands.means(z, start)
-    level, change = bands._windows(lnu, start), bands._windows(more, start)
-    moved = _matmul((level[1:] - level[:-1]) * slope, bands._members())
-    return bands._integrated(level, mean), bands._integrated(change, mean) - shift * moved
+    level, change = bands.windows(lnu, start), bands.windows(more, start)
+    moved = bands.scaled(_matmul((level[1:] - level[:-1]) * slope, bands.members()))
+    return bands.integrated(level, mean), bands.integrated(change, mean) - shift * moved
 
 
 def band_matrix(wave_rest: np.ndarray, filters: Sequence[FilterCurve], z: float) -> np.ndarray:
@@ -339,7 +358,7 @@ def _matrix_row(x: np.ndarray, curve: FilterCurve) -> np.ndarray:
     left, mid, m0_seen, m1 = left[seen], mid[seen], m0[seen], m1[seen]
     tilt = ((mid - x[left]) * m0_seen + m1) / (x[left + 1] - x[left])
     row = np.bincount(left, m0_seen - tilt, x.size) + np.bincount(left + 1, tilt, x.size)
-    return row / m0.sum()
+    return curve.scale * (row / m0.sum())
 
 
 def coverage(

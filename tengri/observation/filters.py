@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from tengri import plain
-from tengri.errors import ConfigError, DataError, unknown
+from tengri.errors import ConfigError, DataError, ParameterError, unknown
+from tengri.observation import conventions
+from tengri.observation.filter_files import Curve, read_curves
 from tengri.observation.segments import integral_dlnwave
+from tengri.quantities import plain_values
 
 WING = 1e-5  # transmission below this fraction of the peak, beyond the band, is trimmed (as sedpy)
 
@@ -51,7 +54,7 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("cousins_", "bessell_{}", "r=R i=I"),
 )
 _EUCLID = {f"euclid_{b.lower()}": f"Euclid-{b}" for b in ("VIS", "Y", "J", "H")}
-_SUFFIXES = (".dat", ".txt", ".par", ".csv")
+_SUFFIXES = (".dat", ".txt", ".par", ".csv", ".res", ".pb", ".filt", ".ecsv", ".tab", ".tbl")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,28 +66,37 @@ class FilterCurve:
     name : str
         Band name.
     wave : (n,) array
-        Knots [Å], strictly increasing.
+        Knots, strictly increasing: plain numbers in Å, or a quantity of astropy.
     trans : (n,) array
         Transmission at the knots, any scale; linear between them and zero outside.
+    reference : str
+        How catalogues quote the flux density: "" for the band average, or a reference spectrum:
+        ``pacs``, ``spire`` (ν f_ν constant; Poglitsch et al. 2010, A&A 518, L2; Griffin et al.
+        2013, MNRAS 434, 992) or ``mips`` (a blackbody of 10⁴ K; MIPS Instrument Handbook,
+        4.3.5): see `tengri.observation.conventions`.
 
     Raises
     ------
     ConfigError
-        Arrays of unequal shape, unsorted, not finite, negative, or without any transmission.
+        Arrays of unequal shape, unsorted, not finite or masked, negative, or without any
+        transmission; a unit that is no length; a reference spectrum of other wavelengths.
     """
 
     name: str
     wave: np.ndarray
     trans: np.ndarray
+    reference: str = ""
 
     def __post_init__(self) -> None:
-        for attribute in ("wave", "trans"):
-            values = np.array(getattr(self, attribute), dtype=np.float64)
+        for attribute, unit in (("wave", "Angstrom"), ("trans", "any")):
+            values = _plain(self.name, attribute, getattr(self, attribute), unit)
             values.setflags(write=False)
             object.__setattr__(self, attribute, values)
         problem = _problem(self.wave, self.trans)
         if problem:
             raise ConfigError(f"Filter curve {self.name!r}: {problem}.")
+        conventions.check(self.reference)
+        _ = self.scale
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FilterCurve) and self.fingerprint == other.fingerprint
@@ -110,48 +122,145 @@ class FilterCurve:
         return float(np.trapezoid(self.trans, self.wave) / self.trans.max())
 
     @cached_property
+    def scale(self) -> float:
+        """Flux density that is quoted over the band average: 1 without a reference spectrum."""
+        pivot = self.pivot if self.reference else 0.0
+        return conventions.scale(self.reference, pivot, self.wave, self.trans, self.name)
+
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over the name and the curve."""
+        """SHA-256 over the name, the curve and its reference spectrum, if it has one."""
         digest = hashlib.sha256(self.name.encode())
         for values in (self.wave, self.trans):
             digest.update(values.astype("<f8").tobytes())
+        digest.update(self.reference.encode())
         return digest.hexdigest()
 
     def trimmed(self, wing: float = WING) -> FilterCurve:
         """Return the curve without wings below ``wing`` times its peak, one knot kept beyond."""
         held = np.flatnonzero(self.trans > wing * self.trans.max())
         kept = slice(max(held[0] - 1, 0), held[-1] + 2)
-        return FilterCurve(self.name, self.wave[kept], self.trans[kept])
+        return replace(self, wave=self.wave[kept], trans=self.trans[kept])
 
     def renamed(self, name: str) -> FilterCurve:
         """Return the same curve under another name."""
-        return FilterCurve(name, self.wave, self.trans)
+        return replace(self, name=name)
+
+    def with_reference(self, reference: str) -> FilterCurve:
+        """Return the curve whose flux densities are quoted for a reference spectrum."""
+        return replace(self, reference=reference)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return ``{"name", "wave", "trans"}`` for an artefact; `from_dict` reads it."""
-        return {"name": self.name, "wave": self.wave, "trans": self.trans}
+        """Return ``{"name", "wave", "trans"}`` for an artefact; `from_dict` reads it.
+
+        With ``reference`` where the curve has one.
+        """
+        told = {"name": self.name, "wave": self.wave, "trans": self.trans}
+        return told | ({"reference": self.reference} if self.reference else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> FilterCurve:
         """Return the curve that `to_dict` wrote (arrays or lists)."""
-        return cls(str(data["name"]), np.asarray(data["wave"]), np.asarray(data["trans"]))
+        wave, trans = np.asarray(data["wave"]), np.asarray(data["trans"])
+        return cls(str(data["name"]), wave, trans, str(data.get("reference", "")))
 
     @classmethod
-    def from_file(cls, path: str | Path, name: str | None = None) -> FilterCurve:
-        """Read a file of two columns, wavelength [Å] and transmission; the name is its stem."""
-        path = Path(path).expanduser()
-        wave, trans = _read_columns(path)
-        return cls(name or path.stem, wave, trans).trimmed()
+    def from_file(
+        cls,
+        path: str | Path,
+        name: str | None = None,
+        *,
+        number: int | None = None,
+        unit: Any = None,
+        detector: str | None = None,
+        reference: str = "",
+    ) -> FilterCurve:
+        """Read one curve of a file; its name is the stem of the file, or the one it has there.
+
+        Parameters
+        ----------
+        path : path
+            Two columns, or a file of many curves such as EAZY's ``FILTER.RES``: see
+            `tengri.observation.filter_files`.
+        name : str, optional
+            Another name.
+        number : int, optional
+            Which of many curves, from 1 on.
+        unit : str or astropy unit, optional
+            Of the wavelengths: ``angstrom``, ``nm``, ``um``, ``mm``, ``cm`` or ``m``. Default:
+            what the header states, else Å.
+        detector : {"photon", "energy"}, optional
+            Whether the response is per photon or per energy. Default: what a line of the header
+            says (``# energy``), else per photon. Per energy, T = R/λ is what the curve holds.
+        reference : str
+            See `FilterCurve`.
+
+        Raises
+        ------
+        DataError
+            A file that is missing or of another kind, a header with two units, many curves
+            without ``number``.
+        ConfigError
+            An unknown unit, detector or reference spectrum; a curve that cannot be used.
+        """
+        if not isinstance(path, str | Path):
+            raise ConfigError(f"Give one file, not {path!r}; Instrument.from_files takes many.")
+        curves = read_curves(path, unit, detector)
+        return cls._of(_chosen(curves, number, path), name, reference)
+
+    @classmethod
+    def all_from_file(
+        cls,
+        path: str | Path,
+        *,
+        unit: Any = None,
+        detector: str | None = None,
+        reference: str = "",
+    ) -> tuple[FilterCurve, ...]:
+        """Read every curve of a file; the arguments are those of `from_file`."""
+        return tuple(cls._of(curve, None, reference) for curve in read_curves(path, unit, detector))
+
+    @classmethod
+    def _of(cls, curve: Curve, name: str | None, reference: str) -> FilterCurve:
+        return cls(name or curve.name, curve.wave, curve.trans, reference).trimmed()
 
 
-def load_filter(name: str) -> FilterCurve:
-    """Return a curve by name (`filter_names` lists them) or from a two-column file.
+def _chosen(curves: list[Curve], number: int | None, path: str | Path) -> Curve:
+    """Return the one curve, or the one of that number."""
+    if number is None and len(curves) == 1:
+        return curves[0]
+    if isinstance(number, int) and 1 <= number <= len(curves):
+        return curves[number - 1]
+    shown = ", ".join(f"{i} {curve.name}" for i, curve in enumerate(curves[:6], 1))
+    raise DataError(
+        f"{path} holds {len(curves)} curve{'s' * (len(curves) > 1)} ({shown}"
+        f"{' …' if len(curves) > 6 else ''}); choose one with number=1…{len(curves)}, or read all "
+        "with FilterCurve.all_from_file or Instrument.from_files."
+    )
+
+
+def _plain(name: str, attribute: str, value: Any, unit: str) -> np.ndarray:
+    """Return an array of a curve as new float64 numbers in ``unit``."""
+    try:
+        values, missing = plain_values(value, unit, attribute)
+    except ParameterError as error:
+        raise ConfigError(f"Filter curve {name!r}: {error}") from None
+    if missing.any():
+        raise ConfigError(f"Filter curve {name!r}: {attribute} has masked or null values.")
+    return np.array(values)
+
+
+def load_filter(name: str, reference: str = "") -> FilterCurve:
+    """Return a curve by name (`filter_names` lists them) or from a file with one curve.
 
     Parameters
     ----------
     name : str
         A short name (``sdss_g``), a sedpy name (``sdss_g0``), or a path ending in .dat, .txt,
-        .par or .csv.
+        .par, .csv, .res, .pb, .filt, .ecsv, .tab or .tbl: see `FilterCurve.from_file`.
+    reference : str
+        How catalogues quote the flux density: ``pacs``, ``spire`` or ``mips`` for the bands of
+        those, "" for the band average. The curves that come with the package are per photon.
 
     Raises
     ------
@@ -160,9 +269,10 @@ def load_filter(name: str) -> FilterCurve:
     DataError
         A file, or the package that carries the curve, is missing or unreadable.
     """
-    if str(name).endswith(_SUFFIXES):
-        return FilterCurve.from_file(name)
-    return _named(str(name))
+    if str(name).lower().endswith(_SUFFIXES):
+        return FilterCurve.from_file(name, reference=reference)
+    curve = _named(str(name))
+    return curve.with_reference(reference) if reference else curve
 
 
 def filter_names() -> tuple[str, ...]:

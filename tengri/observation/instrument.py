@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -204,13 +205,23 @@ class Instrument(metaclass=_Factories):
 
     @classmethod
     def from_files(
-        cls, paths: Iterable[str | Path], name: str = "custom", description: str = ""
+        cls,
+        paths: Iterable[str | Path],
+        name: str = "custom",
+        description: str = "",
+        *,
+        unit: Any = None,
+        detector: str | None = None,
+        reference: str = "",
     ) -> Instrument:
-        """Return an instrument of two-column files, Å and transmission; bands take their stems."""
+        """Return an instrument of all curves of some files; see `FilterCurve.from_file`."""
         if isinstance(paths, str | Path):
             raise ConfigError(f"Give a list of files: [{str(paths)!r}].")
-        curves = tuple(FilterCurve.from_file(path) for path in paths)
-        return cls(name, Photometry(curves), description)
+        curves = [
+            FilterCurve.all_from_file(path, unit=unit, detector=detector, reference=reference)
+            for path in paths
+        ]
+        return cls(name, Photometry(tuple(chain.from_iterable(curves))), description)
 
     @staticmethod
     def list() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import numpy as np
 from tengri.errors import ParameterError
 from tengri.parameters.entries import Entry
 from tengri.parameters.values import slackened
+from tengri.quantities import is_plain, plain_values
 
 
 class Slot(NamedTuple):
@@ -169,19 +170,38 @@ def _extremes(array: np.ndarray) -> tuple[float, float]:
 
 
 def _concrete(slot: Slot, value: Any) -> np.ndarray:
-    try:
+    """Return the numbers of ``value`` in the parameter's unit; nothing may be missing."""
+    if type(value) is np.ndarray or isinstance(value, jax.Array | np.generic | float | int):
         array = np.asarray(value)
-    except (TypeError, ValueError):
-        raise ParameterError(_wrong_type(slot, repr(value))) from None
+        if array.dtype.kind in "fiu":
+            return array
+    array, missing = without_unit(slot, value)
+    if missing.any():
+        raise ParameterError(_missing_value(slot, missing))
+    return array
+
+
+def without_unit(slot: Slot, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers in the parameter's unit, NaN where masked or null, and where that is."""
+    try:
+        return plain_values(value, slot.unit, slot.name)
     except jax.errors.TracerArrayConversionError:
         raise ParameterError(
             f"{slot.name} is a list with traced elements: use jnp.stack or jnp.asarray on it."
         ) from None
-    if array.dtype.kind in "fiu":
-        return array
-    if jnp.issubdtype(array.dtype, jnp.floating):  # bfloat16 and its kin
-        return array.astype(np.float32)
-    raise ParameterError(_wrong_type(slot, repr(value)))
+
+
+def in_own_unit(slot: Slot, value: Any) -> Any:
+    """Return ``value`` for a transform: itself where it is plain or JAX's, else its numbers.
+
+    Raises
+    ------
+    ParameterError
+        A unit that cannot be converted, a masked value, no number.
+    """
+    if is_plain(value) or isinstance(value, jax.Array):
+        return value
+    return _concrete(slot, value)
 
 
 def missing_message(names: Collection[str]) -> str:
@@ -208,12 +228,26 @@ def _wrong_shape(slot: Slot, shape: tuple[int, ...], batch: bool = False) -> str
 def _bad_value(slot: Slot, array: np.ndarray) -> str:
     """Name the value, the bound and the first offending row."""
     bad = ~((array >= slot.lo) & (array <= slot.hi))
-    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    first, where = _first(bad)
     value = array[first]
-    where = f" at row {first[0] if len(first) == 1 else first}" if first else ""
-    count = f" ({int(bad.sum())} of {array.size} values)" if bad.sum() > 1 else ""
     if not np.isfinite(value):
-        return f"{slot.name} is {value}{where}{count}; it must be finite."
+        return f"{slot.name} is {value}{where}; it must be finite."
     lo, hi = slot.bounds
     unit = f" {slot.unit}" if slot.unit else ""
-    return f"{slot.name} = {value:g}{where}{count} lies outside its bounds [{lo:g}, {hi:g}]{unit}."
+    return f"{slot.name} = {value:g}{where} lies outside its bounds [{lo:g}, {hi:g}]{unit}."
+
+
+def _missing_value(slot: Slot, missing: np.ndarray) -> str:
+    """Name the first row without a value."""
+    return (
+        f"{slot.name} must be a real number, and it must be finite; it is missing (masked or "
+        f"null){_first(missing)[1]}."
+    )
+
+
+def _first(bad: np.ndarray) -> tuple[tuple[int, ...], str]:
+    """Return the first bad place, and words for it and for how many there are."""
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f" at row {first[0] if len(first) == 1 else first}" if first else ""
+    count = f" ({int(bad.sum())} of {bad.size} values)" if bad.sum() > 1 else ""
+    return first, where + count

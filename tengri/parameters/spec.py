@@ -19,6 +19,7 @@ from tengri.parameters.plain import PlainFloats
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import SLACK, Mirror, rename
 from tengri.priors import Distribution
+from tengri.quantities import plain_values
 
 
 class Parameters:
@@ -207,11 +208,11 @@ class Parameters:
 
     def log_prior(self, params: Mapping[str, Any]) -> Array:
         """Return the summed log density of the free parameters, -inf outside their bounds."""
-        return self._layout.log_prior(self._recognised(params))
+        return self._layout.log_prior(self._plain(params))
 
     def to_unit(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters as a point of the unit cube, (…, n_latent)."""
-        return self._layout.to_unit(self._recognised(params))
+        return self._layout.to_unit(self._plain(params))
 
     def from_unit(self, u: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at a point (…, n_latent) of the unit cube."""
@@ -219,7 +220,7 @@ class Parameters:
 
     def to_unbounded(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters in unbounded coordinates, (…, n_latent)."""
-        return self._layout.to_unbounded(self._recognised(params))
+        return self._layout.to_unbounded(self._plain(params))
 
     def from_unbounded(self, y: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at unbounded coordinates (…, n_latent)."""
@@ -292,8 +293,14 @@ class Parameters:
 
         Every value has a leading axis (n,); names must be parameters of this spec.
         """
-        given = {name: np.asarray(value) for name, value in self._recognised(params).items()}
-        return resolve.within_bounds(self._slots, given)
+        given = self._recognised(params)
+        numbers = {n: resolve.without_unit(self._slots[n], v)[0] for n, v in given.items()}
+        return resolve.within_bounds(self._slots, numbers)
+
+    def _plain(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entries of ``params`` that act, without masks and in their own units."""
+        given = self._recognised(params)
+        return {n: resolve.in_own_unit(self._slots[n], v) for n, v in given.items()}
 
     def _recognised(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of ``params`` that act; raise for names that cannot."""
@@ -311,8 +318,10 @@ class Parameters:
             raise ParameterError(
                 f"{name} follows {entry.source}: give {entry.source}, or declare {name} by itself."
             )
-        traced = isinstance(value, Tracer)
-        if not traced and not np.allclose(value, entry.prior.default, rtol=SLACK, atol=0.0):
+        if isinstance(value, Tracer):
+            return False
+        own, _ = plain_values(value, entry.param.unit, name)
+        if not np.allclose(own, entry.prior.default, rtol=SLACK, atol=0.0):
             raise ParameterError(no_effect(name, *split(self._given)))
         return False
 
@@ -340,7 +349,7 @@ class Parameters:
         """Rebuild a spec; what was filled in keeps the values it had."""
         given, filled = artefact.read(data)
         spec = cls.__new__(cls)
-        spec._set_up(given, filled)
+        cls._set_up(spec, given, filled)
         return spec
 
     def fingerprint(self) -> str:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tengri.errors import ParameterError
-from tengri.priors import Distribution, Fixed, Uniform, as_number
+from tengri.priors import Distribution, Fixed, Uniform, all_numbers, as_number
+from tengri.quantities import is_array
 from tengri.registry import Param
 
 
@@ -90,7 +91,7 @@ def _warn_renamed(old: str, new: str, stacklevel: int) -> None:
 def read_value(param: Param, value: Any) -> Distribution | Mirror:
     """Return the prior, or the mirror, that a keyword value stands for."""
     if isinstance(value, Distribution):
-        return _checked_shape(param, value)
+        return _checked_shape(param, value.in_unit(param.unit, param.name))
     if value is FREE:
         return _registry_prior(param)
     if isinstance(value, Mirror):
@@ -119,17 +120,23 @@ def _registry_prior(param: Param) -> Distribution:
 def _interval(param: Param, value: tuple) -> Distribution:
     if len(value) != 2:
         raise ParameterError(f"{param.name}={value!r}: a tuple means Uniform(lo, hi), two numbers.")
-    lo, hi = (as_number(edge, f"{param.name} {side}") for edge, side in zip(value, ("lo", "hi")))
+    lo, hi = (
+        as_number(edge, f"{param.name} {side}", param.unit)
+        for edge, side in zip(value, ("lo", "hi"))
+    )
     return Uniform(lo, hi)
 
 
 def _fixed(param: Param, value: Any) -> Fixed:
-    if param.shape == () and np.ndim(value) != 0:
+    if param.shape == () and is_array(value):
+        shape = np.asarray(value, object).shape
         raise ParameterError(
-            f"{param.name} is a single number; the spec got an array of shape {np.shape(value)}. "
+            f"{param.name} is a single number; the spec got an array of shape {shape}. "
             "Arrays over galaxies go into the dict of a batch call."
         )
-    return Fixed(as_number(value, param.name) if param.shape == () else value)
+    if param.shape == ():
+        return Fixed(as_number(value, param.name, param.unit))
+    return Fixed(all_numbers(value, param.name, param.unit))
 
 
 def _checked_shape(param: Param, prior: Distribution) -> Distribution:

@@ -9,7 +9,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tengri import __version__
+from tengri import __version__, shadow
 from tengri.errors import DataError
 from tengri.program.doctor import FAILURE, OK, WARNING, Check
 
@@ -17,14 +17,23 @@ from tengri.program.doctor import FAILURE, OK, WARNING, Check
 DISK_NEED = 500e6
 EXTRAS = {
     "speclite": ("Euclid curves", "euclid"),
-    "astropy": ("FITS catalogues", "fits"),
-    "pyarrow": ("Parquet catalogues", "parquet"),
+    "astropy": ("FITS, ECSV and VOTable catalogues, conversion of units", "fits"),
+    "pyarrow": ("Parquet and CSV catalogues", "parquet"),
 }
 
 
 def checks() -> list[Check]:
     """Return all findings."""
-    return [*_versions(), *_devices(), *_data(), _filters(), _disk(), *map(_extra, EXTRAS)]
+    return [*_versions(), *_packages(), *_devices(), *_data(), _filters(), _disk(),
+            *map(_extra, EXTRAS)]  # fmt: skip
+
+
+def _packages() -> list[Check]:
+    """Return a note where a file of the user's hides one of the packages from his notebooks."""
+    found = shadow.nearby()
+    return [Check("packages", WARNING, f"{file} hides the package {name} from what runs here",
+                  f"rename {file}, or work in another folder")
+            for name, file in found.items()]  # fmt: skip
 
 
 def _versions() -> list[Check]:

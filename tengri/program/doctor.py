@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tengri.errors import TengriError
 from tengri.program.output import add_output, emit
+from tengri.program.wording import in_options
 
 GROUP = "tengri.checks"
 OK, WARNING, FAILURE = "ok", "note", "FAIL"
@@ -42,7 +43,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    checks = list(run())
+    checks = [in_words(check) for check in run()]
     emit(args.json, "\n".join(map(line, checks)), [check._asdict() for check in checks])
     return int(any(check.state == FAILURE for check in checks))
 
@@ -54,6 +55,11 @@ def run() -> Iterator[Check]:
             yield from entry.load()()
         except (TengriError, ImportError, OSError) as error:
             yield Check(entry.name, FAILURE, str(error), "Reinstall tengri.")
+
+
+def in_words(check: Check) -> Check:
+    """Return a finding in the words of the command line."""
+    return check._replace(found=in_options(check.found), fix=in_options(check.fix))
 
 
 def line(check: Check) -> str:

@@ -16,14 +16,16 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "predict",
         help="predict the photometry of a catalogue",
-        description="Read parameters from the columns of an HDF5, FITS or Parquet catalogue "
-        "and write band fluxes, error bars and a flag, in the same order. A command that was "
-        "interrupted goes on where it was; --shard i/n makes one part, for job arrays.",
+        description="Read parameters from the columns of a catalogue (HDF5, FITS, Parquet, CSV, "
+        "ECSV or VOTable, by its ending) and write band fluxes, error bars and a flag, in the "
+        "same order. A command that was interrupted goes on where it was; --shard i/n makes one "
+        "part, for job arrays.",
         epilog="example: tengri predict cat.h5 -o phot.h5 --model sdss --units nJy --keep id",
     )
     parser.add_argument("catalogue", metavar="CATALOGUE", type=Path)
     parser.add_argument("-o", "--out", type=Path, metavar="OUT", required=True,
-                        help=".h5, .fits or .parquet")  # fmt: skip
+                        help="its ending says the format: .h5 .fits .fits.gz .parquet .csv "
+                        ".ecsv .vot")  # fmt: skip
     models.add_options(parser)
     _column_options(parser.add_argument_group("columns"))
     _work_options(parser.add_argument_group("work"))
@@ -34,12 +36,14 @@ def add_parser(commands: Any) -> None:
 def _column_options(group: Any) -> None:
     for names, settings in (
         (["--units"], {"default": "nJy", "help": "of the fluxes, or mag_ab (default nJy)"}),
-        (["--table"], {"metavar": "NAME", "help": "HDF5 group or dataset, FITS extension"}),
+        (["--table"], {"metavar": "NAME",
+                       "help": "HDF5 group or dataset, FITS extension, table of a VOTable"}),
         (["--column"], {"action": "append", "default": [], "metavar": "PARAMETER=COLUMN",
                         "help": "where names differ; may be repeated"}),
         (["--ignore"], {"default": "", "metavar": "A,B", "help": "columns that are no parameters"}),
         (["--keep"], {"default": "", "metavar": "A,B", "help": "columns to copy to the output"}),
-        (["--ignore-units"], {"action": "store_true", "help": "do not compare stated units"}),
+        (["--ignore-units"], {"action": "store_true", "help": "the numbers are in the parameters' "
+                             "units, whatever the file states"}),
         (["--errors"], {"default": "68", "metavar": "LEVEL|none",
                         "help": "coverage of a surrogate's error bars in per cent (default 68)"}),
         (["--out-of-domain"], {"default": "nan", "choices": ("nan", "clip", "raise"),
@@ -112,9 +116,9 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     )
     from tengri.catalogue.job import Job, Options
     from tengri.catalogue.predict import check_level
+    from tengri.catalogue.words import OPTIONS
 
-    renamed = dict(map(models.pair, args.column))
-    columns = parameter_columns(table.names, renamed, _names(args.ignore))
+    columns = parameter_columns(table.names, _renamed(args.column), _names(args.ignore), OPTIONS)
     check_free_of(columns, dict(map(models.pair, args.values)))
     if not args.ignore_units:
         check_units({name: table.unit(column) for name, column in columns.items()})
@@ -122,11 +126,26 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
         args, _changes(args, table, columns), units=args.units,
         out_of_domain="clip" if args.out_of_domain == "clip" else "nan",
     )  # fmt: skip
-    check_complete(model.spec, columns, table.names)
+    check_complete(model.spec, columns, table.names, OPTIONS)
     level = None if args.errors == "none" else _level(args.errors)
     check_level(model, level)
-    options = Options(args.out_of_domain, level, _names(args.keep))
+    options = Options(args.out_of_domain, level, _names(args.keep), not args.ignore_units)
     return Job(table, columns, model, args.out, _shards(args, table.n_rows), options)
+
+
+def _renamed(items: list[str]) -> dict[str, str]:
+    """Return parameter → column of ``PARAMETER=COLUMN``; a column may have any name."""
+    from tengri.errors import ConfigError
+
+    renamed: dict[str, str] = {}
+    for item in items:
+        parameter, equals, column = (part.strip() for part in item.partition("="))
+        if not (equals and parameter and column):
+            raise ConfigError(f"--column {item!r}: write it as PARAMETER=COLUMN, e.g. redshift=z.")
+        if parameter in renamed:
+            raise ConfigError(f"--column gives {parameter} twice.")
+        renamed[parameter] = column
+    return renamed
 
 
 def _level(text: str) -> int:
@@ -147,32 +166,50 @@ def _shards(args: argparse.Namespace, n_rows: int) -> int:
 
     if args.shard:
         return parse_shard(args.shard)[1]
-    return existing_shards(args.out) or -(-n_rows // SHARD_ROWS)
+    return existing_shards(args.out) or max(1, -(-n_rows // SHARD_ROWS))
 
 
 def _changes(args: argparse.Namespace, table: Any, columns: dict[str, str]) -> dict[str, Any]:
     """Return what the catalogue declares: its parameters and, of the exact model, its redshifts."""
     from tengri.components.composition import registered_params
 
-    changes: dict[str, Any] = {}
-    for name, column in columns.items():
-        first = table.read([column], 0, 1)[column]
-        changes[name] = registered_params()[name].default if first.ndim == 1 else first[0]
+    params = registered_params()
+    arrays = [name for name in columns if params[name].shape]
+    changes = {name: params[name].default for name in columns if name not in arrays}
+    changes |= _first_usable(table, {name: columns[name] for name in arrays})
     if "redshift" in columns and args.model == models.EXACT:
-        changes["redshift"] = _redshifts(table, columns["redshift"])
+        changes["redshift"] = _redshifts(args, table, columns["redshift"])
     return changes
 
 
-def _redshifts(table: Any, column: str) -> Any:
+def _first_usable(table: Any, columns: dict[str, str]) -> dict[str, Any]:
+    """Return the arrays of the first row that has them all: they say their lengths."""
+    import numpy as np
+
+    from tengri.catalogue.job import CHUNK
+
+    if not columns:
+        return {}
+    rows = table.read(sorted(set(columns.values())), 0, min(CHUNK, table.n_rows))
+    found = {name: np.ma.filled(np.ma.asarray(rows[c]).astype(float), np.nan)
+             for name, c in columns.items()}  # fmt: skip
+    whole = [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in found.values()]
+    usable = np.flatnonzero(np.logical_and.reduce(whole))
+    row = int(usable[0]) if len(usable) else 0
+    return {name: v[row] for name, v in found.items() if len(v)}
+
+
+def _redshifts(args: argparse.Namespace, table: Any, column: str) -> Any:
     """Return the range of the usable redshifts: the exact model is cut to it."""
     import numpy as np
 
-    from tengri.catalogue.columns import as_float
     from tengri.catalogue.job import CHUNK
+    from tengri.catalogue.quantity import plain_values
 
-    lo, hi = np.inf, -np.inf
+    lo, hi, unit = np.inf, -np.inf, "" if args.ignore_units else table.unit(column)
     for start in range(0, table.n_rows, CHUNK):
-        z = as_float(column, table.read([column], start, min(start + CHUNK, table.n_rows))[column])
+        rows = table.read([column], start, min(start + CHUNK, table.n_rows))[column]
+        z, _ = plain_values(rows, "", "redshift", unit)
         z = z[(z > 0.0) & (z <= 20.0)]
         lo, hi = min(lo, z.min(initial=np.inf)), max(hi, z.max(initial=-np.inf))
     if lo > hi:
@@ -186,13 +223,13 @@ def _planned(args: argparse.Namespace, job: Any) -> dict[str, str]:
     job.predict(0, rows)
     begin = time.perf_counter()
     job.predict(0, rows)
-    rate = rows / (time.perf_counter() - begin)
-    size = sum(dtype.itemsize for dtype in job.schema.dtypes.values()) * job.table.n_rows
+    rate = max(1, rows) / (time.perf_counter() - begin)
+    size = sum(field.dtype.itemsize for field in job.schema.fields.values()) * job.table.n_rows
     return {
         "catalogue": f"{args.catalogue}: {job.table.n_rows} rows",
         "model": repr(job.model),
         "columns": ", ".join(p if p == c else f"{p} from {c}" for p, c in job.columns.items()),
-        "output": f"{', '.join(job.schema.dtypes)} [{args.units}]",
+        "output": f"{', '.join(job.schema.fields)} [{args.units}]",
         "work": f"{job.n_shards} shards in {job.folder}",
         "measured": f"{rate:.0f} rows/s on {rows} rows; all in {job.table.n_rows / rate:.0f} s",
         "disk": f"{2 * size / 1e6:.0f} MB while joining, {size / 1e6:.0f} MB after",

@@ -33,20 +33,21 @@ def add_parser(commands: Any) -> None:
 def _sweep(args: argparse.Namespace) -> int:
     import numpy as np
 
+    from tengri.analysis.galaxy import base_galaxy, galaxy_text
     from tengri.analysis.sweeps import sweep_photometry
     from tengri.errors import ConfigError
 
     if args.n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
     model = models.build(args, {args.parameter: (args.lo, args.hi)}, units="mag_ab")
-    sweep = sweep_photometry(
-        model, args.parameter, np.linspace(args.lo, args.hi, args.n), rest(model, args.parameter)
-    )
+    base = rest(model, args.parameter)
+    sweep = sweep_photometry(model, args.parameter, np.linspace(args.lo, args.hi, args.n), base)
+    galaxy = base_galaxy(model, base, sweep.axes)
     out = args.out or Path(f"sweep_{args.parameter}.png")
     _save(sweep, out)
     numbers = {"axes": sweep.axes, "bands": sweep.bands, "units": sweep.units,
-               "magnitudes": sweep.magnitudes(), "figure": str(out)}  # fmt: skip
-    emit(args.json, f"figure  {out}", numbers)
+               "magnitudes": sweep.magnitudes(), "galaxy": galaxy, "figure": str(out)}  # fmt: skip
+    emit(args.json, f"figure  {out}\ngalaxy  {galaxy_text(galaxy)}", numbers)
     return 0
 
 

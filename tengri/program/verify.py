@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.errors import DataError
-from tengri.program.doctor import FAILURE, OK, WARNING, Check, line
+from tengri.program.doctor import FAILURE, OK, WARNING, Check, in_words, line
 from tengri.program.output import add_output, emit
 
 GROUP = "tengri.verifiers"
@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    checks = run(args.path, args.exact)
+    checks = [in_words(check) for check in run(args.path, args.exact)]
     bad = sum(check.state == FAILURE for check in checks)
     total = f"{args.path}: {len(checks) - bad} of {len(checks)} checks passed"
     emit(args.json, "\n".join([*map(line, checks), total]), [check._asdict() for check in checks])
@@ -76,7 +76,7 @@ def sealed_file(path: str, exact: bool) -> list[Check] | None:
             return [Check("seal", FAILURE, str(error), "get a fresh copy, or make it again")]
     else:
         seal = Check("seal", WARNING, f"{file} has none; sha256 {digest.file_sha256(file)}",
-                     "load_ssp_data(path, sha256=…) checks a digest that you keep")  # fmt: skip
+                     "keep the digest, and compare it with that of a later day")  # fmt: skip
     if not _is_grid(file):
         return [seal] if sealed else None
     try:
@@ -86,10 +86,10 @@ def sealed_file(path: str, exact: bool) -> list[Check] | None:
 
 
 def _is_grid(file: Path) -> bool:
-    import h5py
+    from tengri import plain
 
     try:
-        with h5py.File(file, "r") as contents:
+        with plain.open_hdf5(file) as contents:
             return contents.get("ssp_flux", getlink=True) is not None
     except (OSError, RuntimeError):
         return False

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
+from tengri.analysis.accuracy import table_text
 from tengri.analysis.compare import break_even, break_even_text, compare
 from tengri.analysis.plotting import SWEEP_CMAPS, setup_style, sweep_parameter, sweep_setting
 from tengri.analysis.population import Population
@@ -147,6 +148,11 @@ def test_compare_finds_a_known_offset(model, kind):
     c = compare(model, Shifted(model), **request[0], base=request[1])
     np.testing.assert_allclose(c.residual_mmag, 5.0, atol=1e-6)
     assert c.numbers()["pooled"]["p99"] == pytest.approx(5.0, abs=1e-6)
+    swept = set(c.exact.axes) | (set(model.spec.all_params) if kind == "n_draws" else set())
+    assert set(c.galaxy) == set(model.spec.all_params) - swept
+    assert (f"redshift = {c.galaxy['redshift']:g}" if "redshift" in c.galaxy else "") in (
+        table_text(c.numbers())
+    )
     plt.close(c.plot())
     if kind == "track":
         plt.close(c.plot_colours(("sdss_g", "sdss_r"), ("sdss_r", "sdss_i")))

@@ -24,7 +24,7 @@ def kernel() -> tuple[Problem, RowMaker]:
 def test_fewer_components_leave_out_more(kernel) -> None:
     problem, maker = kernel
     rows = maker.make(0, 256)
-    few, many = (problem.lost(scaled(problem, rows, n), rows) for n in (2, 16))
+    few, many = (problem.pca_truncation_error(scaled(problem, rows, n), rows) for n in (2, 16))
     assert few[0] < few[1] and many[0] < many[1]
     assert many[1] < 0.2 * few[1]
 
@@ -36,7 +36,7 @@ def test_what_is_left_out_is_the_error_of_a_perfect_network(kernel) -> None:
     scaling = scaled(problem, rows, 2)
     y = np.asarray(problem.outputs(rows.flux.astype("f4"), rows.inputs), float)
     bound = np.abs(scaling.inverse(scaling.forward(y)) - scaling.floored(y)).max()
-    assert 0.0 < problem.lost(scaling, rows)[1] < 1.1 * 1085.7 * bound
+    assert 0.0 < problem.pca_truncation_error(scaling, rows)[1] < 1.1 * 1085.7 * bound
 
 
 def test_tables_are_of_inputs() -> None:
@@ -45,7 +45,7 @@ def test_tables_are_of_inputs() -> None:
 
 
 def test_where_nothing_is_left_out_nothing_is_said(problem) -> None:
-    assert problem.lost(None, None) is None
+    assert problem.pca_truncation_error(None, None) is None
 
 
 def scaled(problem: Problem, rows, components: int) -> OutputScaling:

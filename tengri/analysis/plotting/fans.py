@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tengri.analysis.plotting.style import colours
+from tengri.analysis.style import colours
 from tengri.components.composition import SETTINGS
 from tengri.components.stellar.sfh import sample_sfh_prior
 from tengri.components.stellar.ssp import SSPData

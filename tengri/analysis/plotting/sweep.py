@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from tengri.analysis.plotting.style import colours
+from tengri.analysis.style import colours
 from tengri.analysis.sweeps import check_swept
 from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import ParameterError

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -67,6 +68,24 @@ def _mean_excess(z: Array) -> Array:
     return z * ndtr(z) + jnp.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
 
 
+class Formation(NamedTuple):
+    """When the stars of a galaxy formed.
+
+    Attributes
+    ----------
+    mean_age_gyr : Array, scalar
+        Mean lookback time of formation, by mass.
+    since : callable
+        ``age_gyr -> `` fraction of the mass that formed since that lookback time.
+    t_univ_gyr : Array, scalar
+        Age of the Universe at the epoch of observation.
+    """
+
+    mean_age_gyr: Array
+    since: Callable[[ArrayLike], Array]
+    t_univ_gyr: Array
+
+
 @dataclass(frozen=True)
 class MetallicityHistory:
     """How metallicity depends on age.
@@ -79,12 +98,15 @@ class MetallicityHistory:
         ``(p, edges_gyr, t_univ_gyr) -> log10(Z/Zsun)``, scalar or one per age bin ``(n_age,)``.
     mixture : callable
         ``(p, edges_gyr, t_univ_gyr) -> ((share, logzsol), …)``: populations that share each bin.
+    mean : callable
+        ``(p, formation) -> log10(Z/Zsun)`` averaged over the mass formed, scalar.
     """
 
     name: str
     params: tuple[Param, ...]
     logzsol: Callable[[Params, np.ndarray, Array], Array]
     mixture: Callable[[Params, np.ndarray, Array], tuple[tuple[Array | float, Array], ...]]
+    mean: Callable[[Params, Formation], Array]
     reference: str = ""
 
     @property
@@ -119,6 +141,11 @@ def _ramp(p: Params, edges_gyr: np.ndarray, t_univ_gyr: Array) -> Array:
     return p["met_logzsol_final"] + (p["met_logzsol_0"] - p["met_logzsol_final"]) * lookback
 
 
+def _ramp_mean(p: Params, formation: Formation) -> Array:
+    lookback = formation.mean_age_gyr / formation.t_univ_gyr  # log Z is linear in it
+    return p["met_logzsol_final"] + (p["met_logzsol_0"] - p["met_logzsol_final"]) * lookback
+
+
 def _older(p: Params, edges_gyr: np.ndarray, t_univ_gyr: Array) -> Array:
     """Share of each bin's time that lies before the step."""
     low, high = _limits(edges_gyr, t_univ_gyr)
@@ -139,6 +166,11 @@ def _two_step_mixture(
     return (older, p["met_logzsol_old"]), (1 - older, p["met_logzsol_young"])
 
 
+def _two_step_mean(p: Params, formation: Formation) -> Array:
+    young = formation.since(p["met_step_age_gyr"])
+    return young * p["met_logzsol_young"] + (1 - young) * p["met_logzsol_old"]
+
+
 def _logzsol_param(name: str, default: float, description: str) -> Param:
     return Param(name, default, Uniform(-2.0, 0.2), (-4.0, 1.0), "dex", description)
 
@@ -150,6 +182,7 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
         (_logzsol_param("met_logzsol", 0.0, "log10(Z/0.0142) of all stars"),),
         _delta,
         lambda *args: ((1.0, _delta(*args)),),
+        lambda p, formation: p["met_logzsol"],
         "one mean at all ages, Gaussian in log Z; Hearin+2023, MNRAS 521, 1741",
     ),
     MetallicityHistory(
@@ -168,6 +201,7 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
         ),
         _two_step,
         _two_step_mixture,
+        _two_step_mean,
         "Leung+2024, MNRAS 528, 4029",
     ),
     MetallicityHistory(
@@ -178,6 +212,7 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
         ),
         _ramp,
         lambda *args: ((1.0, _ramp(*args)),),
+        _ramp_mean,
         "linear in lookback time between the Big Bang and the epoch of observation",
     ),
 )

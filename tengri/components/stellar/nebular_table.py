@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from tengri import digest, plain
@@ -96,7 +95,7 @@ def cloudy_table() -> NebularTable:
 @cache
 def _read(path: Path) -> NebularTable:
     digest.verify(path)
-    with h5py.File(path, "r") as file:
+    with plain.open_hdf5(path) as file:
         missing = set(_DATASETS) - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")

@@ -12,7 +12,7 @@
 
 The schema and the names of the datasets are those of DSPS (Hearin et al. 2023, MNRAS 521, 1741);
 ``ssp_mass_remaining``, ``ssp_age_edges_gyr`` and those of `tengri.grids.ionising` are optional
-additions.
+additions. Units that the file states are obeyed or refused: `tengri.components.stellar.ssp_units`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import h5py
 import numpy as np
 
 from tengri import digest, plain
+from tengri.components.stellar import ssp_units
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
@@ -134,10 +135,14 @@ _OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1, **_IONISING}
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the known datasets and the attributes of the HDF5 file ``path``."""
     try:
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             attrs = {key: _plain(value) for key, value in file.attrs.items()}
             names = [name for name in (*_REQUIRED, *_OPTIONAL) if file.get(name, getlink=True)]
-            return {name: _dataset(file, name, path) for name in names}, attrs
+            contents = {name: _dataset(file, name, path) for name in names}
+            units = {name: ssp_units.stated(name, file[name].attrs, attrs) for name in names}
+            if not ssp_units.counts_in_suns(units.get("ssp_flux", "")):
+                attrs["lsun_erg_per_s"] = LSUN_ERG_PER_S  # erg are converted with ours
+            return _in_schema(contents, units, path), attrs
     except DataError:
         raise
     except (OSError, RuntimeError, KeyError) as error:
@@ -145,6 +150,14 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             f"{path}: cannot be read as HDF5 ({error}). It is damaged, truncated or of another "
             "format: get a fresh copy."
         ) from error
+
+
+def _in_schema(contents: dict[str, Array], units: dict[str, str], path: Path) -> dict[str, Array]:
+    """Return the datasets in the units of the schema."""
+    return {
+        name: ssp_units.in_schema(name, values, units[name], path)
+        for name, values in contents.items()
+    }
 
 
 def _dataset(file: h5py.File, name: str, path: Path) -> Array:

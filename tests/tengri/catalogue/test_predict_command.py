@@ -15,12 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astropy.table import Table
+from astropy.table import Column, MaskedColumn, Table
 
 from emulator import loading
 from tengri import Instrument, Parameters, SEDModel, digest, durable, load_ssp_data
 from tengri.__main__ import main
 from tengri.catalogue import job as jobs
+from tengri.catalogue.kept import as_kept
+from tengri.catalogue.table import open_table
 
 load = lru_cache(loading.load)
 
@@ -155,9 +157,11 @@ def test_exact_model_of_the_columns(capsys, tmp_path):
     with h5py.File(path, "w") as file:
         file["z"], file["dust_tau_diff"] = z, tau
     answer = predict(capsys, path, out, "--bands", "sdss_g,sdss_r", "--column", "redshift=z",
-                     "--set", "dust_law=smc", "--units", "maggies")  # fmt: skip
+                     "--set", "dust_law=smc", "--set", "sfh_dpl_log_peak_sfr=1.0",
+                     "--units", "maggies")  # fmt: skip
     assert answer["rows"] == 3
-    spec = Parameters(redshift=(0.05, 0.4), dust_tau_diff=(0, 3), dust_law="smc")
+    spec = Parameters(redshift=(0.05, 0.4), dust_tau_diff=(0, 3), dust_law="smc",
+                      sfh_dpl_log_peak_sfr=1.0)  # fmt: skip
     bands = Instrument.from_names(["sdss_g", "sdss_r"]).observation()
     model = SEDModel(spec, load_ssp_data(), bands, units="maggies")
     expected = model.predict_photometry_batch({"redshift": z, "dust_tau_diff": tau})
@@ -171,7 +175,13 @@ def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_pa
     with h5py.File(path, "w") as file:
         for name, values in {**history, "redshift": z}.items():
             file[name] = values
-    others = ["met_logzsol=-0.3", "dust_tau_bc=0.5", "dust_tau_diff=0.4", "dust_slope=-0.7"]
+    others = [
+        "sfh_delayed_log_peak_sfr=1",
+        "met_logzsol=-0.3",
+        "dust_tau_bc=0.5",
+        "dust_tau_diff=0.4",
+        "dust_slope=-0.7",
+    ]
     words = [word for item in others for word in ("--set", item)]
     predict(capsys, path, tmp_path / "fast.h5", "--model", "sdss", "--units", "mag_ab", *words)
     predict(
@@ -202,30 +212,30 @@ def test_quiet_says_nothing(capsys, catalogue, tmp_path):
     ("words", "message"),
     [
         (["cta.h5", "-o", "o.h5"], "Did you mean cat.h5"),
-        (["cat.csv", "-o", "o.h5"], "ends in .h5"),
+        (["cat.txt", "-o", "o.h5"], "ends in .h5"),
         (["text.h5", "-o", "o.h5"], "cannot be read as HDF5"),
-        (["cat.h5", "-o", "o.csv"], "ends in .h5"),
+        (["cat.h5", "-o", "o.txt"], "ends in .h5"),
         (["cat.h5", "-o", "o.h5", "--units", "nJyy"], "Did you mean nJy"),
         (["cat.h5", "-o", "o.h5", "--keep", "idd"], "Did you mean id"),
         (["cat.h5", "-o", "o.h5", "--shard", "3/2"], "from 1 to 2"),
         (["cat.h5", "-o", "o.h5", "--errors", "67"], "Known: 68, 95, 99"),
         (["cat.h5", "-o", "o.h5", "--ignore", "redshift"], "--set redshift=VALUE"),
         (["cat.h5", "-o", "o.h5", "--set", "redshift=0.1"], "leave one out"),
-        (["cat.h5", "-o", "o.h5", "--column", "redshift"], "NAME=VALUE"),
+        (["cat.h5", "-o", "o.h5", "--column", "redshift"], "PARAMETER=COLUMN"),
         (["cat.h5", "-o", "no/where/o.h5"], "cannot be"),
-        (["myr.h5", "-o", "o.h5"], "stated in 'Myr'"),
+        (["mpc.h5", "-o", "o.h5"], "stated in 'Mpc'"),
         (["typo.h5", "-o", "o.h5"], "nearly 'redshift'"),
         (["uneven.h5", "-o", "o.h5"], "columns of one length"),
     ],
 )
 def test_mistakes(catalogue, words, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cat.csv").write_text("redshift\n0.1\n")
+    (tmp_path / "cat.txt").write_text("redshift\n0.1\n")
     (tmp_path / "text.h5").write_text("redshift\n0.1\n")
-    for name, column in (("myr", "sfh_dpl_tau_gyr"), ("typo", "redshfit"), ("uneven", "a")):
+    for name, column in (("mpc", "sfh_dpl_tau_gyr"), ("typo", "redshfit"), ("uneven", "a")):
         with h5py.File(tmp_path / f"{name}.h5", "w") as file:
             file[column] = [0.1, 0.2]
-            file[column].attrs["units"] = "Myr"
+            file[column].attrs["units"] = "Mpc"
             if name == "uneven":
                 file["b"] = [1.0]
     before = sorted(tmp_path.iterdir())
@@ -274,3 +284,126 @@ def test_memory_does_not_grow_with_the_catalogue(columns, tmp_path):
         return float(done.stdout.split()[-1])
 
     assert peak(1_000_000) - peak(65_536) < 80.0
+
+
+# --- what comes in keeps its meaning ----------------------------------------------------------
+
+FAST = ["--model", "sdss", "--errors", "none"]
+GALAXIES = {
+    "redshift": [0.1, 0.2, 0.3], "sfh_dpl_log_peak_sfr": [1.0, 0.5, 0.0],
+    "sfh_dpl_tau_gyr": [0.8, 2.0, 5.0], "sfh_dpl_alpha": [2.0] * 3, "sfh_dpl_beta": [2.0] * 3,
+    "met_logzsol": [0.0] * 3, "dust_tau_bc": [0.5] * 3, "dust_tau_diff": [0.3] * 3,
+    "dust_slope": [-0.7] * 3,
+}  # fmt: skip
+
+
+def photometry(capsys, path, table, *words):
+    """Write a table of astropy, predict it, and return what is stored."""
+    table.write(path, overwrite=True, **({"format": "votable"} if path.suffix == ".vot" else {}))
+    predict(capsys, path, path.with_name("out.h5"), *FAST, *words)
+    return stored(path.with_name("out.h5"))
+
+
+@pytest.mark.parametrize("suffix", [".fits", ".fits.gz", ".ecsv", ".vot"])
+def test_masks_and_units_of_files(suffix, capsys, tmp_path):
+    """Times in Myr, rates in kg/s, a masked redshift whose hidden value would be fine."""
+    wanted = photometry(capsys, tmp_path / "plain.ecsv", Table(GALAXIES))
+    table = Table(GALAXIES)
+    table["redshift"] = MaskedColumn(GALAXIES["redshift"], mask=[0, 1, 0])
+    table["sfh_dpl_tau_gyr"] = Column([800.0, 2000.0, 5000.0], unit="Myr")
+    rate = 1.98841e30 / 3.15576e7 * 10.0 ** np.array(GALAXIES["sfh_dpl_log_peak_sfr"])
+    table["sfh_dpl_log_peak_sfr"] = Column(rate, unit="kg s-1")
+    made = photometry(capsys, tmp_path / f"cat{suffix}", table)
+    assert made["out_of_domain"].tolist() == [0, 2, 0] and np.isnan(made["sdss_g"][1])
+    np.testing.assert_allclose(made["sdss_g"][::2], wanted["sdss_g"][::2], rtol=1e-4)
+
+
+def test_units_can_be_ignored_and_that_is_another_job(capsys, tmp_path):
+    wanted = photometry(capsys, tmp_path / "plain.ecsv", Table(GALAXIES))
+    table, path, out = Table(GALAXIES), tmp_path / "cat.ecsv", tmp_path / "parts.h5"
+    table["sfh_dpl_tau_gyr"].unit = "Myr"
+    same(photometry(capsys, path, table, "--ignore-units"), wanted)
+    predict(capsys, path, out, *FAST, "--ignore-units", "--shard", "1/2")
+    assert main(["predict", str(path), "-o", str(out), *FAST]) == 1
+    assert "column units differ" in capsys.readouterr().err
+
+
+IDS = [1237648720693755919, None, 3]
+NAMES = ["a", "SDSS J000000.00+000000.0 " * 3 + ".", None]
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".fits", ".parquet", ".csv", ".ecsv", ".vot"])
+def test_identifiers_are_copied_whole(suffix, capsys, tmp_path):
+    table = pa.table({"objid": pa.array(IDS, pa.int64()), "name": NAMES, **GALAXIES})
+    pq.write_table(table, tmp_path / "cat.parquet")
+    out = tmp_path / f"out{suffix}"
+    predict(capsys, tmp_path / "cat.parquet", out, *FAST, "--keep", "objid,name")
+    with open_table(out) as written:
+        read = written.read(["objid", "name"], 0, 3)
+    ids, found = read["objid"], as_kept("name", read["name"])
+    assert [None if gap else int(i) for i, gap in zip(ids, np.ma.getmaskarray(ids))] == IDS
+    assert np.ma.filled(found, "").tolist() == [name or "" for name in NAMES]
+
+
+def test_no_rows(capsys, tmp_path):
+    (tmp_path / "cat.csv").write_text(",".join(GALAXIES) + "\n")
+    answer = predict(capsys, tmp_path / "cat.csv", tmp_path / "out.fits", "--model", "sdss")
+    assert answer["rows"] == 0
+    assert Table.read(tmp_path / "out.fits").colnames[-2:] == ["sdss_z_err", "out_of_domain"]
+
+
+def test_one_redshift_is_served_as_several_are(capsys, tmp_path):
+    """Whatever is prepared for a single redshift: every column may vary all the same."""
+    columns = {"redshift": [0.3] * 3, "met_logzsol": [-1.0, 0.0, 0.2], "dust_tau_diff": [0, 1, 3],
+               "sfh_tau_log_total_mass": [10.0] * 3, "dust_bump_strength": [0.0, 1.0, 3.0],
+               "dust_delta": [-0.5, 0.0, 0.3]}  # fmt: skip
+    words = [*EXACT, "--set", "dust_law=noll09"]
+    made = []
+    for last in (0.3, 0.31):
+        columns["redshift"][2] = last
+        Table(columns).write(tmp_path / "cat.ecsv", overwrite=True)
+        predict(capsys, tmp_path / "cat.ecsv", tmp_path / "out.h5", *words)
+        made.append(stored(tmp_path / "out.h5")["sdss_g"])
+    np.testing.assert_allclose(made[0][:2], made[1][:2], rtol=1e-5)
+
+
+EXACT = ["--bands", "sdss_g"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("z,sfh_tau_log_total_mass", "No column for redshift. Did you mean z? Say --column reds"),
+        ("zphot,sfh_tau_log_total_mass", "Did you mean zphot?"),
+        ("redshift,logmass", "Did you mean logmass? Say --column sfh_dpl_log_total_mass=logmass"),
+        ("redshift", "--set sfh_dpl_log_peak_sfr=VALUE"),
+        ("redshift,sfh_tau_tau_gyr", "for sfh_tau_log_peak_sfr or sfh_tau_log_total_mass"),
+        ("z,mass", "No column is a parameter; there are: z, mass. Say which is which, e.g. "
+                   "--column redshift=z"),
+        ("z,z,sfh_tau_log_total_mass", "has two columns 'z'"),
+    ],
+)  # fmt: skip
+def test_a_default_never_stands_in_for_redshift_or_brightness(names, message, capsys, tmp_path):
+    values = ",".join("1" for _ in names.split(","))
+    (tmp_path / "cat.csv").write_text(f"{names}\n{values}\n")
+    words = ["predict", str(tmp_path / "cat.csv"), "-o", str(tmp_path / "o.h5"), *EXACT]
+    assert main(words) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "o.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--bands", "sdss_g,sdss_g"], "Bands given twice: sdss_g"),
+        ([*FAST, "--keep", "redshift,redshift"], "--keep names redshift twice"),
+        ([*FAST, "--column", "redshift=z", "--column", "redshift=zz"], "gives redshift twice"),
+        ([*FAST, "--out-of-domain", "raise"], "1 of 3 rows cannot be predicted: 2. Say --out-of"),
+    ],
+)
+def test_twice_or_out_of_domain(words, message, capsys, tmp_path):
+    columns = {**GALAXIES, "redshift": [0.1, 0.2, -1.0], "z": [0.1] * 3, "zz": [0.1] * 3}
+    Table(columns).write(tmp_path / "cat.ecsv")
+    assert main(["predict", str(tmp_path / "cat.ecsv"), "-o", str(tmp_path / "o.h5"), *words]) == 1
+    assert message in capsys.readouterr().err

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from tengri.components.stellar.ssp import load_ssp_data
-from tengri.grids import commands, files
+from tengri.grids import files
+from tengri.program import data as commands
 
 
 def run(*words: str) -> int:

@@ -28,6 +28,10 @@ def test_exact(capsys, tmp_path):
     model = SEDModel(spec, load_ssp_data(), bands)
     expected = model.predict_magnitudes({"dust_tau_diff": 0.5})
     np.testing.assert_allclose(numbers["magnitudes"][1], expected, rtol=1e-9)
+    assert numbers["galaxy"] == {n: spec.fixed_value(n) for n in spec.fixed_params}
+    assert main(["sweep", "redshift", "0.1", "0.2", "-n", "2", "--bands", "sdss_g", "-o",
+                 str(out)]) == 0  # fmt: skip
+    assert "galaxy  dust_slope = -0.7, " in capsys.readouterr().out
 
 
 def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
@@ -38,6 +42,10 @@ def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
     expected = fast.predict_magnitudes({**base, "redshift": 0.2})[2]
     np.testing.assert_allclose(numbers["magnitudes"][1][0], expected, rtol=1e-6)
     assert numbers["bands"] == ["sdss_r"]
+    assert set(numbers["galaxy"]) == set(fast.spec.all_params) - {"redshift"}
+    assert {n: numbers["galaxy"][n] for n in base if n != "redshift"} == pytest.approx(
+        {n: float(v) for n, v in base.items() if n != "redshift"}
+    )
 
 
 @pytest.mark.parametrize(

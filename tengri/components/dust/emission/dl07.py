@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,7 +88,7 @@ def templates() -> Templates:
     """
     path = files.resolve(files.DUST_DL07)
     digest.verify(path)
-    with h5py.File(path, "r") as file:
+    with plain.open_hdf5(path) as file:
         missing = {"wave", "qpah", "umin", "umin_only", "umin_umax"} - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")

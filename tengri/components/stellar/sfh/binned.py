@@ -61,6 +61,17 @@ def _step_masses(levels: Array, edges: np.ndarray, t_univ: Array) -> tuple[Array
     return jnp.zeros_like(t_univ), jnp.asarray(sum(shares))
 
 
+def _step_ages(levels: Array, edges: np.ndarray, t_univ: Array) -> Array:
+    """Mean of the middles of the overlaps (n, N_BINS) of the bins, weighted with their masses."""
+    low, high = (x[:, None] for x in clipped(edges, t_univ))
+    own = jnp.asarray(EDGES_FRAC) * t_univ
+    start = jnp.maximum(low, own[:-1])
+    width = jnp.maximum(jnp.minimum(high, own[1:]) - start, 0.0)
+    formed = jnp.exp(levels) * width
+    total = jnp.sum(formed, axis=1)
+    return jnp.sum(formed * (start + 0.5 * width), axis=1) / jnp.where(total > 0, total, 1.0)
+
+
 def log_continuity(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
     """ln SFR of the bin that holds t, relative to the highest bin."""
     return _log_step(continuity_levels(q), t, t_univ)
@@ -73,6 +84,11 @@ def continuity_masses(
     return _step_masses(continuity_levels(q), edges, t_univ)
 
 
+def continuity_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Mean age of each given bin from its overlaps with the history's."""
+    return _step_ages(continuity_levels(q), edges, t_univ)
+
+
 def log_dirichlet(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
     """ln SFR of the bin that holds t, relative to the highest bin."""
     return _log_step(dirichlet_levels(q), t, t_univ)
@@ -83,6 +99,11 @@ def dirichlet_masses(
 ) -> tuple[Array, Array]:
     """Overlap of the history's bins with the given ones."""
     return _step_masses(dirichlet_levels(q), edges, t_univ)
+
+
+def dirichlet_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Mean age of each given bin from its overlaps with the history's."""
+    return _step_ages(dirichlet_levels(q), edges, t_univ)
 
 
 def _equal_share(i: int) -> float:
@@ -109,6 +130,7 @@ CONTINUITY = SFHFamily(
     "Leja+2019, ApJ 876, 3",
     default_amplitude="log_total_mass",
     mass=continuity_masses,
+    ages=continuity_ages,
 )
 DIRICHLET = SFHFamily(
     "dirichlet",
@@ -128,4 +150,5 @@ DIRICHLET = SFHFamily(
     "Leja+2017, ApJ 837, 170; Betancourt 2012, arXiv:1010.3436",
     default_amplitude="log_total_mass",
     mass=dirichlet_masses,
+    ages=dirichlet_ages,
 )

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.array_module import Floats
 from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
 from tengri.priors import Uniform
 from tengri.registry import Param
@@ -16,6 +17,7 @@ LN10 = float(np.log(10.0))
 NARROWEST_DEX = 0.3  # half-width of the kernel where log_tmax is not above log_tpeak
 SOFT_DEX = 0.1
 YOUNGEST_MYR = 1e-9
+AGE_NODES = 16
 
 
 def mass_fraction(q: Mapping[str, Array]) -> Array:
@@ -43,12 +45,26 @@ def _cumulative(t_gyr: Array, peak: Array, half: Array) -> Array:
     return 0.5 + (35 / 32) * (u - u**3 + 0.6 * u**5 - u**7 / 7)
 
 
-def burst_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
+def burst_masses(q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
     """Fraction of the burst's mass in each bin; they sum to 1."""
     shape = _shape(q, t_univ)
     low, high = clipped(edges, t_univ)
     m = _cumulative(high, *shape) - _cumulative(low, *shape)
     return jnp.zeros_like(t_univ), m / _cumulative(t_univ, *shape)
+
+
+def burst_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Mean age of each bin: 10^(log t) under the kernel, by quadrature in log t."""
+    peak, half = _shape(q, t_univ)
+    low, high = (
+        jnp.clip((_log_age(t) - peak) / half, -1.0, 1.0)[:, None] for t in clipped(edges, t_univ)
+    )
+    x, weights = np.polynomial.legendre.leggauss(AGE_NODES)
+    u = low + (high - low) * jnp.asarray(0.5 * (x + 1), float)
+    formed = jnp.asarray(weights, float) * (1 - u**2) ** 3
+    total = jnp.sum(formed, axis=1)
+    age = 1e-3 * jnp.exp(LN10 * (peak + half * u))
+    return jnp.sum(formed * age, axis=1) / jnp.where(total > 0, total, 1.0)
 
 
 def log_burst(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -95,4 +111,5 @@ BURST = SFHFamily(
     "Zacharegkas+2025, arXiv:2506.19919",
     kind="mixture",
     mass=burst_masses,
+    ages=burst_ages,
 )

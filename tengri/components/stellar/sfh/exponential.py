@@ -10,13 +10,14 @@ from jax import Array
 
 from tengri.components.stellar.sfh.family import (
     LOG_ZERO,
+    Ages,
     Kernel,
     Mass,
     SFHFamily,
     clipped,
     time_twins,
 )
-from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower
+from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower, unit_exp_moments
 from tengri.priors import Uniform
 from tengri.registry import Param
 
@@ -46,6 +47,13 @@ def const_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tu
     return jnp.zeros_like(t_univ), width
 
 
+def const_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Middle of each bin, cut to the time of star formation."""
+    start = jnp.maximum(q["start_gyr"], q["end_gyr"])
+    low, width = _between(edges, t_univ, q["end_gyr"], start)
+    return low + 0.5 * width
+
+
 def log_tau(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
     """exp(-Δ/τ), Δ = age - t >= 0."""
     since = q["age_gyr"] - t
@@ -58,6 +66,18 @@ def tau_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
     low, width = _between(edges, t_univ, ZERO, oldest)
     m = width * jnp.exp(-(oldest - low - width) / tau) * expm1_ratio(-width / tau)
     return -(q["age_gyr"] - oldest) / tau, m
+
+
+def tau_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """High end of each bin less the mean of y under e^{-y/τ}, 0 <= y <= width."""
+    low, width = _between(edges, t_univ, ZERO, jnp.minimum(q["age_gyr"], t_univ))
+    return low + width * (1 - _mean_of_exponential(width / q["tau_gyr"]))
+
+
+def _mean_of_exponential(d: Array) -> Array:
+    """Mean of s under e^{-sd} on 0 <= s <= 1."""
+    zeroth, first, _ = unit_exp_moments(d)
+    return first / zeroth
 
 
 def log_delayed(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -77,6 +97,17 @@ def delayed_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> 
     return 1 - first + jnp.log(tau), jnp.exp(first - x) * m
 
 
+def delayed_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """High end of each bin less the mean of y under (x1 + y/τ) e^{-y/τ}, 0 <= y <= width."""
+    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
+    low, width = _between(edges, t_univ, ZERO, oldest)
+    x, d = (q["age_gyr"] - low - width) / tau, width / tau
+    zeroth, first, second = unit_exp_moments(d)
+    formed = x * zeroth + d * first
+    mean = (x * first + d * second) / jnp.where(width > 0, formed, 1.0)
+    return low + width * (1 - mean)
+
+
 def log_exp(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
     """exp(-(t - start)/τ) for lookback times t >= start: rising towards the present."""
     before = t - q["start_gyr"]
@@ -89,6 +120,12 @@ def exp_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
     tau = q["tau_gyr"]
     m = width * jnp.exp(-(low - q["start_gyr"]) / tau) * expm1_ratio(-width / tau)
     return jnp.zeros_like(t_univ), m
+
+
+def exp_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Low end of each bin and the mean of y under e^{-y/τ}, 0 <= y <= width."""
+    low, width = _between(edges, t_univ, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
+    return low + width * _mean_of_exponential(width / q["tau_gyr"])
 
 
 CONST_PARAMS = (
@@ -118,24 +155,25 @@ CONST = SFHFamily(
     default_amplitude="log_total_mass",
     mass=const_masses,
     twins=time_twins(CONST_PARAMS, start=(1.0, 0.5, 1.0), end=(0.0, 0.0, 0.4)),
+    ages=const_ages,
 )
 
 
-def _onset_family(name: str, log_sfr: Kernel, mass: Mass, reference: str) -> SFHFamily:
+def _onset_family(name: str, log_sfr: Kernel, mass: Mass, ages: Ages, reference: str) -> SFHFamily:
     prefix = f"sfh_{name}_"
     params = (
         Param(f"{prefix}tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time"),
         Param(f"{prefix}age_gyr", 5.0, ONSET, (0.001, 30.0), "Gyr", "lookback time of the onset"),
     )
     twins = time_twins(params, tau=(0.2, 0.02, 1.0), age=(0.5, 0.05, 1.0))
-    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
+    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins, ages=ages)
 
 
 TAU = _onset_family(
-    "tau", log_tau, tau_masses, "exponentially declining; Bruzual 1983, ApJ 273, 105"
+    "tau", log_tau, tau_masses, tau_ages, "exponentially declining; Bruzual 1983, ApJ 273, 105"
 )
 DELAYED = _onset_family(
-    "delayed", log_delayed, delayed_masses, "delayed-τ, e.g. Lee+2010, ApJ 725, 1644"
+    "delayed", log_delayed, delayed_masses, delayed_ages, "delayed-τ, e.g. Lee+2010, ApJ 725, 1644"
 )
 EXP_PARAMS = (
     Param("sfh_exp_tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time of the rise"),
@@ -156,4 +194,5 @@ EXP = SFHFamily(
     "exponentially rising, Maraston+2010, MNRAS 407, 830",
     mass=exp_masses,
     twins=time_twins(EXP_PARAMS, tau=(0.2, 0.02, 1.0), start=(0.0, 0.0, 0.4)),
+    ages=exp_ages,
 )

@@ -7,24 +7,35 @@ Conventions, everywhere below this folder:
 * ``t_univ`` : age of the Universe at that epoch [Gyr], scalar
 * a *kernel* is the SFR relative to unit amplitude; kernels are carried as natural logarithms
 * a *mass* is ``(ln_scale, m)``: ``m * exp(ln_scale)`` [Gyr x unit SFR] formed in each bin
+* *ages* are the mean lookback times [Gyr] of what forms in each bin, ``(n,)``; finite in bins
+  where nothing does
+
+``edges`` are NumPy wherever they are known beforehand, as those of a grid are; an age that depends
+on a parameter makes them a JAX array.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.array_module import Floats
+from tengri.components.stellar.sfh import quadrature
+from tengri.components.stellar.sfh.quadrature import clipped
 from tengri.priors import Uniform
 from tengri.registry import Param
 
+__all__ = ["Ages", "Kernel", "Mass", "SFHFamily", "clipped", "cosmic_bins", "time_twins"]
+
 Kernel = Callable[[Array, Mapping[str, Array], Array], Array]
-Mass = Callable[[Mapping[str, Array], np.ndarray, Array], tuple[Array, Array]]
+Mass = Callable[[Mapping[str, Array], Any, Array], tuple[Array, Array]]
+Ages = Callable[[Mapping[str, Array], np.ndarray, Array], Array]
 Amplitude = Literal["log_peak_sfr", "log_total_mass"]
 
 LOG_ZERO = -1.0e30  # the logarithm of no star formation: finite, and exp() of it is exactly 0
@@ -54,6 +65,9 @@ class SFHFamily:
         ``(q, edges, t_univ) -> (ln_scale, m)``; None for the modulator.
     twins : mapping
         ``…_gyr`` parameter name -> the ``…_frac`` Param that may stand in its place.
+    ages : callable, optional
+        ``(q, edges, t_univ) -> ages`` where they have a closed form; by default the SFR is
+        integrated numerically within each bin, which suits a kernel that is smooth there.
     """
 
     name: str
@@ -65,6 +79,7 @@ class SFHFamily:
     kind: Literal["additive", "mixture", "modulator"] = "additive"
     mass: Mass | None = None
     twins: Mapping[str, Param] = field(default_factory=dict)
+    ages: Ages | None = None
 
     @property
     def amplitudes(self) -> dict[str, Param]:
@@ -76,13 +91,17 @@ class SFHFamily:
         """Every parameter that may be used: twins and both amplitudes included."""
         return (*self.amplitudes.values(), *self.params, *self.twins.values())
 
-    def masses(
-        self, q: Mapping[str, Array], edges: np.ndarray, t_univ: Array
-    ) -> tuple[Array, Array]:
+    def masses(self, q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
         """Kernel mass in each bin, ``(ln_scale, m)``."""
         if self.mass is None:
             raise TypeError(f"SFH family {self.name!r} is a {self.kind}: it has no mass.")
         return self.mass(q, edges, t_univ)
+
+    def mean_ages(self, q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
+        """Mean lookback time of what forms in each bin [Gyr]."""
+        if self.ages is not None:
+            return self.ages(q, edges, t_univ)
+        return quadrature.ages(lambda t: self.log_kernel(t, q, t_univ), edges, t_univ)
 
     def log_kernel(self, t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
         """ln(SFR / amplitude) at lookback times ``t``."""
@@ -132,17 +151,7 @@ def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) 
     return twins
 
 
-def clipped(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
-    """Return the lower and upper limits of the bins, none before the Big Bang.
-
-    The last bin reaches back to the Big Bang, so that the bins hold all that was formed.
-    """
-    low = jnp.minimum(jnp.asarray(edges[:-1]), t_univ)
-    high = jnp.minimum(jnp.asarray(np.append(edges[1:-1], np.inf)), t_univ)
-    return low, high
-
-
-def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array, Array]:
+def cosmic_bins(edges: Floats, t_univ: Array) -> tuple[Array, Array, Array]:
     """Return of each bin ln of the cosmic time at its start [Gyr], ln(end / start), and if empty.
 
     No bin starts before ``EARLIEST``. Where it is empty the logarithms are finite, and idle.
@@ -153,6 +162,10 @@ def cosmic_bins(edges: np.ndarray, t_univ: Array) -> tuple[Array, Array, Array]:
         begins = t - old
         start = jnp.maximum(begins, EARLIEST * t)
         return start, jnp.maximum(old - young - (start - begins), 0.0)
+
+    if not isinstance(edges, np.ndarray):
+        start, width = starts(t_univ)
+        return jnp.log(start), jnp.log1p(width / start), width <= 0.0
 
     @jax.custom_jvp
     def logs(t: Array) -> tuple[Array, Array]:

@@ -20,6 +20,7 @@ from jax import Array
 from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
+from tengri.components.array_module import Floats, array_module, as_floats
 from tengri.components.stellar.sfh import burst, gp_sfh
 from tengri.components.stellar.sfh.family import Amplitude, SFHFamily
 from tengri.components.stellar.sfh.registry import SFH_FAMILIES, families_of
@@ -32,6 +33,7 @@ LN_NO_STARS = -30 * LN10  # [Msun]: a history that forms nothing before the epoc
 
 # Bins over which a history is normalised where the caller has none of their own.
 EDGES_GYR = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), np.arange(0.75, 14.01, 0.25)])
+NO_EDGES = np.array([0.0, np.inf])
 
 Params = Mapping[str, Array]
 
@@ -133,14 +135,61 @@ class StarFormationHistory:
         fractions : Array, shape (n,)
             Of that mass formed in each bin; they sum to 1.
         """
-        t_univ = jnp.asarray(t_univ_gyr, float)
-        parts = self._parts(p, edges_gyr, t_univ)
-        ln_mass, fractions = _summed(parts)
-        if "burst" in self.types:
-            q = self._local("burst", p, t_univ)
-            f = burst.mass_fraction(q)
-            fractions = (1 - f) * fractions + f * burst.burst_masses(q, edges_gyr, t_univ)[1]
-        return ln_mass / LN10, fractions
+        edges = np.asarray(edges_gyr, float)
+        return self._formed(p, edges, jnp.asarray(t_univ_gyr, float), edges)
+
+    def formed_since(
+        self, p: Params, age_gyr: ArrayLike, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike
+    ) -> Array:
+        """Return the fraction of the formed mass that is younger than an age.
+
+        Parameters
+        ----------
+        p : mapping
+            Parameters of one galaxy under their full names.
+        age_gyr : scalar
+            Lookback time from the epoch of observation [Gyr], >= 0; may be a traced JAX array.
+        edges_gyr : ndarray, shape (n + 1,)
+            Bins over which a stochastic history is averaged, as in `formed`; the result does not
+            depend on them otherwise.
+        t_univ_gyr : scalar
+            Age of the Universe at the epoch of observation [Gyr].
+
+        Returns
+        -------
+        Array, scalar
+            In [0, 1].
+        """
+        edges = np.asarray(edges_gyr, float) if "field" in self.types else NO_EDGES
+        age = as_floats(age_gyr)
+        xp = array_module(age)
+        limits = xp.sort(xp.append(edges[:-1], age))
+        limits = xp.append(limits, np.inf)
+        _, fractions = self._formed(p, limits, jnp.asarray(t_univ_gyr, float), edges)
+        return jnp.sum(jnp.where(jnp.asarray(limits[:-1] < age), fractions, 0.0))
+
+    def mean_age(self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike) -> Array:
+        """Return the mean age by formed mass [Gyr], ∫ t ψ dt / ∫ ψ dt.
+
+        The arguments are those of `formed`. The mean age of what forms in each bin is that of its
+        history, in closed form or by quadrature, so that bins may be as wide as they like.
+        """
+        edges, t_univ = np.asarray(edges_gyr, float), jnp.asarray(t_univ_gyr, float)
+        parts = self._parts(p, edges, t_univ, edges)
+        ln_mass = jnp.stack([part.ln_mass for part in parts])
+        own = jnp.stack([
+            jnp.sum(part.fractions * self._ages(name, p, edges, t_univ))
+            for name, part in zip(self._additive, parts)
+        ])  # fmt: skip
+        age = jnp.sum(jnp.exp(ln_mass - logsumexp(ln_mass)) * own)
+        if "burst" not in self.types:
+            return age
+        q = self._local("burst", p, t_univ)
+        f, (_, shares) = burst.mass_fraction(q), burst.burst_masses(q, edges, t_univ)
+        return (1 - f) * age + f * jnp.sum(shares * self._ages("burst", p, edges, t_univ))
+
+    def _ages(self, name: str, p: Params, edges: np.ndarray, t_univ: Array) -> Array:
+        return SFH_FAMILIES[name].mean_ages(self._local(name, p, t_univ), edges, t_univ)
 
     def sfr(
         self,
@@ -154,7 +203,8 @@ class StarFormationHistory:
         ``edges_gyr`` are the bins over which an amplitude that is a mass is normalised.
         """
         t_univ, t = jnp.asarray(t_univ_gyr, float), jnp.asarray(t_lookback_gyr, float)
-        parts = self._parts(p, edges_gyr, t_univ)
+        bins = np.asarray(edges_gyr, float)
+        parts = self._parts(p, bins, t_univ, bins)
         kernels = (
             SFH_FAMILIES[name].log_kernel(t, self._local(name, p, t_univ), t_univ)
             for name in self._additive
@@ -185,16 +235,27 @@ class StarFormationHistory:
                 q[short] = value
         return q
 
-    def _parts(self, p: Params, edges: np.ndarray, t_univ: Array) -> list[Part]:
-        edges = np.asarray(edges, float)
+    def _formed(self, p: Params, limits: Floats, t_univ: Array, bins: np.ndarray) -> tuple:
+        """Return `formed` between ``limits``; the field is averaged over each of ``bins``."""
+        ln_mass, fractions = _summed(self._parts(p, limits, t_univ, bins))
+        if "burst" in self.types:
+            q = self._local("burst", p, t_univ)
+            f = burst.mass_fraction(q)
+            fractions = (1 - f) * fractions + f * burst.burst_masses(q, limits, t_univ)[1]
+        return ln_mass / LN10, fractions
+
+    def _parts(self, p: Params, limits: Floats, t_univ: Array, bins: np.ndarray) -> list[Part]:
         boost: Array | float = 1.0
         if "field" in self.types:
             q = self._local("field", p, t_univ)
-            boost = gp_sfh.bin_modulator(q, edges, t_univ, self.n_grid)
+            boost = gp_sfh.bin_modulator(q, bins, t_univ, self.n_grid)
+            if limits is not bins:
+                xp = array_module(limits)
+                boost = boost[xp.searchsorted(bins[1:-1], limits[:-1], side="right")]
         parts = []
         for name, kind in zip(self._additive, self.amplitudes):
             q = self._local(name, p, t_univ)
-            scale, m = SFH_FAMILIES[name].masses(q, edges, t_univ)
+            scale, m = SFH_FAMILIES[name].masses(q, limits, t_univ)
             parts.append(_part(scale, m * boost, kind, LN10 * q[kind]))
         return parts
 

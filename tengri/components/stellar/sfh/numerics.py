@@ -61,6 +61,27 @@ def _series(x: Array, coefficients: Sequence[float]) -> Array:
     return total
 
 
+#: of ∫ t^k e^-xt dt over 0 <= t <= 1, k = 0, 1, 2, in powers of x
+UNIT_MOMENTS = tuple(
+    tuple((-1.0) ** n / math.factorial(n) / (n + k + 1) for n in range(14)) for k in range(3)
+)
+
+
+def unit_exp_moments(x: Array) -> tuple[Array, Array, Array]:
+    """Return ∫ t^k e^-xt dt over 0 <= t <= 1 for k = 0, 1 and 2, x >= 0, to 1e-11 in float64."""
+    small = x < 1.0
+    near, far = jnp.where(small, x, 0.0), jnp.where(small, 1.0, x)
+    decay = jnp.exp(-far)
+    zeroth = (1 - decay) / far
+    first = (zeroth - decay) / far
+    second = (2 * first - decay) / far
+    zeroth, first, second = (
+        jnp.where(small, _series(near, coefficients), beyond)
+        for coefficients, beyond in zip(UNIT_MOMENTS, (zeroth, first, second))
+    )
+    return zeroth, first, second
+
+
 def gamma2_lower(d: Array) -> Array:
     """Return the integral of y e^-y from 0 to d >= 0: 1 - (1 + d) e^-d."""
     return exp_moments(1.0, 1.0, d, jnp.exp(-d))[1]

@@ -11,6 +11,8 @@ alone, so that its panel can end there.
 
 The spacing of the nodes resolves features of 0.2 Gyr anywhere, and 0.03 Gyr within the age of the
 Universe at z = 8.
+
+Bins whose edges depend on a parameter, of which there are never many, have all those nodes each.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.polynomial import legendre
 
+from tengri.components.array_module import Floats, array_module
 from tengri.products import matmul
 
 # ends of the shared panels [Gyr], all before the Big Bang at any redshift up to 20; their nodes
@@ -35,6 +39,34 @@ NODES = ((0.02, 2), (0.05, 3), (0.15, 4), (0.3, 5))
 NODES_PER_GYR = 12.0
 MOST_NODES = 16
 OLDEST_GYR = 13.8
+AGE_NODES = 32  # in every bin, where the mean age of its stars is wanted
+
+
+def clipped(edges: Floats, t_univ: Array) -> tuple[Array, Array]:
+    """Return the lower and upper limits of the bins, none before the Big Bang.
+
+    The last bin reaches back to the Big Bang, so that the bins hold all that was formed.
+    """
+    xp = array_module(edges)
+    low = jnp.minimum(jnp.asarray(edges[:-1]), t_univ)
+    high = jnp.minimum(jnp.asarray(xp.append(edges[1:-1], np.inf)), t_univ)
+    return low, high
+
+
+def ages(log_sfr: Callable[[Array], Array], edges: np.ndarray, t_univ: Array) -> Array:
+    """Return the mean lookback time [Gyr] of what forms in each bin, (n_bin,)."""
+    t, weights = _within(*clipped(edges, t_univ), AGE_NODES)
+    ln_rate = log_sfr(t)
+    highest = jax.lax.stop_gradient(jnp.max(ln_rate, axis=1, keepdims=True))
+    formed = weights * jnp.exp(ln_rate - highest)
+    return jnp.sum(formed * t, axis=1) / jnp.sum(formed, axis=1)
+
+
+def _within(low: Array, high: Array, n: int) -> tuple[Array, Array]:
+    """Return at least n times in each bin, (n_bin, n_node), and their weights, which sum to 1."""
+    x, weights = _alone(n)
+    t = low[:, None] + (high - low)[:, None] * jnp.asarray(x, float)
+    return t, jnp.asarray(weights, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +97,23 @@ class Rule:
         return jnp.maximum(masses, 0.0)  # a polynomial may undershoot beside a steep rise
 
 
-def rule(edges: np.ndarray) -> Rule:
+@dataclass(frozen=True, eq=False)
+class TracedRule:
+    """The same for a few bins whose edges [Gyr] depend on a parameter, (n_bin + 1,)."""
+
+    edges: Array
+
+    def masses(self, sfr: Callable[[Array], Array], t_univ: Array) -> Array:
+        """Return the integral (n_bin,) of ``sfr`` [1/Gyr at times in Gyr] over each bin."""
+        low, high = clipped(self.edges, t_univ)
+        t, weights = _within(low, high, int(np.ceil(NODES_PER_GYR * OLDEST_GYR)))
+        return (high - low) * jnp.sum(sfr(t) * weights, axis=1)
+
+
+def rule(edges: Floats) -> Rule | TracedRule:
     """Return the rule for bins between ``edges`` [Gyr]; the last one reaches to the Big Bang."""
+    if isinstance(edges, Array):
+        return TracedRule(edges)
     return _rule(tuple(np.asarray(edges, float).tolist()))
 
 

@@ -1,6 +1,6 @@
 """How exact the compact grids are: their band magnitudes against those of the full grids.
 
-    python -m tengri.grids.accuracy [--wheel FILE] [-o data/accuracy.json]
+    python -m tools.grid_accuracy [--wheel FILE] [-o data/accuracy.json]
 
 Reference: every age and wavelength of the source, lines as Gaussians of σ = 100 km/s on a fine
 grid of their own. Both spectra are attenuated by the intergalactic medium (Inoue et al. 2014) at
@@ -212,7 +212,7 @@ def inoue(wave: Array, z: float) -> Array:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure both embedded grids, print the table and write it as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m tengri.grids.accuracy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.grid_accuracy", description=__doc__)
     parser.add_argument("--wheel", type=Path, help="the wheel of the source; default: download")
     parser.add_argument("-o", "--output", type=Path, help="write the table here as JSON")
     options = parser.parse_args(arguments)

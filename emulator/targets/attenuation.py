@@ -1,0 +1,78 @@
+r"""Attenuation that is factored out of a kernel of ages: that at each band's pivot wavelength.
+
+.. math:: e^{-\tau_{diff} k_{diff,b} - [t_a < 10\,Myr]\, \tau_{bc} k_{bc,b}},
+          \quad k_b = k(λ_b / (1 + z)),
+
+with limits, so that what a network has to make up for stays bounded. For the light that dust
+absorbs it is 1 minus this, with k at ``HEATING_AA``.
+
+Shapes: n_rows is n_bands, and one more where the light that dust absorbs is learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from emulator import cubic
+from tengri.components.dust.attenuation import LAWS
+
+#: The largest optical depth that is factored out: beyond it float32 ends. And the largest beside
+#: that of the clearest band: what lies deeper is seen by a band's red edge, if at all, and divided
+#: by the light that would pass at its pivot that edge would be beyond all bounds.
+DEEPEST, DEEPEST_BESIDE = 60.0, 16.0
+#: Where the curve of attenuation stands for the light that dust absorbs [Å]; an optical depth
+#: beside which others vanish.
+HEATING_AA, THINNEST = 3000.0, 1e-6
+#: Rest wavelengths [Å] between which curves of attenuation are interpolated, cubically.
+LN_NODES = np.log(np.geomspace(400.0, 1e6, 80))
+
+
+def optical_depths(
+    laws: tuple[str, str], pivots: tuple[float, ...], absorbs: bool, p: Mapping[str, Array]
+) -> tuple[Array, Array]:
+    """Return optical depths of birth clouds and diffuse dust at the pivots, each (n_rows,)."""
+    ln_wave = jnp.asarray(np.log(pivots), float) - jnp.log1p(p["redshift"])
+    if absorbs:
+        ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
+    k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in laws)
+    return p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
+
+
+def ln_passing(cloud: Array, diffuse: Array, deepest_beside: float) -> tuple[Array, Array]:
+    """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
+    clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
+    beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
+    more = _limited(both, deepest_beside) - _limited(beside, deepest_beside)
+    return (-jnp.minimum(thinnest + more, DEEPEST),
+            -jnp.minimum(clearest + _limited(beside, deepest_beside), DEEPEST))  # fmt: skip
+
+
+def ln_absorbed(cloud: Array, diffuse: Array) -> tuple[Array, Array]:
+    """Return ln of the absorbed share: of young stars over that of old ones, and of old ones."""
+    old = _ln_absorbed(diffuse)
+    young = _ln_absorbed(diffuse + cloud)
+    return young - old, old
+
+
+def _limited(depth: Array, deepest_beside: float) -> Array:
+    """Return depths that end smoothly at a limit: a kink could not be learnt."""
+    return depth / (1.0 + (depth / deepest_beside) ** 4) ** 0.25
+
+
+def _ln_absorbed(depth: Array) -> Array:
+    return jnp.log(-jnp.expm1(-(depth + THINNEST)))
+
+
+def _cubic(x: Array, values: Any) -> Array:
+    """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic, held outside."""
+    step = float(LN_NODES[1] - LN_NODES[0])
+    s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)
+    i = jnp.floor(s).astype(jnp.int32)
+    t = s - i
+    v = jnp.asarray(values, float)
+    return cubic.between(t, v[i - 1], v[i], v[i + 1], v[i + 2])

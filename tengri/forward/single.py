@@ -1,0 +1,87 @@
+"""One galaxy: from a dict to its fluxes, fast.
+
+A sampler calls tens of thousands of times, and what surrounds the arithmetic is most of a call:
+floats in range are packed without a second look, and the program has its constants in it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from tengri.forward.evaluator import Evaluators, Guard, flux_of
+from tengri.forward.no_stars import check_stars
+from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.small_call import SmallCall
+from tengri.parameters import Parameters
+from tengri.parameters.plain import PlainFloats
+from tengri.parameters.resolve import default_float
+
+
+class Single:
+    """Fluxes of one galaxy.
+
+    Parameters
+    ----------
+    spec : Parameters
+    packer : Packer
+    evaluators : Evaluators
+    guard : Guard
+    """
+
+    def __init__(
+        self, spec: Parameters, packer: Packer, evaluators: Evaluators, guard: Guard
+    ) -> None:
+        self.spec, self.packer = spec, packer
+        self.evaluators, self.guard = evaluators, guard
+        self._plain: dict[type, tuple[Any, PlainFloats | None]] = {}
+        self._calls: dict[Hashable, SmallCall] = {}
+
+    def flux(self, params: Mapping[str, Any], units: str) -> Array:
+        """Return the band fluxes (n_bands,) in ``units``; inside a trace unchecked."""
+        dtype = default_float()
+        evaluator, floats = self.plain_floats(dtype)
+        scalars = None if floats is None else floats.pack(params, dtype)
+        if scalars is not None:
+            packed = Packed(scalars, {}, self.packer.scalars)
+        else:
+            p = self.spec.resolve(params)
+            evaluator, packed = self.evaluators.choose(p), self.packer.pack(p)
+            if is_traced(p):
+                return _flux(evaluator, packed, units)[0]
+            self.guard.check(p)
+        flux, log10_mass = self._call(evaluator, units)(packed)
+        if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
+            check_stars(self.spec.resolve(params), log10_mass)
+        return flux
+
+    def plain_floats(self, dtype: type) -> tuple[Any, PlainFloats | None]:
+        """Return the evaluator of plain floats and their packer, which needs no other check."""
+        if dtype not in self._plain:
+            evaluator, ranges = self.evaluators.plain()
+            floats = None
+            if ranges is not None and not self.packer.arrays:
+                floats = self.spec.plain_floats(self.packer.scalars, ranges)
+            self._plain[dtype] = evaluator, floats
+        return self._plain[dtype]
+
+    def _call(self, evaluator: Any, units: str) -> SmallCall:
+        key = (id(evaluator), units)
+        if key not in self._calls:
+            alone = evaluator.for_one_galaxy()
+            self._calls[key] = SmallCall(
+                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
+            )
+        return self._calls[key]
+
+
+@partial(jax.jit, static_argnames="units")
+def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
+    """Compiled once for all models of the same structure."""
+    return flux_of(evaluator, units, packed.unpack())

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from tengri import SEDModel
+from tengri.forward.exact_evaluators import redshift_range
+from tengri.forward.grid_spectra import GridSpectra
 from tengri.observation.bands import band_matrix
 from tengri.products import einsum
 
@@ -32,10 +34,11 @@ class Lookup:
 
     def __init__(self, model: SEDModel, knots: int) -> None:
         self.model = model
-        lo, hi = np.log1p(model._prior_z)
+        lo, hi = np.log1p(redshift_range(model.spec))
         self.ln_1pz = np.linspace(lo, hi, knots)
         galaxy, filters = model.galaxy, model.observation.photometry.filters
-        flux = galaxy._flux[:, galaxy.bins.node].reshape(-1, len(galaxy.wave)).astype(np.float64)
+        grid = GridSpectra.build(model.spec.composition, model.ssp, model.cosmology).flux
+        flux = grid[:, galaxy.bins.node].reshape(-1, len(galaxy.wave)).astype(np.float64)
         unit = 10.0**galaxy.log10_flux_unit
         igm = jax.jit(lambda z: galaxy.igm({"redshift": z}))
         tables = [band_matrix(galaxy.wave, filters, z) * np.asarray(igm(z)) @ flux.T / unit
@@ -45,15 +48,15 @@ class Lookup:
 
     def unit_flux(self, table: Any, p: Any) -> Any:
         """Return fluxes (n_bands,) of one galaxy per solar mass formed."""
-        population = self.model.galaxy.population(p)
+        population = self.model.stars.population(p)
         step = float(self.ln_1pz[1] - self.ln_1pz[0])
         place = (jnp.log1p(p["redshift"]) - self.ln_1pz[0]) / step
         below = jnp.clip(jnp.floor(place), 0, len(self.ln_1pz) - 2).astype(int)
         right = place - below
         ssp = (1.0 - right) * table[below] + right * table[below + 1]
-        # a power law, written out: laws take concrete wavelengths only
+        # a power law, written out
         k = (self.pivots / (1.0 + p["redshift"]) / 5500.0) ** p["dust_slope"]
-        n = self.model.galaxy.bins.n_young
+        n = self.model.stars.bins.n_young
         ssp = ssp.reshape(len(self.pivots), *population.weights.shape)
         young = einsum("ma,bma->b", population.weights[:, :n], ssp[:, :, :n])
         old = einsum("ma,bma->b", population.weights[:, n:], ssp[:, :, n:])
@@ -63,7 +66,7 @@ class Lookup:
     @partial(jax.jit, static_argnums=0)
     def _rows(self, table: Any, rows: Any) -> Any:
         def one(row: Any) -> Any:
-            return self.unit_flux(table, self.model._unpack(row))
+            return self.unit_flux(table, row.unpack())
 
         return jax.lax.map(one, rows, batch_size=128)
 

@@ -32,6 +32,9 @@ from work import Work
 import emulator
 from emulator import published
 from tengri import Instrument, SEDModel
+from tengri.forward.evaluator import FixedValues
+from tengri.forward.fixed_redshift import FixedRedshiftEvaluator, screen_domain
+from tengri.forward.grid_spectra import GridSpectra
 from tengri.jsonable import jsonable
 
 PEERS = ("dsps", "bagpipes")
@@ -226,9 +229,9 @@ def roofline(job: Work, rows: dict[str, dict[str, float]]) -> dict[str, dict[str
     surrogate = emulator.load("sdss_tsnorm", units="maggies")
     drawn = surrogate.spec.sample_batch(jax.random.key(1), job.n)
     useful = {
-        "exact, batch": (job.model, job.galaxies, matrix_flops(job.model, job.galaxies)),
+        "exact, batch": (job.model, job.galaxies, matrix_flops(job.model)),
         "exact, batch, one redshift": (
-            job.at_one_redshift, at_one_z, matrix_flops(job.at_one_redshift, at_one_z)),
+            job.at_one_redshift, at_one_z, matrix_flops(job.at_one_redshift)),
     }  # fmt: skip
     if not jax.config.jax_enable_x64:  # networks are float32 whatever the default
         useful["surrogate, end-to-end, batch"] = surrogate, drawn, network_flops(surrogate)
@@ -248,11 +251,23 @@ def _analysis(model: Any, batch: Any) -> dict[str, float]:
             for name, key in (("flop", "flops"), ("bytes", "bytes accessed"))}  # fmt: skip
 
 
-def matrix_flops(model: Any, batch: Any) -> float:
+def matrix_flops(model: Any) -> float:
     """Return the FLOPs of the matrix products of one galaxy of the exact model."""
-    path = model._path(model.spec.resolve(batch, batch=True))
-    flux = model._constants(path)[0]
-    return float(sum(2 * np.prod(a.shape) for a in (flux.young, flux.old)))
+    evaluator = at_one_redshift(model) if model.spec.is_fixed("redshift") else model.evaluator()
+    spectra = evaluator.spectra
+    return float(sum(2 * np.prod(a.shape) for a in (spectra.young, spectra.old)))
+
+
+def at_one_redshift(model: Any) -> FixedRedshiftEvaluator:
+    """Return the evaluator of a fixed redshift that batches of stars and dust go through."""
+    grid = GridSpectra.build(model.spec.composition, model.ssp, model.cosmology)
+    return FixedRedshiftEvaluator.build(
+        grid,
+        model.observation.photometry.filters,
+        float(model.spec.fixed_value("redshift")),
+        screen_domain(model.spec),
+        FixedValues.of(model.spec),
+    )
 
 
 def network_flops(model: Any) -> float:

@@ -105,7 +105,7 @@ def callers(
     spec = problem.spec
     drawn = spec.sample_batch(jax.random.key(5), n)
     drawn = {k: np.asarray(drawn[k]) for k in spec.free_params}
-    packed = problem.model._pack(spec.resolve(drawn, batch=True))
+    packed = problem.model.pack(drawn, batch=True)
     calls: dict[str, Callable[[], Any]] = {
         "exact": lambda: problem.model.predict_photometry_batch(drawn)
     }

@@ -26,10 +26,10 @@ from tengri.forward.model import SEDModel
 from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.forward.process import check_process
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
+from tengri.process import check_process
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.
 EXECUTION = Execution(Sizes(512, 16384), Sizes(65536, 65536), recompute=True)

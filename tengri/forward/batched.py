@@ -11,8 +11,8 @@ from jax import Array
 from tengri.forward.batching import Execution, RowMap
 from tengri.forward.evaluator import Guard
 from tengri.forward.packing import is_traced
-from tengri.forward.process import check_process
 from tengri.parameters import Parameters
+from tengri.process import check_process
 
 
 class BatchedFunction:

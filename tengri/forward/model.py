@@ -26,10 +26,10 @@ from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.forward.process import check_process
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
+from tengri.process import check_process
 
 EXECUTION = Execution(Sizes(128, 1024), Sizes(4096, 65536))
 
@@ -121,6 +121,7 @@ class SEDModel(PhotometricModel):
 
     def evaluator(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the exact evaluator: see `PhotometricModel.evaluator`."""
+        check_process()
         _ = self.observation
         return self._sources.over(z_range)
 
@@ -134,13 +135,13 @@ class SEDModel(PhotometricModel):
         SEDResult
             ``wavelength`` in vacuum Å at rest, ``sed`` = L_ν in erg/s/Hz, without IGM.
         """
-        return SEDResult(jnp.asarray(self.galaxy.wave, float), self._spectrum("rest", params))
+        sed = self._spectrum("rest", params)
+        return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_sed_batch(self, params: Mapping[str, Any]) -> SEDResult:
         """Return rest-frame spectra of n galaxies: ``sed`` is (n, n_wave), one compiled call."""
-        return SEDResult(
-            jnp.asarray(self.galaxy.wave, float), self._spectrum("rest", params, batch=True)
-        )
+        sed = self._spectrum("rest", params, batch=True)
+        return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_components_batch(self, params: Mapping[str, Any]) -> dict[str, Array]:
         """Return the terms of `predict_rest_sed_batch`, (n, n_wave) each: stars, dust, agn."""
@@ -155,9 +156,10 @@ class SEDModel(PhotometricModel):
             ``wavelength`` in vacuum Å as observed, ``sed`` = f_ν in erg/s/cm²/Hz, IGM
             applied.
         """
-        p = self.spec.resolve({} if params is None else params)
-        wave = jnp.asarray(self.galaxy.wave, float) * (1.0 + jnp.asarray(p["redshift"], float))
-        return SEDResult(wave, self._spectrum("observed", params))
+        sed = self._spectrum("observed", params)
+        z = self.spec.resolve({} if params is None else params)["redshift"]
+        wave = jnp.asarray(self.galaxy.wave, float) * (1.0 + jnp.asarray(z, float))
+        return SEDResult(wave, sed)
 
     def predict_spectrum(self, wave_obs: Any, params: Mapping[str, Any] | None = None) -> Array:
         """Return f_ν [erg/s/cm²/Hz] at the observed vacuum wavelengths ``wave_obs`` [Å].

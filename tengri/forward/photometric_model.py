@@ -25,11 +25,11 @@ from tengri.forward.galaxy import Stars
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
-from tengri.forward.process import check_process
 from tengri.forward.single import Single
 from tengri.forward.units import check_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
+from tengri.process import check_process
 
 
 class PhotometricModel:
@@ -96,8 +96,13 @@ class PhotometricModel:
         ----------
         z_range : (float, float), optional
             Redshifts that it has to serve; by default those of the prior. Elsewhere it is NaN.
+
+        Returns
+        -------
+        Evaluator
             A frozen pytree with ``bands(p)``: see `tengri.forward.evaluator`.
         """
+        check_process()
         _ = self.observation
         return self._evaluators.over(z_range)
 
@@ -252,6 +257,7 @@ class PhotometricModel:
 
         Values must be inside the hard bounds (``spec.within_bounds``).
         """
+        check_process()
         return self._guard.rows(self.spec.resolve(params, batch=True))
 
     def identity(self) -> dict[str, Any]:

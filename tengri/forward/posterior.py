@@ -28,6 +28,7 @@ from tengri.errors import ParameterError, unknown
 from tengri.forward.measurements import POGSON, measured
 from tengri.parameters import Parameters
 from tengri.parameters.resolve import default_float
+from tengri.process import check_process
 
 #: Largest difference of two entries of a correlation matrix that should be equal: float32's.
 ASYMMETRY = 1e-5
@@ -238,6 +239,7 @@ class Posterior:
 
     def log_prior(self, u: Array) -> Array:
         """Return the log density of the prior in these coordinates, a scalar."""
+        check_process()
         if self.coordinates == "unit":
             u = jnp.asarray(u)
             return jnp.where(jnp.all((u >= 0.0) & (u <= 1.0)), 0.0, -jnp.inf)

@@ -19,6 +19,7 @@ from tengri.parameters.plain import PlainFloats
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import SLACK, Mirror, rename
 from tengri.priors import Distribution
+from tengri.process import check_process
 from tengri.quantities import plain_values
 
 
@@ -191,10 +192,12 @@ class Parameters:
         Every parameter has its own random stream, so that adding one leaves the others' draws
         unchanged. Settings and mirrors are not in the dict.
         """
+        check_process()
         return draws.draw(self._entries, key)
 
     def sample_batch(self, key: Array, n: int) -> dict[str, Array]:
         """Draw n galaxies, values (n, …); row i is ``sample(fold_in(key, i))``."""
+        check_process()
         return draws.draw_batch(self._entries, key, n)
 
     def sample_sobol(self, n: int, seed: int = 0, skip: int = 0) -> dict[str, Array]:
@@ -202,32 +205,39 @@ class Parameters:
 
         Row i of a call is row ``skip + i`` of the sequence of ``seed``, whatever the chunking.
         """
+        check_process()
         return draws.draw_sobol(self._entries, self._layout, n, seed, skip)
 
     # --- vectors ------------------------------------------------------------------------------
 
     def log_prior(self, params: Mapping[str, Any]) -> Array:
         """Return the summed log density of the free parameters, -inf outside their bounds."""
+        check_process()
         return self._layout.log_prior(self._plain(params))
 
     def to_unit(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters as a point of the unit cube, (…, n_latent)."""
+        check_process()
         return self._layout.to_unit(self._plain(params))
 
     def from_unit(self, u: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at a point (…, n_latent) of the unit cube."""
+        check_process()
         return self._complete(self._layout.from_unit(u))
 
     def to_unbounded(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters in unbounded coordinates, (…, n_latent)."""
+        check_process()
         return self._layout.to_unbounded(self._plain(params))
 
     def from_unbounded(self, y: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at unbounded coordinates (…, n_latent)."""
+        check_process()
         return self._complete(self._layout.from_unbounded(y))
 
     def log_abs_det(self, y: ArrayLike) -> Array:
         """Return log |d params / d y| of `from_unbounded` at y."""
+        check_process()
         return self._layout.log_abs_det(y)
 
     def _complete(self, free: Mapping[str, Array]) -> dict[str, Array]:

@@ -99,7 +99,7 @@ def patched(clock: Clock) -> Iterator[None]:
     patches = [patch.object(owner, method, clock.timed(name, getattr(owner, method)))
                for (owner, method), name in PARTS.items()]  # fmt: skip
     patches.append(patch.object(loop, "compiled", clock.compiled))
-    patches.append(patch.object(loop.Loop, "_start", clock.armed(loop.Loop._start)))
+    patches.append(patch.object(loop.Loop, "_start", clock.armed(loop.Loop._start)))  # noqa: SLF001  (timed where it is)
     for one in patches:
         one.start()
     try:

@@ -77,7 +77,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path):
 
 def leaves(parser, words=()):
     """Return (words, parser) of every command that does something."""
-    inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    inner = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001  (argparse has no list)
     if not inner:
         return [(words, parser)]
     return [leaf for name, sub in inner[0].choices.items() for leaf in leaves(sub, (*words, name))]
@@ -89,7 +89,7 @@ LONG = {("train",), ("predict",), ("dataset",), ("data", "build")}
 
 @pytest.mark.parametrize(("words", "parser"), LEAVES, ids=[" ".join(w) for w, _ in LEAVES])
 def test_every_command_has_json_quiet_an_example_and_a_dry_run_where_it_is_long(words, parser):
-    options = parser._option_string_actions
+    options = parser._option_string_actions  # noqa: SLF001  (argparse has no list)
     assert {"--json", "--quiet", "--help"} <= set(options)
     assert ("--dry-run" in options) == (words in LONG)
     assert str(parser.epilog).startswith("example")

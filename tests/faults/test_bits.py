@@ -190,7 +190,7 @@ def test_the_embedded_grids(
         with pytest.raises(DataError, match=name):
             GRIDS[name]()
         with pytest.raises(DataError, match=name):
-            list(references._grid(name.removesuffix(".h5")))
+            list(references._grid(name.removesuffix(".h5")))  # noqa: SLF001  (without a model)
         n += 1
     injected("bits", n)
 

@@ -122,7 +122,7 @@ def test_a_shard(stored: Path, most: int, injected: Counter) -> None:
     rows = dataset.rows(*dataset.bounds(2)[:1], dataset.bounds(2)[1] - dataset.bounds(2)[0])
     before = sorted(os.listdir(stored))
     with full(most), pytest.raises(DataError, match=r"shard-00002\.h5"):
-        dataset._write(2, rows)
+        dataset._write(2, rows)  # noqa: SLF001  (rows that are made already)
     assert sorted(os.listdir(stored)) == before and dataset.verify() == {}
     injected("disk")
 

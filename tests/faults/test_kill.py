@@ -88,7 +88,7 @@ def test_a_shard_removes_what_a_killed_one_had_begun(stored: Path) -> None:
     dataset, name = Dataset.open(stored), "shard-00002.h5.tmp"
     for pid in (dead.pid, os.getpid()):
         (stored / f".{name}-{pid}-7").write_bytes(b"begun")
-    dataset._write(2, dataset.rows(64, 64))
+    dataset._write(2, dataset.rows(64, 64))  # noqa: SLF001  (rows that are made already)
     assert [p.name for p in stored.glob(".*")] == [f".{name}-{os.getpid()}-7"]
     assert dataset.verify() == {}
 

@@ -35,7 +35,7 @@ QUICK = ("muon", "adamw")
 
 def cases() -> list[Any]:
     """Every optimiser that a configuration may name, and what changes the state of one."""
-    named = {name: {"name": name} for name in configs._CHOICES["optimiser.name"]}
+    named = {name: {"name": name} for name in configs._CHOICES["optimiser.name"]}  # noqa: SLF001  (all of them)
     return [pytest.param(settings, id=name, marks=() if name in QUICK else pytest.mark.slow)
             for name, settings in {**named, **SETTINGS}.items()]  # fmt: skip
 

@@ -84,7 +84,7 @@ def on_a_full_disk(pipe: Connection, words: list[str], folder: str, phase: str, 
         return 1
 
     setattr(owner, name, limited)
-    tengri.__main__._failed = failed
+    tengri.__main__._failed = failed  # noqa: SLF001  (what it says is sent on)
     program(pipe, words, folder)
 
 
@@ -140,7 +140,7 @@ def shard_maker(pipe: Connection, folder: str) -> None:
     for number in range(10**6):
         shard = 1 + number % dataset.n_shards
         pipe.send(("shard", "in", shard))
-        dataset._write(shard, rows_of(dataset, shard))
+        dataset._write(shard, rows_of(dataset, shard))  # noqa: SLF001  (rows that are made already)
         pipe.send(("shard", "out", shard))
 
 

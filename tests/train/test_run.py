@@ -60,7 +60,7 @@ def test_report_is_complete_and_self_contained(finished: RunFolder) -> None:
 
 
 def test_finished_run_verifies_again(finished: RunFolder, problem: Problem) -> None:
-    assert run._prove(with_config(problem, LONGER), finished) == 0
+    assert run._prove(with_config(problem, LONGER), finished) == 0  # noqa: SLF001  (without a training)
 
 
 def test_a_damaged_artefact_is_found(finished: RunFolder, problem: Problem) -> None:
@@ -72,7 +72,7 @@ def test_a_damaged_artefact_is_found(finished: RunFolder, problem: Problem) -> N
             bad[rng.integers(len(bad))] ^= 1 << int(rng.integers(8))
             finished.artefact.write_bytes(bad)
             with pytest.raises(DataError):
-                run._prove(with_config(problem, LONGER), finished)
+                run._prove(with_config(problem, LONGER), finished)  # noqa: SLF001  (without a training)
     finally:
         finished.artefact.write_bytes(good)
 
@@ -92,7 +92,7 @@ def test_until_that_is_not_reached_fails_and_names_the_worst_region(
     impossible = with_config(problem, changed(LONGER, "run", until="p99=0.001mmag"))
     model = emulator.load(finished.artefact).artefact
     result = evaluate.evaluate(impossible, model.params, model.out_scaling)
-    assert run._until(impossible, result) == 1
+    assert run._until(impossible, result) == 1  # noqa: SLF001  (without a training)
     assert "Worst region: " in capsys.readouterr().out.replace("\n", " ")
 
 

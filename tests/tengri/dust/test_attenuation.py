@@ -9,6 +9,7 @@ import pytest
 
 from tengri.components.dust.attenuation import LAWS
 from tengri.errors import UnknownNameError
+from tests.compilations import compilations
 
 #: 91 Å to 1 cm, with the edges of the published ranges, and 5500 Å.
 WAVE = np.unique(
@@ -132,6 +133,9 @@ def test_batches_compile_once():
     law = LAWS["salim18"]
     curves = jax.jit(jax.vmap(lambda d, b: law.curve(WAVE, {"dust_delta": d,
                                                             "dust_bump_strength": b})))  # fmt: skip
-    for scale in (0.5, 1.0):
-        assert curves(scale * jnp.linspace(-1, 0.4, 5), jnp.full(5, 2.0)).shape == (5, WAVE.size)
-    assert curves._cache_size() == 1
+    slopes, steeper = (scale * jnp.linspace(-1, 0.4, 5) for scale in (0.5, 1.0))
+    bump = jnp.full(5, 2.0)
+    assert curves(slopes, bump).shape == (5, WAVE.size)
+    with compilations() as compiled:
+        assert curves(steeper, bump).shape == (5, WAVE.size)
+    assert compiled.count == 0

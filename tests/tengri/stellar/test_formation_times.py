@@ -49,7 +49,7 @@ def panels(history: StarFormationHistory, p: dict, t_univ: float) -> np.ndarray:
 
 
 def short(history: StarFormationHistory, name: str, p: dict, t_univ: float) -> dict[str, float]:
-    return {k: float(v) for k, v in history._local(name, p, t_univ).items() if np.ndim(v) == 0}
+    return {k: float(v) for k, v in history._local(name, p, t_univ).items() if np.ndim(v) == 0}  # noqa: SLF001  (short names)
 
 
 def integrated(history: StarFormationHistory, p: dict, t_univ: float) -> np.ndarray:

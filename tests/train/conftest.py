@@ -72,7 +72,7 @@ def _problem() -> Problem:
 def with_config(problem: Problem, config: Config) -> Problem:
     """Return the problem under another configuration of the same model, still compiled."""
     other = replace(problem, config=config)
-    for name in ("truths", "random_rows", "outputs", "trials"):
+    for name in ("truths", "random_rows", "outputs", "families"):
         other.__dict__[name] = getattr(problem, name)
     return other
 

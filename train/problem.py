@@ -25,8 +25,8 @@ from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily
-from train.histories import Histories
 from train.rows import Rows
+from train.sfh_mixtures import SFHMixtures
 from train.slopes import Slopes
 from train.step import Pool, penalty
 
@@ -166,10 +166,10 @@ class Problem:
 
     def _ages(self, rows: Rows) -> Array | None:
         """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry, if they do."""
-        if self.histories is None:
+        if self.mixtures is None:
             return None
         redshift, seed = self._redshift(rows), self.config.run.seed
-        return jnp.asarray(self.histories.near(redshift, seed, rows.start))
+        return jnp.asarray(self.mixtures.near(redshift, seed, rows.start))
 
     @cached_property
     def slopes(self) -> Slopes | None:
@@ -201,11 +201,11 @@ class Problem:
         return HeldOutFamily(name, spec, model, self.target, self.network, self.in_scaling)
 
     @cached_property
-    def histories(self) -> Histories | None:
+    def mixtures(self) -> SFHMixtures | None:
         """The age distributions of the training, where its rows carry any."""
         if not self.target.mixes_ages:
             return None
-        return Histories.draw(self.families, self.config.run.seed)
+        return SFHMixtures.draw(self.families, self.config.run.seed)
 
     def held_out(self, stream: int, n: int) -> HeldOut:
         """Draw galaxies apart from the training rows; ``stream`` says which."""

@@ -1,6 +1,6 @@
-"""Age distributions of many star-formation histories: what a kernel of ages is trained with.
+"""Age distributions of many star-formation histories: what an age kernel is trained with.
 
-Each training row of ``ssp_photometry`` carries some, drawn from real histories at about its
+Each training row of a target that mixes ages carries some, drawn from real histories at about its
 redshift; its loss is the error in their light.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from train.held_out import HeldOutFamily
 
-#: Histories drawn of each family, and mixtures that a training row carries.
+#: SFHMixtures drawn of each family, and mixtures that a training row carries.
 PER_FAMILY, MIXTURES = 2048, 8
 #: A row takes histories from this many neighbours in redshift.
 NEIGHBOURS = 256
@@ -23,8 +23,8 @@ SINGLE = 0.125
 
 
 @dataclass(frozen=True)
-class Histories:
-    """Histories in the order of their redshift.
+class SFHMixtures:
+    """SFHMixtures in the order of their redshift.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Histories:
     ages: np.ndarray
 
     @classmethod
-    def draw(cls, families: Sequence[HeldOutFamily], seed: int) -> Histories:
+    def draw(cls, families: Sequence[HeldOutFamily], seed: int) -> SFHMixtures:
         """Draw from the priors of several families; those that form no star are left out."""
         drawn = [_of_family(t, seed + i) for i, t in enumerate(families)]
         redshift, ages = (np.concatenate(column) for column in zip(*drawn))

@@ -27,7 +27,7 @@ from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily
 from train.rows import Rows
 from train.sfh_mixtures import SFHMixtures
-from train.slopes import Slopes
+from train.sobolev import Slopes
 from train.step import Pool, penalty
 
 #: Rows on which it is measured what leaving components out costs.

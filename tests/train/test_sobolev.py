@@ -13,7 +13,7 @@ from tengri.errors import ConfigError
 from tests.train.conftest import CONFIG, changed, scaling_of, with_config
 from train.problem import Problem
 from train.rows import RowMaker
-from train.slopes import Slopes
+from train.sobolev import Slopes
 from train.step import make_loss
 
 

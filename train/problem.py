@@ -25,7 +25,7 @@ from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily
-from train.rows import Rows
+from train.rowset import Rows
 from train.sfh_mixtures import SFHMixtures
 from train.sobolev import Slopes
 from train.step import Pool, penalty
@@ -174,7 +174,10 @@ class Problem:
     @cached_property
     def slopes(self) -> Slopes | None:
         """Exact derivatives of the rows, where gradients are matched."""
-        return Slopes(self) if self.config.optimiser.sobolev else None
+        if not self.config.optimiser.sobolev:
+            return None
+        seed = self.config.run.seed
+        return Slopes(self.spec, self.model, self.target, self.in_scaling, self.sizes, seed)
 
     def _redshift(self, rows: Rows) -> np.ndarray:
         if "redshift" in self.columns:

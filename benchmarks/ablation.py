@@ -163,7 +163,7 @@ class Trial:
 
     def _emulated(self, params: Any, truth: Any) -> np.ndarray:
         """Return what this choice's network says of the galaxies."""
-        trials = (replace(t, network=self.problem.network) for t in truth.trials)
+        trials = (replace(t, network=self.problem.network) for t in truth.families)
         scaling = self.pools()[0].scaling
         said = [t.emulated(params, scaling, part) for t, part in zip(trials, truth.parts)]
         return np.concatenate(said)

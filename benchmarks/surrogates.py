@@ -33,9 +33,9 @@ from tengri.analysis import accuracy
 from tengri.forward.units import LOG10_UNIT as UNITS
 from tengri.jsonable import jsonable
 from train import config as configs
+from train.held_out import Galaxies
 from train.problem import Problem
 from train.publish import PUBLISHED
-from train.trials import Galaxies
 
 KNOTS = (32, 128, 512)
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")

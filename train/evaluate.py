@@ -17,9 +17,9 @@ from emulator.scaling import OutputScaling
 from tengri.analysis import accuracy
 from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.photometric_model import PhotometricModel
+from train.held_out import HeldOut
 from train.problem import Problem
 from train.rows import EVALUATION
-from train.trials import Truth
 
 LEVELS = (68, 95, 99)
 #: Intervals of redshift that have error bars of their own, and what each needs.
@@ -39,7 +39,7 @@ class Evaluation:
     ``exact`` and ``emulated`` are unit fluxes (n, n_bands); ``tables`` is JSON-serialisable.
     """
 
-    truth: Truth
+    held_out: HeldOut
     emulated: np.ndarray
     tables: dict[str, Any]
     error_bars: dict[str, np.ndarray]
@@ -49,7 +49,7 @@ class Evaluation:
     @property
     def exact(self) -> np.ndarray:
         """Exact unit fluxes (n, n_bands) in float64."""
-        return self.truth.flux
+        return self.held_out.flux
 
     @property
     def delta_mag(self) -> np.ndarray:
@@ -63,29 +63,29 @@ def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluatio
 
     Every other draw calibrates the error bars, the rest tests them; the accuracy is that of all.
     """
-    truth = problem.held_out(EVALUATION, problem.config.run.evaluation_rows)
-    emulated = truth.emulated(params, scaling)
+    held_out = problem.held_out(EVALUATION, problem.config.run.evaluation_rows)
+    emulated = held_out.emulated(params, scaling)
     if not np.isfinite(emulated).all():
         row = int(np.flatnonzero(~np.isfinite(emulated).all(axis=1))[0])
-        values = ", ".join(f"{k}={v[row]:.6g}" for k, v in truth.params.items() if v.ndim == 1)
+        values = ", ".join(f"{k}={v[row]:.6g}" for k, v in held_out.params.items() if v.ndim == 1)
         raise ArithmeticError(f"the surrogate gives no finite flux at {values}.")
-    tables = accuracy.summary(truth.flux, emulated, problem.bands)
-    constant = accuracy.summary(truth.flux, _constant(truth.flux), problem.bands)["pooled"]
+    tables = accuracy.summary(held_out.flux, emulated, problem.bands)
+    constant = accuracy.summary(held_out.flux, _constant(held_out.flux), problem.bands)["pooled"]
     tables["constant"] = constant
-    tables["families"] = by_family(truth, emulated, problem.bands)
-    tables["colours"] = colour_errors(truth.flux, emulated)
+    tables["families"] = by_family(held_out, emulated, problem.bands)
+    tables["colours"] = colour_errors(held_out.flux, emulated)
     tables["verdict"] = accuracy.verdict(tables, {"pooled": tables["constant"]})
     tables["excess_bands"] = accuracy.band_excess(tables)
-    tables["jacobian"] = jacobian_error(problem, params, scaling, truth)
-    dm = accuracy.delta_mag(truth.flux, emulated)
-    is_bright = accuracy.bright(truth.flux)
+    tables["jacobian"] = jacobian_error(problem, params, scaling, held_out)
+    dm = accuracy.delta_mag(held_out.flux, emulated)
+    is_bright = accuracy.bright(held_out.flux)
     bars, coverage = conformal(dm, is_bright)
     tables["coverage"] = coverage
-    tables["worst_region"] = worst_region(truth, dm, is_bright)
+    tables["worst_region"] = worst_region(held_out, dm, is_bright)
     bars_z, tables["coverage_z"] = conformal_by_redshift(
-        truth.params.get("redshift"), dm, is_bright
+        held_out.params.get("redshift"), dm, is_bright
     )
-    return Evaluation(truth, emulated, tables, bars, bars_z, covariance(dm, is_bright))
+    return Evaluation(held_out, emulated, tables, bars, bars_z, covariance(dm, is_bright))
 
 
 def _constant(exact: np.ndarray) -> np.ndarray:
@@ -148,14 +148,14 @@ def _conformal_bar(sizes: np.ndarray, level: float) -> float:
     return float(np.sort(sizes)[rank - 1])
 
 
-def by_family(truth: Truth, emulated: np.ndarray, bands: Sequence[str]) -> dict[str, Any]:
+def by_family(held_out: HeldOut, emulated: np.ndarray, bands: Sequence[str]) -> dict[str, Any]:
     """Return the pooled accuracy of each family of histories, by name."""
-    families = {}
-    for i, trial in enumerate(truth.trials):
-        mine = truth.family == i
-        table = accuracy.summary(truth.flux[mine], emulated[mine], bands)["pooled"]
-        families[trial.name] = {"galaxies": int(mine.sum()), **table}
-    return families
+    tables = {}
+    for i, family in enumerate(held_out.families):
+        mine = held_out.family == i
+        table = accuracy.summary(held_out.flux[mine], emulated[mine], bands)["pooled"]
+        tables[family.name] = {"galaxies": int(mine.sum()), **table}
+    return tables
 
 
 def colour_errors(exact: np.ndarray, emulated: np.ndarray) -> dict[str, float]:
@@ -173,11 +173,11 @@ def covariance(dm: np.ndarray, is_bright: np.ndarray) -> np.ndarray:
     return (clean.T @ clean) / np.maximum(both, 1.0)
 
 
-def worst_region(truth: Truth, dm: np.ndarray, is_bright: np.ndarray) -> dict[str, Any]:
+def worst_region(held_out: HeldOut, dm: np.ndarray, is_bright: np.ndarray) -> dict[str, Any]:
     """Return the slice (a tenth of one parameter's range) in which the 99 % error is largest."""
     size = np.max(np.where(is_bright, np.abs(dm), 0.0), axis=1)
     worst: dict[str, Any] = {"p99_mmag": -1.0}
-    for name, values in truth.params.items():
+    for name, values in held_out.params.items():
         if values.ndim != 1 or np.ptp(values) == 0.0:
             continue
         edges = np.quantile(values, np.linspace(0.0, 1.0, 11))
@@ -201,7 +201,7 @@ def worst_region_text(region: Mapping[str, Any]) -> str:
 
 
 def jacobian_error(
-    problem: Problem, params: Any, scaling: OutputScaling, truth: Truth
+    problem: Problem, params: Any, scaling: OutputScaling, held_out: HeldOut
 ) -> dict[str, Any]:
     """Compare ∂m/∂x of surrogate and exact model, x scaled to [-1, 1] over the box.
 
@@ -211,12 +211,12 @@ def jacobian_error(
         Per parameter: ``rms`` of the exact derivative and ``error`` (rms of the difference),
         both in mag per half box, over the bands brighter than 1e-4 of the brightest.
     """
-    galaxies = truth.parts[0]  # of the surrogate's own spec
+    galaxies = held_out.parts[0]  # of the surrogate's own spec
     n = min(problem.config.run.jacobian_rows, len(galaxies.flux))
     if not n or len(set(problem.columns)) != len(problem.columns):
         return {}  # not asked for, or a latent field, whose derivatives are not a table
-    target, trial = problem.target, problem.trials[0]
-    light = jax.tree.map(jnp.asarray, trial.light(params, scaling))
+    target, family = problem.target, problem.families[0]
+    light = jax.tree.map(jnp.asarray, family.light(params, scaling))
     exact_model = problem.model.evaluator()
     packed = jax.tree.map(lambda a: jnp.asarray(a[:n], float), galaxies.packed)
     x = problem.in_scaling.forward(jax.vmap(lambda row: target.inputs(row.unpack()))(packed))

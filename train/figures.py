@@ -61,14 +61,14 @@ def cdf(problem: Problem, result: Evaluation) -> Figure:
 
 def by_parameter(problem: Problem, result: Evaluation) -> Figure:
     """Median, 95 % and 99 % of |Δm| along every parameter; features that cross bands along z."""
-    names = [n for n, v in result.truth.params.items() if v.ndim == 1]
+    names = [n for n, v in result.held_out.params.items() if v.ndim == 1]
     columns = 3
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(11, 2.5 * rows), dpi=110, layout="constrained")
     size = MMAG * np.abs(result.delta_mag)
     for i, name in enumerate(names):
         ax = figure.add_subplot(rows, columns, i + 1)
-        _running(ax, result.truth.params[name], size)
+        _running(ax, result.held_out.params[name], size)
         ax.set(xlabel=_label(problem, name), ylabel="|Δm| [mmag]", yscale="log")
         if name == "redshift":
             _mark_features(ax, problem)
@@ -168,7 +168,7 @@ def worst(problem: Problem, result: Evaluation) -> Figure:
                 pivots[by_wave] / 1e4, -2.5 * np.log10(flux[by_wave] / top), style, ms=4, lw=0.8
             )
         ax.invert_yaxis()
-        z = result.truth.params.get("redshift")
+        z = result.held_out.params.get("redshift")
         ax.set_title(f"{MMAG * size[i]:.0f} mmag" + (f", z={z[i]:.3f}" if z is not None else ""),
                      fontsize=8)  # fmt: skip
         ax.set(xlabel="pivot [µm]" if place > 4 else "", ylabel="m − m(brightest) [mag]")

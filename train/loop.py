@@ -272,7 +272,7 @@ class Loop:
         )
 
     def _validation(self) -> None:
-        self.truth = self.problem.held_out(VALIDATION, self.config.run.validation_rows)
+        self.held_out = self.problem.held_out(VALIDATION, self.config.run.validation_rows)
         self._numbers: dict[str, float] = {}
 
     def _validate(self, state: State, scalars: dict[str, float] | None = None) -> None:
@@ -280,8 +280,8 @@ class Loop:
         step = int(state.step)
         if self.accuracy_at == step and scalars is None:
             return
-        emulated = self.truth.emulated(state.ema, self.scaling)
-        numbers = accuracy.live(self.truth.flux, emulated)
+        emulated = self.held_out.emulated(state.ema, self.scaling)
+        numbers = accuracy.live(self.held_out.flux, emulated)
         if not all(np.isfinite(list(numbers.values()))):
             raise NaNStop(
                 f"step {step}: emulated fluxes of the validation set are not finite, first "
@@ -289,7 +289,7 @@ class Loop:
             )
         if self.config.run.until:
             q, _ = parse_until(self.config.run.until)
-            numbers["until"] = accuracy.percentile(self.truth.flux, emulated, q)
+            numbers["until"] = accuracy.percentile(self.held_out.flux, emulated, q)
         self._numbers, self.accuracy_at = numbers, step
         if self.progress is not None:
             self.progress.accuracy = (
@@ -359,7 +359,9 @@ class Loop:
         if not bad.size:
             return "nowhere (their exact fluxes are not)"
         row, band = (int(i) for i in bad[0])
-        values = ", ".join(f"{k}={np.ravel(v[row])[0]:.6g}" for k, v in self.truth.params.items())
+        values = ", ".join(
+            f"{k}={np.ravel(v[row])[0]:.6g}" for k, v in self.held_out.params.items()
+        )
         return f"{self.problem.bands[band]} at {values}"
 
     def _nan(self, state: State, block: Block, pool: Pool) -> None:

@@ -24,11 +24,11 @@ from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
-from train.histories import Histories
-from train.rows import Rows
-from train.slopes import Slopes
+from train.held_out import HeldOut, HeldOutFamily
+from train.rowset import Rows
+from train.sfh_mixtures import SFHMixtures
+from train.sobolev import Slopes
 from train.step import Pool, penalty
-from train.trials import Trial, Truth
 
 #: Rows on which it is measured what leaving components out costs.
 TRUNCATION_ROWS = 512
@@ -166,15 +166,18 @@ class Problem:
 
     def _ages(self, rows: Rows) -> Array | None:
         """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry, if they do."""
-        if self.histories is None:
+        if self.mixtures is None:
             return None
         redshift, seed = self._redshift(rows), self.config.run.seed
-        return jnp.asarray(self.histories.near(redshift, seed, rows.start))
+        return jnp.asarray(self.mixtures.near(redshift, seed, rows.start))
 
     @cached_property
     def slopes(self) -> Slopes | None:
         """Exact derivatives of the rows, where gradients are matched."""
-        return Slopes(self) if self.config.optimiser.sobolev else None
+        if not self.config.optimiser.sobolev:
+            return None
+        seed = self.config.run.seed
+        return Slopes(self.spec, self.model, self.target, self.in_scaling, self.sizes, seed)
 
     def _redshift(self, rows: Rows) -> np.ndarray:
         if "redshift" in self.columns:
@@ -184,32 +187,32 @@ class Problem:
     # --- galaxies on which it is judged -------------------------------------------------------
 
     @cached_property
-    def trials(self) -> tuple[Trial, ...]:
+    def families(self) -> tuple[HeldOutFamily, ...]:
         """The prior itself and the other families of histories that the target asks for."""
-        ours = self._trial("prior", self.spec, self.model)
+        ours = self._family("prior", self.spec, self.model)
         others = self.target.families(self.config.model.histories)
-        return (ours, *(self._family(name) for name in others))
+        return (ours, *(self._other(name) for name in others))
 
-    def _family(self, name: str) -> Trial:
+    def _other(self, name: str) -> HeldOutFamily:
         spec = spec_of_family(self.config.model.parameters, name.split("+"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns about, the first model has said
             model = SEDModel(spec, self.model.ssp, self.model.observation)
-        return self._trial(name, spec, model)
+        return self._family(name, spec, model)
 
-    def _trial(self, name: str, spec: Parameters, model: SEDModel) -> Trial:
-        return Trial(name, spec, model, self.target, self.network, self.in_scaling)
+    def _family(self, name: str, spec: Parameters, model: SEDModel) -> HeldOutFamily:
+        return HeldOutFamily(name, spec, model, self.target, self.network, self.in_scaling)
 
     @cached_property
-    def histories(self) -> Histories | None:
+    def mixtures(self) -> SFHMixtures | None:
         """The age distributions of the training, where its rows carry any."""
         if not self.target.mixes_ages:
             return None
-        return Histories.draw(self.trials, self.config.run.seed)
+        return SFHMixtures.draw(self.families, self.config.run.seed)
 
-    def held_out(self, stream: int, n: int) -> Truth:
+    def held_out(self, stream: int, n: int) -> HeldOut:
         """Draw galaxies apart from the training rows; ``stream`` says which."""
-        return Truth.draw(self.trials, self.config.run.seed + stream, n)
+        return HeldOut.draw(self.families, self.config.run.seed + stream, n)
 
     # --- the network --------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
                    error_bars_z=result.error_bars_z, covariance=result.covariance, checks={},
                    training={**trained.training, "command": command})  # fmt: skip
     bare = replace(bare, card=report.model_card(bare, name=name))
-    galaxies = result.truth.parts[0]
+    galaxies = result.held_out.parts[0]
     checks = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
     artefact = with_checks(bare, checks, galaxies.maggies[: evaluate.CHECK_ROWS])
     return _write(ROOT / name, artefact, result, problem, timing_rows)

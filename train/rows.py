@@ -1,41 +1,22 @@
 """Rows of training data: prior draws and their exact fluxes, a pure function of (seed, index).
 
 A row is known by its global index: whoever makes it, in whatever chunk, makes the same one.
-
-Shapes: ``inputs`` (n, n_in) raw parameter values, ``flux`` (n, n_out) what the target asks of the
-exact model, see `emulator.targets`: band fluxes per unit amplitude, or those of every age.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from tengri.errors import TengriError
-
-if TYPE_CHECKING:
-    from train.problem import Problem
+from train.problem import Problem
+from train.rowset import Rows
 
 #: Added to the seed, so that training, validation and evaluation never share a row.
 TRAINING, VALIDATION, EVALUATION, POLISH, PROOF = 0, 1_000_003, 2_000_003, 3_000_017, 4_000_037
-
-
-class Rows(NamedTuple):
-    """Some rows: first global index, inputs and exact fluxes."""
-
-    start: int
-    inputs: np.ndarray
-    flux: np.ndarray
-
-    @property
-    def bad(self) -> np.ndarray:
-        """Positions of the rows that have an input or a flux that is not finite."""
-        finite = np.isfinite(self.inputs).all(axis=1) & np.isfinite(self.flux).all(axis=1)
-        # a galaxy without light in any band has no colours to learn
-        return np.flatnonzero(~(finite & (self.flux.max(axis=1) > 0.0)))
 
 
 class BadRowError(TengriError, ArithmeticError):

@@ -157,14 +157,14 @@ def build_artefact(
         training=training,
     )
     bare = replace(bare, card=report.model_card(bare, name=folder.path.name))
-    galaxies = result.truth.parts[0]  # of the surrogate's own spec
+    galaxies = result.held_out.parts[0]  # of the surrogate's own spec
     params = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
     return with_checks(bare.completed(), params, galaxies.maggies[: evaluate.CHECK_ROWS])
 
 
 def proof(problem: Problem, surrogate: EmulatedSEDModel) -> dict[str, Any]:
     """Return the error of a surrogate through its public methods, on draws of their own."""
-    galaxies = problem.trials[0].galaxies(problem.config.run.seed + PROOF, 0, PROOF_ROWS)
+    galaxies = problem.families[0].galaxies(problem.config.run.seed + PROOF, 0, PROOF_ROWS)
     exact, emulated = galaxies.maggies, verification.evaluate(surrogate, galaxies.params)
     return {f"p{q:g}": accuracy.percentile(exact, emulated, q) for q in (50.0, 95.0, 99.0)}
 

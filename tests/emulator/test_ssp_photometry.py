@@ -12,7 +12,7 @@ from emulator.artefact import read, write
 from emulator.scaling import OutputScaling
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import SSPPhotometryTarget, target_from_dict
-from emulator.targets.target import Batch
+from emulator.targets.batch import Batch, Penalty
 from emulator.verification import verify
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
 from tengri.errors import ConfigError, ParameterError
@@ -136,7 +136,7 @@ def test_loss_vanishes_at_the_truth_and_sees_the_mixtures(exact, target):
     ages = jnp.asarray(np.random.default_rng(0).dirichlet(np.ones(target.n_bins), (32, 3)), "f4")
     batch = Batch(inputs.forward(x), scaling.floored(y), ages, target.light(y, ages, x))
     v = scaling.forward(y)
-    loss = jax.jit(lambda v: target.loss(v, batch, scaling, inputs, jnp.square))
+    loss = jax.jit(lambda v: target.loss(v, batch, scaling, inputs, Penalty(jnp.square)))
     assert float(loss(v)) < 1e-9
     brighter = float(loss(v + 0.01 / np.asarray(scaling.scale)))  # 1 per cent everywhere
     assert brighter == pytest.approx(1.05e-4, rel=0.02)

@@ -21,7 +21,7 @@ from train.guards import Signals
 from train.loop import Loop, NaNStop
 from train.problem import Problem
 from train.rows import BadRowError, Rows
-from train.trials import Truth
+from train.held_out import HeldOut
 
 Counter = Callable[..., None]
 #: The losses of trap 1: Orbax alone keeps a NaN and deletes the 1.0 (keep best 2).
@@ -148,15 +148,15 @@ def test_in_the_metric(
     """The weights are finite and the validation fluxes are not: nothing newer is saved."""
     often = with_config(problem, OFTEN)
     loop = Loop(often, new_run(often, tmp_path / "run"), Signals())
-    emulated = Truth.emulated
+    emulated = HeldOut.emulated
 
-    def spoilt(self: Truth, params: Any, scaling: Any) -> np.ndarray:
+    def spoilt(self: HeldOut, params: Any, scaling: Any) -> np.ndarray:
         flux = np.array(emulated(self, params, scaling))
         if loop.checkpoints.steps()[-1:] == [12]:
             flux[5, 1] = np.nan
         return flux
 
-    monkeypatch.setattr(Truth, "emulated", spoilt)
+    monkeypatch.setattr(HeldOut, "emulated", spoilt)
     message = stopped(loop, NaNStop)
     assert "step 16: emulated fluxes of the validation set are not finite" in message
     assert "sdss_r at " in message and "redshift=" in message and "last good step: 12." in message

@@ -72,7 +72,7 @@ def _problem() -> Problem:
 def with_config(problem: Problem, config: Config) -> Problem:
     """Return the problem under another configuration of the same model, still compiled."""
     other = replace(problem, config=config)
-    for name in ("exact_chunk", "random_rows", "outputs", "trials"):
+    for name in ("truths", "random_rows", "outputs", "families"):
         other.__dict__[name] = getattr(problem, name)
     return other
 
@@ -107,5 +107,7 @@ class Poisoned:
     def rows(self, number: int) -> Rows:
         rows = self.source.rows(number)
         if rows.start <= self.row < rows.start + len(rows.flux):
-            getattr(rows, self.where)[self.row - rows.start, 1] = np.nan
+            values = np.array(getattr(rows, self.where))
+            values[self.row - rows.start, 1] = np.nan
+            return rows._replace(**{self.where: values})
         return rows

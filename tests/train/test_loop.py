@@ -12,7 +12,7 @@ import optax
 import pytest
 from tensorboardX.proto import event_pb2
 
-from emulator.targets.target import Batch
+from emulator.targets.batch import Batch
 from tengri.errors import DataError
 from tests.train.conftest import (
     CONFIG,

@@ -1,6 +1,6 @@
-"""Age distributions of many star-formation histories: what a kernel of ages is trained with.
+"""Age distributions of many star-formation histories: what an age kernel is trained with.
 
-Each training row of ``ssp_photometry`` carries some, drawn from real histories at about its
+Each training row of a target that mixes ages carries some, drawn from real histories at about its
 redshift; its loss is the error in their light.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from train.trials import Trial
+from train.held_out import HeldOutFamily
 
-#: Histories drawn of each family, and mixtures that a training row carries.
+#: SFHMixtures drawn of each family, and mixtures that a training row carries.
 PER_FAMILY, MIXTURES = 2048, 8
 #: A row takes histories from this many neighbours in redshift.
 NEIGHBOURS = 256
@@ -23,8 +23,8 @@ SINGLE = 0.125
 
 
 @dataclass(frozen=True)
-class Histories:
-    """Histories in the order of their redshift.
+class SFHMixtures:
+    """SFHMixtures in the order of their redshift.
 
     Attributes
     ----------
@@ -37,9 +37,9 @@ class Histories:
     ages: np.ndarray
 
     @classmethod
-    def draw(cls, trials: Sequence[Trial], seed: int) -> Histories:
+    def draw(cls, families: Sequence[HeldOutFamily], seed: int) -> SFHMixtures:
         """Draw from the priors of several families; those that form no star are left out."""
-        drawn = [_of_family(t, seed + i) for i, t in enumerate(trials)]
+        drawn = [_of_family(t, seed + i) for i, t in enumerate(families)]
         redshift, ages = (np.concatenate(column) for column in zip(*drawn))
         order = np.argsort(redshift, kind="stable")
         return cls(redshift[order], ages[order])
@@ -56,10 +56,10 @@ class Histories:
         return ages
 
 
-def _of_family(trial: Trial, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _of_family(family: HeldOutFamily, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return redshift (n,) and ages (n, n_bins) of prior draws of one family."""
-    model = trial.model
-    packed = model.pack(trial.draw(seed, 0, PER_FAMILY), batch=True)
+    model = family.model
+    packed = model.pack(family.draw(seed, 0, PER_FAMILY), batch=True)
     formed = jax.jit(jax.vmap(lambda row: model.stars.formed(row.unpack())))
     log10_mass, ages = (np.asarray(a, np.float32) for a in formed(packed))
     good = (log10_mass >= 0.0) & np.isfinite(ages).all(axis=1)

@@ -13,7 +13,6 @@ from tengri.errors import ConfigError
 from tests.train.conftest import CONFIG, changed, scaling_of, with_config
 from train.problem import Problem
 from train.rows import RowMaker
-from train.slopes import Slopes
 from train.step import make_loss
 
 
@@ -25,7 +24,8 @@ def matched(problem: Problem) -> Problem:
 def test_slopes_are_differences_of_the_exact_model(matched: Problem) -> None:
     maker = RowMaker(matched, 0)
     rows = maker.make(0, 16)
-    slopes = Slopes(matched)
+    slopes = matched.slopes
+    assert slopes is not None
     u = slopes.directions(rows)
     z = matched.columns.index("redshift")
     assert np.allclose(np.linalg.norm(u, axis=1), 1.0) and not u[:, z].any()
@@ -65,4 +65,4 @@ def test_loss_counts_an_error_of_the_slope(matched: Problem) -> None:
 def test_what_has_no_slope_is_refused(matched: Problem) -> None:
     alone = replace(matched.target, input_names=("redshift",), input_sizes=(1,))
     with pytest.raises(ConfigError, match="besides the redshift"):
-        Slopes(replace(matched, target=alone))
+        _ = replace(matched, target=alone).slopes

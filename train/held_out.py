@@ -34,7 +34,7 @@ CHUNK, BLOCK = 2048, 1024
 
 
 class Galaxies(NamedTuple):
-    """Galaxies of one trial: free parameters by name (n, …), packed parameters, exact light."""
+    """Galaxies of one family: free parameters by name (n, …), packed parameters, exact light."""
 
     params: dict[str, np.ndarray]
     packed: Packed
@@ -50,7 +50,7 @@ class Galaxies(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trial:
+class HeldOutFamily:
     """One family of galaxies: a spec, its exact model, and the surrogate's network for it."""
 
     name: str
@@ -128,26 +128,26 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Truth:
-    """Held-out galaxies of every trial."""
+class HeldOut:
+    """Held-out galaxies of every family."""
 
-    trials: tuple[Trial, ...]
+    families: tuple[HeldOutFamily, ...]
     parts: tuple[Galaxies, ...]
 
     @classmethod
-    def draw(cls, trials: tuple[Trial, ...], seed: int, n: int) -> Truth:
-        """Draw ``n`` galaxies, in equal parts from the trials.
+    def draw(cls, families: tuple[HeldOutFamily, ...], seed: int, n: int) -> HeldOut:
+        """Draw ``n`` galaxies, in equal parts from the families.
 
         Raises
         ------
         ArithmeticError
             The exact model itself gives no finite flux anywhere.
         """
-        each = -(-n // len(trials))
-        parts = tuple(t.galaxies(seed + i, 0, each) for i, t in enumerate(trials))
+        each = -(-n // len(families))
+        parts = tuple(t.galaxies(seed + i, 0, each) for i, t in enumerate(families))
         if not all(len(part.flux) for part in parts):
             raise ArithmeticError("the exact model gives no finite flux anywhere in the prior.")
-        return cls(trials, parts)
+        return cls(families, parts)
 
     @cached_property
     def flux(self) -> np.ndarray:
@@ -156,16 +156,16 @@ class Truth:
 
     @cached_property
     def params(self) -> dict[str, np.ndarray]:
-        """Free parameters by name (n, …) that all trials have in common."""
+        """Free parameters by name (n, …) that all families have in common."""
         common = [n for n in self.parts[0].params if all(n in p.params for p in self.parts)]
         return {n: np.concatenate([part.params[n] for part in self.parts]) for n in common}
 
     @cached_property
     def family(self) -> np.ndarray:
-        """Which trial each galaxy belongs to, (n,)."""
+        """Which family each galaxy belongs to, (n,)."""
         return np.repeat(np.arange(len(self.parts)), [len(p.flux) for p in self.parts])
 
     def emulated(self, params: Any, scaling: OutputScaling) -> np.ndarray:
         """Return the surrogate's fluxes (n, n_bands), in the units of ``flux``."""
-        said = [t.emulated(params, scaling, g) for t, g in zip(self.trials, self.parts)]
+        said = [t.emulated(params, scaling, g) for t, g in zip(self.families, self.parts)]
         return np.concatenate(said)

@@ -39,6 +39,9 @@ from tengri.products import matmul
 
 Params = Mapping[str, Array]
 
+#: Of 1 keV [Å].
+SOFTEST_XRAY_AA = 12.398
+
 
 @dataclass(frozen=True)
 class AgeBins:
@@ -179,7 +182,9 @@ class Galaxy(Stars):
         if composition.dust_emission is not None or composition.agn is not None:
             dust = composition.dust_emission
             nodes = () if dust is None or dust.nodes is None else dust.nodes()
-            wave, flux = with_infrared_nodes(wave, flux, nodes)
+            agn = composition.agn
+            more = () if agn is None or agn.nodes is None else agn.nodes()
+            wave, flux = with_infrared_nodes(wave, flux, nodes, more)
         self.gas: Gas | None = None
         if composition.nebular is not None:
             young = self.bins.node[: self.bins.n_young]
@@ -260,7 +265,8 @@ class Galaxy(Stars):
         parts, absorbed = {"stars": host * light.parts["stars"]}, host * light.absorbed
         if self.composition.agn_screen == "none":
             return Light(scale, {**parts, "agn": agn}, absorbed)
-        seen = diffuse * agn
+        # grains stop no X-rays: above 1 keV the nucleus shines through
+        seen = jnp.where(self.wave < SOFTEST_XRAY_AA, agn, diffuse * agn)
         return Light(scale, {**parts, "agn": seen}, absorbed + self.luminosity(agn - seen))
 
     def luminosity(self, lnu: Array) -> Array:

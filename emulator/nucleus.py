@@ -4,13 +4,21 @@ The nucleus is not reddened by the host, so that its bands follow from its own p
 
 .. math:: F_b = \langle L_\nu(\lambda) \, e^{-\tau_{IGM}} \rangle_b ,
 
-integrated on wavelengths of its own: disc and torus are smooth, the Lyman forest is not.
+integrated on wavelengths of its own. A spectrum that is a sum of templates has the bands of each in
+a table, at steps of ln(1 + z) that are short beside the edge of any filter; between them it is
+linear. Dust in front of some of the templates enters by the mean k of its curve over their light in
+the band, and by the variance of k there, which hardly depends on the spectrum:
+
+.. math:: \langle L_\nu e^{-\tau k} \rangle = \langle L_\nu \rangle
+          e^{-\tau \bar k + \tau^2 \sigma_k^2 / 2}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +29,32 @@ from emulator.targets import Emission
 from tengri.components.composition import Composition
 from tengri.observation import FilterCurve
 from tengri.observation.bands import BandProjection, rest_window
+from tengri.products import matmul
 
 #: Step in ln λ, and where it must be finer: absorption by the intergalactic medium.
 STEP, FINE_STEP, FINE_AA = 0.01, 0.0005, (700.0, 1250.0)
 ENDS_AA = (20.0, 1e8)
 #: log10 of a typical L_ν/L_bol [1/Hz].
 LOG10_UNIT = -15.0
+#: Step of the table in ln(1 + z).
+SHIFT_STEP = 0.001
+#: Templates that no band sees by more than this of the brightest are left out.
+FAINTEST = 1e-4
+
+
+class Table(NamedTuple):
+    """The bands of templates at every shift.
+
+    Attributes
+    ----------
+    bands : Array, shape (n_shift, n_row, n_band)
+        Of the templates in the open, of the screened ones, and of these times k.
+    variance : Array, shape (n_shift, n_band)
+        Of k over the light in the band.
+    """
+
+    bands: Array
+    variance: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,44 +69,98 @@ class Nucleus:
         Rest wavelengths [Å].
     projection : BandProjection
         From there to the bands.
+    z_lo, z_hi : float
+        The redshifts to serve.
     """
 
     composition: Composition
     wave: np.ndarray
     projection: BandProjection
 
+    z_lo: float
+    z_hi: float
+
     @classmethod
     def build(
         cls, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Nucleus:
         """Return the nucleus for bands and a range of redshifts."""
-        wave = wavelengths()
-        wave = wave[rest_window(wave, filters, z_lo, z_hi)]
-        return cls(composition, wave, BandProjection.build(wave, filters, z_lo, z_hi))
+        assert composition.agn is not None
+        nodes = composition.agn.nodes
+        wave = wavelengths() if nodes is None else np.union1d(wavelengths(), nodes())
+        beyond = np.expm1(np.log1p([z_lo, z_hi]) + 2.0 * SHIFT_STEP * np.array([-1.0, 1.0]))
+        wave = wave[rest_window(wave, filters, *beyond)]
+        return cls(composition, wave, BandProjection.build(wave, filters, *beyond), z_lo, z_hi)
 
-    def arrays(self) -> BandProjection:
+    def arrays(self) -> BandProjection | Table:
         """Return the constants of the band integrals, in the process's default float."""
+        agn = self.composition.agn
+        assert agn is not None
+        return self.projection.in_default_float() if agn.templates is None else self._table[0]
 
-        def convert(a: np.ndarray) -> Array:
-            return jnp.asarray(a, float if np.issubdtype(a.dtype, np.floating) else None)
+    @cached_property
+    def _shifts(self) -> np.ndarray:
+        """ln(1 + z) of the table."""
+        lo, hi = np.log1p(self.z_lo), np.log1p(self.z_hi)
+        return lo + SHIFT_STEP * np.arange(np.ceil((hi - lo) / SHIFT_STEP) + 2)
 
-        return jax.tree.map(convert, self.projection)
+    @cached_property
+    def _table(self) -> tuple[Table, int]:
+        """Return the table, and how many of the open templates are in it: the first ones."""
+        agn, igm = self.composition.agn, self.composition.igm
+        assert agn is not None and agn.templates is not None
+        t, scale, curve = agn.templates, 10.0**-LOG10_UNIT, agn.templates.curve(self.wave)
+        unscreened, screened = t.open(self.wave) * scale, t.screened(self.wave) * scale
+        typical = np.asarray(t.weights({q.name: jnp.asarray(q.default) for q in agn.params})[1])
+        mean = typical @ screened
+        projection = self.projection.in_default_float()
+        moments = np.stack([mean, mean * curve, mean * curve**2])
+        lit = jnp.asarray(np.concatenate([unscreened, screened, screened * curve, moments]), float)
 
-    def bands(self, projection: BandProjection, p: Mapping[str, Array]) -> Array:
+        @jax.jit
+        def bands(z: Array) -> Array:
+            return matmul(lit, (projection.rows(z) * igm.transmission(self.wave, z)).T)
+
+        made = np.stack([np.asarray(bands(z)) for z in np.expm1(self._shifts)])
+        made, (m0, m1, m2) = made[:, :-3], np.moveaxis(made[:, -3:], 1, 0)
+        m0 = np.where(m0 > 0.0, m0, 1.0)
+        seen = made.max(axis=(0, 2))[: len(unscreened)] > FAINTEST * made.max()
+        n_open = int(np.flatnonzero(seen).max(initial=-1)) + 1
+        made = np.concatenate([made[:, :n_open], made[:, len(unscreened) :]], axis=1)
+        variance = np.maximum(m2 / m0 - (m1 / m0) ** 2, 0.0)
+        return Table(jnp.asarray(made, float), jnp.asarray(variance, float)), n_open
+
+    def bands(self, arrays: BandProjection | Table, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_bol in the bands (n_bands,), in units of ``10**LOG10_UNIT`` per Hz."""
         agn, igm, z = self.composition.agn, self.composition.igm, p["redshift"]
         assert agn is not None
+        if isinstance(arrays, Table):
+            return self._looked_up(arrays, p)
         spectrum = agn.spectrum(self.wave, p) * 10.0**-LOG10_UNIT
-        return projection.project(spectrum * igm.transmission(self.wave, z), z)
+        return arrays.project(spectrum * igm.transmission(self.wave, z), z)
+
+    def _looked_up(self, table: Table, p: Mapping[str, Array]) -> Array:
+        """Return the same from the table."""
+        assert self.composition.agn is not None and self.composition.agn.templates is not None
+        fixed, reddened, tau = self.composition.agn.templates.weights(p)
+        n, m = self._table[1], reddened.size
+        shift = (jnp.log1p(p["redshift"]) - float(self._shifts[0])) / SHIFT_STEP
+        below = jnp.clip(jnp.floor(shift).astype(jnp.int32), 0, len(self._shifts) - 2)
+        low, high = jax.lax.dynamic_slice_in_dim(table.bands, below, 2)
+        rows = low + (shift - below).astype(low.dtype) * (high - low)
+        light, first = matmul(reddened, rows[n : n + m]), matmul(reddened, rows[n + m :])
+        mean = first / jnp.where(light > 0.0, light, 1.0)
+        seen = light * jnp.exp(-tau * mean + 0.5 * tau**2 * table.variance[below])
+        return matmul(fixed[:n], rows[:n]) + seen
 
     def added(
-        self, light: Emission, projection: BandProjection, p: Mapping[str, Array]
+        self, light: Emission, arrays: BandProjection | Table, p: Mapping[str, Array]
     ) -> Emission:
         """Return the light of stars and nucleus, on the scale of the brighter of the two."""
         nucleus = p["agn_log_lbol"] + LOG10_UNIT
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, nucleus))
         flux = (light.flux * 10.0 ** (light.log10_scale - scale)
-                + self.bands(projection, p) * 10.0 ** (nucleus - scale))  # fmt: skip
+                + self.bands(arrays, p) * 10.0 ** (nucleus - scale))  # fmt: skip
         return light._replace(log10_scale=scale, flux=flux)
 
 

@@ -67,7 +67,7 @@ HC_EV_AA = H_ERG_S * C_AA_PER_S / EV_ERG
 #: E_c over kT_in: between 912 Å and 0.2 keV the mean spectrum of Krawczyk et al. (2013).
 CUT = 1.5
 MEAN_CUT_EV = CUT * 15.256
-CUT_NODES = mixing.log_nodes((2.0, 1000.0), 0.5)  # ln(E_c/eV)
+CUT_NODES = mixing.log_nodes((2.0, 1000.0), 0.8)  # ln(E_c/eV)
 PHOTON_INDEX, CUT_OFF_EV, SEED_EV = 1.92, 3e5, 100.0
 XRAY_EV = 2000.0
 ALPHA_OX_SLOPE, ALPHA_OX_ZERO = -0.140, 2.705

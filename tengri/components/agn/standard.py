@@ -109,11 +109,14 @@ def screened_templates(wave_aa: np.ndarray) -> np.ndarray:
 
 
 def open_templates(wave_aa: np.ndarray) -> np.ndarray:
-    """Return L_ν of what no polar dust hides: narrow lines, corona and dust."""
+    """Return L_ν of what no polar dust hides: narrow lines, dust and corona.
+
+    They go from what is seen at any wavelength to what few bands see: hot to cold.
+    """
     narrow = lines.blended(wave_aa, "narrow", lines.NARROW_KM_S, lines.NARROW_NODES)
-    warm = torus.warm(wave_aa)
-    return _per_hz(wave_aa, narrow, continuum.corona(wave_aa)[None], torus.hot(wave_aa),
-                   warm, warm * torus.silicate(wave_aa), torus.polar(wave_aa)[None])  # fmt: skip
+    warm = torus.warm(wave_aa)[::-1]
+    return _per_hz(wave_aa, narrow, torus.hot(wave_aa)[::-1], warm, warm * torus.silicate(wave_aa),
+                   torus.polar(wave_aa)[None], continuum.corona(wave_aa)[None])  # fmt: skip
 
 
 def _per_hz(wave_aa: np.ndarray, *nu_lnu: np.ndarray) -> np.ndarray:
@@ -151,20 +154,22 @@ def integrals() -> Integrals:
     """Return them, from trapezoids finer than any broad line."""
     lo, hi = BOLOMETRIC_AA
     limit = continuum.BREAKS_AA[0]
-    edges = np.concatenate([np.geomspace(lo, limit, 32), np.geomspace(limit, 1e5, 64)[1:]])
+    edges = np.concatenate([np.geomspace(lo, limit, 9), np.geomspace(limit, 5e4, 29)[1:]])
     wave = np.unique(np.concatenate([edges, np.geomspace(lo, edges[-1], 20_001), [hi]]))
     step = np.diff(np.log(wave))
     energy = screened_templates(wave) * C_AA_PER_S / wave
     energy = 0.5 * (energy[:, 1:] + energy[:, :-1]) * step
-    hard = continuum.corona(wave)
+    start, hard = np.searchsorted(wave, edges[:-1]), continuum.corona(wave)
+    mean = len(continuum.CUT_NODES) // 2  # a disc of the middle, to average the curve over
+    curve = np.add.reduceat(energy[mean] * torus.polar_curve(wave[:-1]), start)
     narrow = sum(lines.luminosity(line) for line in lines.LINES if line.kind == "narrow")
     return Integrals(
         continuum.discs(np.array([continuum.PIVOT_AA]))[:, 0],
         energy[:, wave[:-1] < hi].sum(axis=1),
         narrow,
         float(np.sum(0.5 * (hard[1:] + hard[:-1]) * step)),
-        np.add.reduceat(energy, np.searchsorted(wave, edges[:-1]), axis=1),
-        torus.polar_curve(np.sqrt(edges[1:] * edges[:-1])),
+        np.add.reduceat(energy, start, axis=1),
+        curve / np.add.reduceat(energy[mean], start),
         torus.silicate_power(),
     )
 
@@ -184,7 +189,7 @@ def weights(p: Params) -> tuple[Array, Array, Array]:
     seen = unit * (1.0 - hidden * (1.0 - SCATTERED)) * near
     taken = _dot(matmul(seen, jnp.asarray(made.bins, float)),
                  -jnp.expm1(-p["agn_ebv"] * jnp.asarray(made.curve, float)))  # fmt: skip
-    unscreened = jnp.concatenate([unit * narrow, hard[None], _torus(p, hidden), taken[None]])
+    unscreened = jnp.concatenate([unit * narrow, _torus(p, hidden), taken[None], hard[None]])
     return unscreened, seen, p["agn_ebv"]
 
 
@@ -208,7 +213,8 @@ def _torus(p: Params, hidden: Array) -> Array:
     warm = mixing.weights(jnp.log(p["agn_T_warm"]), torus.WARM_NODES)
     strength = torus.silicate_strength(p["agn_tau_torus"], hidden)
     warm = (1.0 - share) * warm / (1.0 + strength * _dot(warm, integrals().silicate))
-    return p["agn_torus_frac"] * jnp.concatenate([hot, warm, strength * warm])
+    parts = [hot[::-1], warm[::-1], strength * warm[::-1]]
+    return p["agn_torus_frac"] * jnp.concatenate(parts)
 
 
 def _dot(a: Array, b: np.ndarray | Array) -> Array:

@@ -33,8 +33,8 @@ REFERENCE = (
 )
 
 HOT_K, WARM_K = (500.0, 2500.0), (50.0, 1000.0)
-HOT_NODES = mixing.log_nodes(HOT_K, 0.07)  # ln(T / K)
-WARM_NODES = mixing.log_nodes(WARM_K, 0.25)
+HOT_NODES = mixing.log_nodes(HOT_K, 0.1)  # ln(T / K)
+WARM_NODES = mixing.log_nodes(WARM_K, 0.4)
 WARM_SPREAD, SUBLIMATION_K = 0.75, 1800.0  # of ln T; no grain is hotter
 #: Centre [µm], σ of ln λ and height of the silicate bands.
 SILICATE = ((9.8, 0.11, 1.0), (18.0, 0.16, 0.4))

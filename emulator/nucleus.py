@@ -26,7 +26,9 @@ import numpy as np
 from jax import Array
 
 from emulator.targets import Emission
+from tengri.components.agn import FRACTION
 from tengri.components.composition import Composition
+from tengri.errors import ConfigError
 from tengri.observation import FilterCurve
 from tengri.observation.bands import BandProjection, rest_window
 from tengri.products import matmul
@@ -86,6 +88,11 @@ class Nucleus:
     ) -> Nucleus:
         """Return the nucleus for bands and a range of redshifts."""
         assert composition.agn is not None
+        if composition.agn.by_fraction:
+            raise ConfigError(
+                f"{FRACTION.name} is a share of starlight at 5100 Å, which a surrogate of bands "
+                "does not have: set agn_log_lbol, or use the exact model."
+            )
         nodes = composition.agn.nodes
         wave = wavelengths() if nodes is None else np.union1d(wavelengths(), nodes())
         beyond = np.expm1(np.log1p([z_lo, z_hi]) + 2.0 * SHIFT_STEP * np.array([-1.0, 1.0]))

@@ -67,8 +67,10 @@ class BandPath:
         z_lo: float,
         z_hi: float,
     ) -> None:
-        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
-        whole = composition.dust_emission is not None
+        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum; the share of
+        # a nucleus needs the stars at 5100 Å.
+        by_fraction = composition.agn is not None and composition.agn.by_fraction
+        whole = composition.dust_emission is not None or by_fraction
         window = slice(None) if whole else rest_window(wave, filters, z_lo, z_hi)
         self.galaxy = Galaxy(composition, ssp, cosmology, window)
         if z_lo == z_hi:

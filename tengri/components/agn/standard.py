@@ -31,7 +31,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.agn import continuum, lines, mixing, torus
-from tengri.components.agn.model import AGNModel, Templates
+from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
 from tengri.constants import C_AA_PER_S
 from tengri.priors import Uniform
 from tengri.products import matmul
@@ -45,6 +45,8 @@ BOLOMETRIC_AA = (continuum.HC_EV_AA / 1e4, 1e4)
 SCATTERED = 0.01
 #: log10 L_bol/Lsun at which the Baldwin effect leaves the widths of the composites.
 BALDWIN_LOG_LBOL = 12.5
+#: log10 L_bol over L_ν(5100 Å), about [Hz].
+TYPICAL_LOG_LBOL = 15.6
 
 PARAMS = (
     Param("agn_log_lbol", 11.5, Uniform(8.0, 14.0), (-20.0, 20.0), "log10 Lsun",
@@ -138,6 +140,8 @@ class Integrals:
     bins, curve : ndarray, shape (n_screened, n_bin) and (n_bin,)
         Power in bins of wavelength, and the optical depth of polar dust there.
     silicate : ndarray, shape (n_warm,)
+    near_5100, narrow_5100, curve_5100 : ndarray, ndarray, float
+        L_ν of the screened templates and the narrow lines at 5100 Å; optical depth there.
     """
 
     disc_2500: np.ndarray
@@ -147,13 +151,16 @@ class Integrals:
     bins: np.ndarray
     curve: np.ndarray
     silicate: np.ndarray
+    near_5100: np.ndarray
+    narrow_5100: np.ndarray
+    curve_5100: float
 
 
 @cache
 def integrals() -> Integrals:
     """Return them, from trapezoids finer than any broad line."""
     lo, hi = BOLOMETRIC_AA
-    limit = continuum.BREAKS_AA[0]
+    limit, at = continuum.BREAKS_AA[0], np.array([FRACTION_AA])
     edges = np.concatenate([np.geomspace(lo, limit, 9), np.geomspace(limit, 5e4, 29)[1:]])
     wave = np.unique(np.concatenate([edges, np.geomspace(lo, edges[-1], 20_001), [hi]]))
     step = np.diff(np.log(wave))
@@ -171,12 +178,15 @@ def integrals() -> Integrals:
         np.add.reduceat(energy, start, axis=1),
         curve / np.add.reduceat(energy[mean], start),
         torus.silicate_power(),
+        screened_templates(at)[:, 0],
+        open_templates(at)[: len(lines.NARROW_NODES), 0],
+        float(torus.polar_curve(at)[0]),
     )
 
 
 def weights(p: Params) -> tuple[Array, Array, Array]:
     """Return the weights of the open and of the screened templates, and E(B-V)."""
-    p = {q.name: jnp.asarray(p[q.name], float) for q in PARAMS}
+    p = _as_arrays(p)
     made = integrals()
     near, narrow = _near(p), _narrow(p)
     disc = near[: len(continuum.CUT_NODES)]
@@ -186,11 +196,41 @@ def weights(p: Params) -> tuple[Array, Array, Array]:
     unit = 10.0 ** (scale - lbol)
     hard = 10.0 ** (continuum.log10_corona(scale + jnp.log10(disc_2500), p) - lbol)
     hidden = p["agn_type"] - 1.0
-    seen = unit * (1.0 - hidden * (1.0 - SCATTERED)) * near
+    seen = unit * _direct(p) * near
     taken = _dot(matmul(seen, jnp.asarray(made.bins, float)),
                  -jnp.expm1(-p["agn_ebv"] * jnp.asarray(made.curve, float)))  # fmt: skip
     unscreened = jnp.concatenate([unit * narrow, _torus(p, hidden), taken[None], hard[None]])
     return unscreened, seen, p["agn_ebv"]
+
+
+def luminosity(p: Params, log10_lnu: Array) -> Array:
+    """Return log10 L_bol/Lsun of the nucleus with log10 L_ν [Lsun/Hz] seen at 5100 Å.
+
+    The Baldwin effect, a part of the lines' small part of L_bol, is found by iteration.
+    """
+    made = integrals()
+    lbol = jnp.asarray(log10_lnu, float) + TYPICAL_LOG_LBOL
+    for _ in range(4):
+        q = _as_arrays({**p, "agn_log_lbol": lbol})
+        near, narrow = _near(q), _narrow(q)
+        disc = near[: len(continuum.CUT_NODES)]
+        direct = _direct(q) * jnp.exp(-q["agn_ebv"] * made.curve_5100)
+        seen = direct * _dot(near, made.near_5100) + _dot(narrow, made.narrow_5100)
+        scale = log10_lnu - jnp.log10(seen)
+        total = _dot(near, made.screened) + q["agn_ew_narrow"] * made.narrow
+        log10_disc = scale + jnp.log10(_dot(disc, made.disc_2500))
+        hard = made.corona * 10.0 ** (continuum.log10_corona(log10_disc, q) - scale)
+        lbol = scale + jnp.log10(total + hard)
+    return lbol
+
+
+def _as_arrays(p: Params) -> dict[str, Array]:
+    return {q.name: jnp.asarray(p[q.name], float) for q in PARAMS}
+
+
+def _direct(p: Params) -> Array:
+    """Return the share of the direct light that arrives past the torus."""
+    return 1.0 - (p["agn_type"] - 1.0) * (1.0 - SCATTERED)
 
 
 def _near(p: Params) -> Array:
@@ -239,5 +279,6 @@ STANDARD = AGNModel(
     f"{continuum.REFERENCE}; {lines.REFERENCE}; {torus.REFERENCE}",
     nodes,
     Templates(open_templates, screened_templates, torus.polar_curve, weights),
+    luminosity,
     physics=2,
 )

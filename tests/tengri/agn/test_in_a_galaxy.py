@@ -144,3 +144,60 @@ def test_screens_that_make_no_sense():
         Parameters(**HOST, agn_screen="diffuse")
     with pytest.raises(UnknownNameError, match="diffuse"):
         Parameters(**HOST, agn_model="standard", agn_screen="difuse")
+
+
+@pytest.mark.parametrize("screen", [{}, {"agn_screen": "diffuse"}])
+def test_the_share_of_the_light_at_5100_as_amplitude(ssp, screen):
+    """Of stars and nucleus as they are seen, whatever the type, dust at the poles, and lines."""
+    free = {"agn_frac_5100": (0.0, 0.95), "agn_type": (1.0, 2.0), "agn_ebv": (0.0, 0.5),
+            "agn_baldwin": (0.0, 0.3), "agn_ew_narrow": (0.0, 3.0)}  # fmt: skip
+    model = SEDModel(Parameters(**HOST, **free, **screen, agn_model="standard"), ssp)
+    batch = {
+        "agn_frac_5100": np.array([0.0, 0.1, 0.5, 0.9, 0.5]),
+        "agn_type": np.array([1.0, 1.0, 1.0, 1.3, 2.0]),
+        "agn_ebv": np.array([0.0, 0.0, 0.2, 0.4, 0.1]),
+        "agn_baldwin": np.array([0.0, 0.2, 0.0, 0.3, 0.0]),
+        "agn_ew_narrow": np.array([1.0, 1.0, 2.0, 1.0, 1.0]),
+    }
+    seen = model.predict_rest_components_batch(batch)
+    at = np.searchsorted(model.galaxy.wave, 5100.0)
+    agn, stars = (np.asarray(seen[part])[:, at] for part in ("agn", "stars"))
+    # the hottest dust is part of what is seen, a thousandth of a type 2
+    np.testing.assert_allclose(agn / (agn + stars), batch["agn_frac_5100"], rtol=2e-3, atol=1e-9)
+
+
+def test_the_share_and_the_luminosity_are_one_amplitude(ssp):
+    """Bands by share are those of the luminosity that it stands for."""
+    bands = Instrument.SDSS().observation()
+    by_share = SEDModel(
+        Parameters(**HOST, agn_model="standard", agn_frac_5100=(0.0, 0.9)), ssp, bands
+    )
+    by_power = SEDModel(
+        Parameters(**HOST, agn_model="standard", agn_log_lbol=(8.0, 14.0)), ssp, bands
+    )
+    agn = np.asarray(
+        by_share.predict_rest_components_batch({"agn_frac_5100": np.array([0.6])})["agn"]
+    )[0]
+    wave = by_share.galaxy.wave
+    lbol = np.log10(lsun(by_share, np.where(wave <= 1e4, agn, 0.0)))
+    np.testing.assert_allclose(
+        by_share.predict_photometry({"agn_frac_5100": 0.6}),
+        by_power.predict_photometry({"agn_log_lbol": lbol}),
+        rtol=1e-2,
+    )
+
+
+def test_one_amplitude_of_a_nucleus_at_a_time():
+    from tengri.errors import ParameterError
+
+    with pytest.raises(ParameterError, match="give one"):
+        Parameters(**HOST, agn_model="standard", agn_log_lbol=11.0, agn_frac_5100=0.3)
+
+
+def test_a_quasar_without_a_host(ssp):
+    """One Msun of stars is none: the colours are those of the nucleus alone."""
+    spec = Parameters(sfh_const_log_total_mass=0.0, agn_model="standard", agn_log_lbol=12.0)
+    parts_ = SEDModel(spec, ssp).predict_rest_components_batch({"redshift": np.array([0.1])})
+    agn, stars = (np.asarray(parts_[k])[0] for k in ("agn", "stars"))
+    optical = np.asarray(SEDModel(spec, ssp).galaxy.wave) > 1000.0
+    assert (stars[optical] < 1e-6 * agn[optical]).all()

@@ -1,4 +1,4 @@
-"""Neural surrogates of ``tengri.SEDModel``: same calls, a thousandth of the cost.
+"""Neural surrogates of ``tengri.SEDModel``: same calls at a fraction of the cost.
 
 >>> import emulator                                                     # doctest: +SKIP
 >>> fast = emulator.load("sdss", out_of_domain="nan")                   # doctest: +SKIP

@@ -107,7 +107,7 @@ def as_handed_over(case):
 
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUICK
@@ -196,7 +196,7 @@ def test_files_of_other_programs(tmp_path_factory, case, suffix):
 
 
 @pytest.mark.slow
-@settings(LONG, max_examples=1000)
+@settings(LONG, max_examples=200)
 @given(FROM_FILES, st.sampled_from(list(WRITERS)))
 def test_files_of_other_programs_long(tmp_path_factory, case, suffix):
     from_file(case, suffix, tmp_path_factory.mktemp("fuzz"))

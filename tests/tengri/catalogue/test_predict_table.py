@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 import emulator
@@ -141,3 +142,45 @@ def test_unknown_level_and_mode(fast, table):
         predict_table(fast, table, level=50)
     with pytest.raises(UnknownNameError, match="Did you mean nan"):
         predict_table(fast, table, out_of_domain="nann")
+
+
+def doubled(table):
+    frame = pd.DataFrame(table)
+    return pd.concat([frame, frame[["redshift"]]], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (doubled, "two columns 'redshift': rename one"),
+        (lambda t: {**t, "redshift": [0.1]}, "Columns of one length are needed"),
+        (lambda t: {**t, "redshift": 0.1}, r"a column of shape \(n\) is needed, got \(\)"),
+        (lambda t: {**t, "redshift": np.ones((8, 2))}, r"shape \(n\) is needed, got \(8, 2\)"),
+        (lambda t: {n: v for n, v in t.items() if n != "redshift"} | {"zphot": [0.1] * 8},
+         r"Did you mean zphot\? Say columns={'redshift': 'zphot'}"),
+        (lambda t: {"a": [1.0]}, "No column is a parameter; there are: a"),
+        (lambda t: {}, "No column is a parameter; there are: none"),
+        (lambda t: np.ones((8, 3)), "A table has columns by name"),
+        (lambda t: [1.0], "A table has columns by name.*got list"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table(fast, table, change, message):
+    with pytest.raises(ParameterError, match=message) as error:
+        predict_table(fast, change(table))
+    assert "\n" not in str(error.value) and "--" not in str(error.value)
+
+
+def test_no_rows(fast, table):
+    made = predict_table(fast, {name: values[:0] for name, values in table.items()})
+    assert set(made) == set(predict_table(fast, table))
+    assert all(values.shape == (0,) for values in made.values())
+
+
+def test_what_was_filled_in_is_no_redshift_and_no_brightness():
+    ssp, bands = load_ssp_data(), Instrument.from_names(["sdss_g"]).observation()
+    for given, message in (
+        ({"dust_tau_diff": (0, 2), "sfh_dpl_log_peak_sfr": 1.0}, "No column for redshift"),
+        ({"dust_tau_diff": (0, 2), "redshift": 0.1}, "sfh_dpl_log_peak_sfr or sfh_dpl_log_total"),
+    ):
+        with pytest.raises(ParameterError, match=message):
+            predict_table(SEDModel(Parameters(**given), ssp, bands), {"dust_tau_diff": [0.1]})

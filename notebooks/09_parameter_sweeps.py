@@ -24,6 +24,7 @@ jax.config.update("jax_enable_x64", True)
 import tengri
 from tengri import Fixed, Instrument, Parameters, SEDModel, Uniform, load_ssp_data
 from tengri.analysis.plotting import SWEEP_CMAPS, setup_style, sweep_parameter
+from tengri.components.agn import AGN_MODELS
 from tengri.components.stellar.sfh import compute_field_gp, sample_sfh_prior
 from tengri.components.stellar.sfh.gp_sfh import make_log_age_grid
 
@@ -299,8 +300,8 @@ save("track_nircam")
 # %% [markdown]
 # ## An active nucleus
 #
-# `agn_log_lbol` always sets the luminosity. The disc takes over the ultraviolet, the torus the mid
-# infrared; host dust does not redden the nucleus.
+# `agn_log_lbol` always sets the luminosity, from 1 µm to 10 keV. Disc and lines take over the
+# ultraviolet, the torus the mid infrared; host dust does not redden the nucleus.
 
 # %%
 spec_agn = Parameters(
@@ -332,6 +333,43 @@ fig, ax = sweep_parameter(
 ax.set_title("AGN turns up: same SF host, log L_bol = 9 → 13")
 fig.tight_layout()
 save("sweep_agn")
+
+# %% [markdown]
+# The default nucleus over published quasars: the continuum of Vanden Berk et al. (2001, α_ν = −0.44
+# from 1300 to 5000 Å), that of Temple et al. (2021: power laws and a black body of 1240 K), α_ox of
+# Just et al. (2007), and templates of Polletta et al. (2007), of the quarters of quasars that are
+# brightest and faintest in the infrared (their light at 1 µm holds stars).
+
+# %%
+quasar = AGN_MODELS["standard"]
+default = {p.name: p.default for p in quasar.params}
+wave = np.unique(np.concatenate([np.geomspace(1.3, 3e6, 3000), quasar.nodes()]))
+nu_lnu = np.asarray(quasar.spectrum(wave, default)) / wave
+nu_lnu = nu_lnu / np.interp(5100.0, wave, nu_lnu)
+
+fig, ax = plt.subplots(figsize=(8, 5))
+ax.loglog(wave * 1e-4, nu_lnu, color="k", lw=1.0, label="standard, default parameters")
+line = np.geomspace(1300.0, 5000.0, 50)
+ax.plot(line * 1e-4, (line / 5100.0) ** (-1.0 + 0.44), lw=2, label="Vanden Berk et al. 2001")
+line = np.geomspace(1200.0, 3e4, 300)
+red = np.minimum(3880.0 / line, 1.0) ** 1.593
+power_law = red * np.maximum(3880.0 / line, 1.0) ** 0.651 / (3880.0 / 5100.0) ** 1.593
+hot = line**-4.0 / np.expm1(1.43878e8 / (1243.6 * line))
+hot = 0.966 * hot / (2e4**-4.0 / np.expm1(1.43878e8 / (1243.6 * 2e4)))
+ax.plot(line * 1e-4, power_law + hot, lw=2, label="Temple et al. 2021, continuum")
+um = np.array([1.0, 2.0, 3.0, 6.0, 12.0, 22.0])
+faint, bright = [0.52, 0.55, 0.65, 0.67, 0.67, 0.65], [0.91, 1.46, 2.08, 2.32, 2.23, 2.62]
+ax.fill_between(um, faint, bright, alpha=0.25, label="Polletta et al. 2007")
+lnu_2500 = np.interp(2500.0, wave, nu_lnu) * 2500.0
+log_l = np.log10(lnu_2500 / 2.998e18 / 7.4) + default["agn_log_lbol"] + np.log10(3.828e33)
+alpha = -0.140 * log_l + 2.705
+x_ray = lnu_2500 * 10 ** (2.605 * alpha) / 6.2
+ax.errorbar(6.2e-4, x_ray, yerr=0.6 * x_ray, fmt="o", color="tab:red", label="Just et al. 2007")
+ax.set(xlim=(1e-4, 300.0), ylim=(0.02, 20.0), xlabel="rest wavelength [µm]")
+ax.set(ylabel=r"$\nu L_\nu$ over that at 5100 Å", title="A quasar with default parameters")
+ax.legend(fontsize=8)
+fig.tight_layout()
+save("quasar")
 
 # %% [markdown]
 # ## Stochastic histories

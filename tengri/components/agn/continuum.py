@@ -64,9 +64,9 @@ BREAKS_AA = (912.0, 1200.0, 3880.0)
 SLOPES = (-1.70, -1.40, -0.40, 0.593)
 PIVOT_AA = 2500.0
 HC_EV_AA = H_ERG_S * C_AA_PER_S / EV_ERG
-#: E_c over kT_in: between 912 Å and 0.2 keV the mean spectrum of Krawczyk et al. (2013).
-CUT = 1.5
-MEAN_CUT_EV = CUT * 15.256
+#: E_c over kT_in: between 912 Å and 0.2 keV about the mean spectrum of Krawczyk et al. (2013).
+CUT = 2.0
+MEAN_CUT_EV = CUT * 15.256  # kT_in [eV] of the default parameters
 CUT_NODES = mixing.log_nodes((2.0, 1000.0), 0.8)  # ln(E_c/eV)
 PHOTON_INDEX, CUT_OFF_EV, SEED_EV = 1.92, 3e5, 100.0
 XRAY_EV = 2000.0

@@ -37,8 +37,8 @@ REFERENCE = (
 #: Full widths at half maximum [km/s] to which those of the table refer.
 BROAD_KM_S, NARROW_KM_S = 5000.0, 700.0
 FWHM_BROAD, FWHM_NARROW = (1000.0, 15000.0), (100.0, 1500.0)
-BROAD_NODES = mixing.log_nodes(FWHM_BROAD, 0.7)  # ln(FWHM / km/s)
-NARROW_NODES = mixing.log_nodes(FWHM_NARROW, 0.7)
+BROAD_NODES = mixing.log_nodes(FWHM_BROAD, 0.5)  # ln(FWHM / km/s)
+NARROW_NODES = mixing.log_nodes(FWHM_NARROW, 0.5)
 FWHM_PER_SIGMA = math.sqrt(8.0 * math.log(2.0))
 BALMER_EDGE_AA, BALMER_K, BALMER_KM_S = 3646.0, 15000.0, 5000.0
 BALMER_SHARE, BALMER_AT_AA = 0.1, 3000.0

@@ -29,7 +29,7 @@ from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K
 
 REFERENCE = (
     "Kemper et al. 2004, ApJ 609, 826; Hao et al. 2007, ApJ 655, L77; "
-    "Yang et al. 2020, MNRAS 491, 740; Gordon et al. 2003, ApJ 594, 279"
+    "Yang et al. 2020, MNRAS 491, 740; Pei 1992, ApJ 395, 130"
 )
 
 HOT_K, WARM_K = (500.0, 2500.0), (50.0, 1000.0)
@@ -40,7 +40,7 @@ WARM_SPREAD, SUBLIMATION_K = 0.75, 1800.0  # of ln T; no grain is hotter
 SILICATE = ((9.8, 0.11, 1.0), (18.0, 0.16, 0.4))
 CONTINUUM = 0.3
 POLAR_K, POLAR_BETA = 100.0, 1.6
-SMC_R_V = 2.74
+SMC_R_V = 2.93  # Pei 1992
 TAU_PER_EBV = SMC_R_V * np.log(10.0) / 2.5  # V-band optical depth
 HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM
 #: Wavelengths [Å] of the integrals over all the spectrum.

@@ -77,7 +77,7 @@ def test_rows_inside_are_untouched_by_bad_neighbours(modes):
     with pytest.warns(UserWarning, match=r"dust_tau_bc = 5.5 at row 1 .*extrapolation"):
         extrapolated = modes["warn"].predict_photometry_batch(bad)
     assert np.isfinite(extrapolated).all()
-    assert np.allclose(extrapolated[0], flux[0], rtol=1e-6)
+    np.testing.assert_allclose(extrapolated[0], flux[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "value"), OUTSIDE.items())
@@ -87,13 +87,13 @@ def test_clip_answers_for_the_nearest_point(modes, jitted, name, value):
     expected = modes["raise"].predict_photometry(nearest)
     for predict in (modes["clip"].predict_photometry, jitted["clip"]):
         far = complete(modes["clip"], name, value)
-        assert np.allclose(predict(far), expected, rtol=1e-6)
+        np.testing.assert_allclose(predict(far), expected, rtol=1e-6)
 
 
 def test_the_amplitude_is_exact_at_any_value(modes):
     low = np.asarray(modes["raise"].predict_photometry({**ONE, "sfh_tsnorm_log_peak_sfr": -4.0}))
     high = np.asarray(modes["raise"].predict_photometry({**ONE, "sfh_tsnorm_log_peak_sfr": 5.0}))
-    assert np.allclose(high / low, 1e9, rtol=1e-6)
+    np.testing.assert_allclose(high / low, 1e9, rtol=1e-6)
 
 
 @pytest.mark.parametrize("x64", [True, False])

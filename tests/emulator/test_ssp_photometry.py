@@ -87,7 +87,7 @@ def artefact(exact, target):
 def test_a_perfect_network_gives_the_exact_photometry(target, exact, name):
     """The network's part is replaced by the truth: what remains is exact, for any history."""
     emulated, flux = perfect(target, model(**HISTORIES[name]))
-    assert np.allclose(emulated, flux, rtol=3e-5)
+    np.testing.assert_allclose(emulated, flux, rtol=3e-5)
 
 
 def test_a_band_that_sees_thick_dust_with_its_red_leak_only_is_not_cut_off():
@@ -205,7 +205,7 @@ def test_a_nucleus_is_an_exact_term(artefact, exact):
                      for lbol in (5.0, 13.5))  # fmt: skip
         return lit - dark
 
-    assert np.allclose(nucleus(fast), nucleus(slow), rtol=2e-3)
+    np.testing.assert_allclose(nucleus(fast), nucleus(slow), rtol=2e-3)
 
 
 def test_numpy_alone_gives_the_fluxes_of_masses_formed(artefact, tmp_path):

@@ -61,7 +61,7 @@ def test_batch_is_the_single_calls(surrogate):
     assert batch.shape == (5, 4)
     for i, row in enumerate(batch):
         one = {k: float(np.broadcast_to(v, 5)[i]) for k, v in params.items()}
-        assert np.allclose(row, surrogate.predict_photometry(one), rtol=3e-6)
+        np.testing.assert_allclose(row, surrogate.predict_photometry(one), rtol=3e-6)
 
 
 def test_chunks_do_not_show(surrogate, monkeypatch):
@@ -70,7 +70,7 @@ def test_chunks_do_not_show(surrogate, monkeypatch):
     in_one_block = blocked_slopes(surrogate, params)
     small = replace(surrogate.execution, processor=Sizes(4, 4), accelerator=Sizes(4, 4))
     monkeypatch.setattr(surrogate, "execution", small)
-    assert np.allclose(surrogate.predict_photometry_batch(params), whole, rtol=3e-6)
+    np.testing.assert_allclose(surrogate.predict_photometry_batch(params), whole, rtol=3e-6)
     # in jit there are no chunks: blocks are part of what is compiled
     assert np.allclose(blocked_slopes(surrogate, params), in_one_block, rtol=1e-4, atol=1e-5)
 
@@ -87,7 +87,7 @@ def blocked_slopes(surrogate, params):
 def test_units(artefact, surrogate):
     cgs = np.asarray(surrogate.predict_photometry(ONE))
     maggies = np.asarray(EmulatedSEDModel(artefact, units="maggies").predict_photometry(ONE))
-    assert np.allclose(cgs / MAGGIES, maggies, rtol=1e-3)
+    np.testing.assert_allclose(cgs / MAGGIES, maggies, rtol=1e-3)
     assert np.allclose(surrogate.predict_magnitudes(ONE), -2.5 * np.log10(maggies), atol=1e-5)
     with pytest.raises(UnknownNameError, match="maggies"):
         EmulatedSEDModel(artefact, units="maggy")
@@ -97,11 +97,11 @@ def test_amplitude_and_distance_are_exact(exact, surrogate):
     """Against the exact model, however bad the network: only ratios enter."""
     ten = {**ONE, "sfh_tsnorm_log_peak_sfr": 2.0}
     ratio = surrogate.predict_photometry(ten) / surrogate.predict_photometry(ONE)
-    assert np.allclose(ratio, 10.0, rtol=1e-6)
+    np.testing.assert_allclose(ratio, 10.0, rtol=1e-6)
     z = jnp.asarray(0.3)
     expected = 10.0 ** (log10_luminosity_to_flux(exact.cosmology, z) + 1.0 - 5.5)
     unit = surrogate.evaluator().light(surrogate.spec.resolve(ONE)).flux
-    assert np.allclose(surrogate.predict_photometry(ONE), unit * expected, rtol=1e-6)
+    np.testing.assert_allclose(surrogate.predict_photometry(ONE), unit * expected, rtol=1e-6)
 
 
 def test_compiled_once_per_shape(surrogate):
@@ -205,11 +205,12 @@ def test_history_and_derived_are_those_of_the_exact_model(exact, surrogate):
     ours, theirs = surrogate.predict_derived(ONE), exact.predict_derived(ONE)
     assert {"stellar_mass", "stellar_mass_surviving", "sfr_100myr", "ssfr"} <= set(ours)
     for name, value in ours.items():
-        assert np.allclose(value, theirs[name], rtol=1e-10), name
+        np.testing.assert_allclose(value, theirs[name], rtol=1e-10, err_msg=name)
     assert set(ours) < set(theirs)
     a = surrogate.predict_sfh(ONE, n_linear=50)
     b = jax.jit(lambda p: exact.predict_sfh(p, n_linear=50))(ONE)
-    assert np.allclose(a["sfr"], b["sfr"], rtol=1e-10) and np.allclose(a["t_gyr"], b["t_gyr"])
+    np.testing.assert_allclose(a["sfr"], b["sfr"], rtol=1e-10)
+    np.testing.assert_allclose(a["t_gyr"], b["t_gyr"], rtol=1e-10)
     for model in (surrogate, exact):
         with pytest.raises(ParameterError, match="2 or more"):
             model.predict_sfh(ONE, n_linear=1)

@@ -33,7 +33,7 @@ def test_inputs_are_the_free_parameters_without_the_amplitude(target):
 
 def test_softened_log_is_undone_exactly(target):
     flux = 10.0 ** np.random.default_rng(0).uniform(-5, 2, (500, 4))
-    assert np.allclose(target.flux(target.outputs(flux)), flux, rtol=1e-9)
+    np.testing.assert_allclose(target.flux(target.outputs(flux)), flux, rtol=1e-9)
 
 
 def test_a_dropout_has_a_finite_target_and_a_finite_magnitude(target):
@@ -41,7 +41,7 @@ def test_a_dropout_has_a_finite_target_and_a_finite_magnitude(target):
     y = target.outputs(flux)
     assert y[0] == pytest.approx(np.log(SOFTENING * 3.3))
     back = target.flux(y)
-    assert np.allclose(back[1:], flux[1:], rtol=1e-9)
+    np.testing.assert_allclose(back[1:], flux[1:], rtol=1e-9)
     assert back[0] == pytest.approx(FLOOR * 3.3, rel=1e-6)
     below = target.flux(y.at[0].add(-1.0))  # the network missed the floor
     assert below[0] > 0.0
@@ -55,9 +55,9 @@ def test_unit_bands_times_amplitude_and_dilution_is_the_photometry(exact, target
     unit_bands = jax.jit(lambda p: target.truth(evaluator, p))
     unit = unit_bands(p)
     scale = target.log10_amplitude(p) + log10_luminosity_to_flux(exact.cosmology, p["redshift"])
-    assert np.allclose(unit * 10.0**scale, exact.predict_photometry(ONE), rtol=1e-12)
+    np.testing.assert_allclose(unit * 10.0**scale, exact.predict_photometry(ONE), rtol=1e-12)
     brighter = {**p, "sfh_tsnorm_log_peak_sfr": np.asarray(2.5)}
-    assert np.allclose(unit, unit_bands(brighter), rtol=1e-10)
+    np.testing.assert_allclose(unit, unit_bands(brighter), rtol=1e-10)
     assert 1e-6 < unit.max() < 1e6  # near one: float32 is comfortable
 
 

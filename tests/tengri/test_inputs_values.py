@@ -99,7 +99,7 @@ def test_one_value(name, given, then):
         if verb == "refused":
             refuses(what, route, ParameterError)
         else:
-            assert np.allclose(route(), code(what), rtol=1e-9)
+            np.testing.assert_allclose(route(), code(what), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("name", "given", "then"), table("Priors"))

@@ -46,4 +46,4 @@ def test_age_response_times_ages_is_the_photometry(world):
         drawn = spec.sample_batch(jax.random.key(3), 4)
         for i in range(4):
             mixed, direct = both({k: np.asarray(v)[i] for k, v in drawn.items()})
-            assert np.allclose(mixed, direct, rtol=1e-12)
+            np.testing.assert_allclose(mixed, direct, rtol=1e-12)

@@ -199,13 +199,8 @@ class SSPPhotometryTarget(Target):
 
         At the pivots; of the row of absorbed light, that of the light that does not.
         """
-        cloud, diffuse = attenuation.optical_depths(self.laws, self.pivots, self.absorbs, p)
-        n = self.n_bands
-        passing = attenuation.ln_passing(cloud[:n], diffuse[:n], self.deepest_beside)
-        if not self.absorbs:
-            return passing
-        young, old = attenuation.ln_absorbed(cloud[-1], diffuse[-1])
-        return jnp.append(passing[0], young), jnp.append(passing[1], old)
+        limit = self.deepest_beside
+        return attenuation.ln_factored_out(self.laws, self.pivots, self.absorbs, limit, p)
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
@@ -243,10 +238,6 @@ class SSPPhotometryTarget(Target):
         ``ages`` (n, n_mixtures, n_bins) is the share of the mass in each bin.
         """
         return self._ln_mixed(jnp.exp(y), ages, x)
-
-    def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
-        """Return all of them: every history can be asked for."""
-        return histories
 
     def batch(
         self, rows: TargetRows, inputs: InputScaling, outputs: OutputScaling, penalty: Penalty

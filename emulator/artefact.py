@@ -99,8 +99,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "target": artefact.target.to_dict(),
             "spec": artefact.spec.to_dict(),
             "parameters": parameter_table(artefact.spec),
-            "bands": [{"name": f.name, "sha256": f.fingerprint, "pivot_aa": f.pivot}
-                      for f in filters],
+            "bands": [_band(f) for f in filters],
             "network": artefact.network.to_dict(),
             "input_columns": list(artefact.target.columns),
             "input_log": list(artefact.in_scaling.log),
@@ -115,6 +114,12 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "card": artefact.card,
         }
     )  # fmt: skip
+
+
+def _band(curve: FilterCurve) -> dict[str, Any]:
+    """Return what identifies a band; its curve is kept apart."""
+    about = {"name": curve.name, "sha256": curve.fingerprint, "pivot_aa": curve.pivot}
+    return about | ({"reference": curve.reference} if curve.reference else {})
 
 
 def parameter_table(spec: Parameters) -> list[dict[str, Any]]:
@@ -230,7 +235,8 @@ def _in_scaling(stored: Mapping[str, Any], doc: Mapping[str, Any]) -> InputScali
 def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:
     filters = []
     for i, band in enumerate(bands):
-        curve = FilterCurve.from_dict({"name": band["name"], **curves[f"{i:03d}"]})
+        about = {"name": band["name"], "reference": band.get("reference", "")}
+        curve = FilterCurve.from_dict({**about, **curves[f"{i:03d}"]})
         if curve.fingerprint != band["sha256"]:
             raise ConfigError(f"the stored curve of {band['name']} does not match its hash")
         filters.append(curve)

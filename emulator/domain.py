@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emulator.scaling import trained_range
+from tengri.domain import Domain
 from tengri.errors import ParameterError, unknown
-from tengri.forward.domain import Domain
 from tengri.parameters import Parameters
 
 MODES = ("raise", "warn", "clip", "nan")

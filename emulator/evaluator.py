@@ -20,7 +20,7 @@ from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
 from emulator.targets import Target
 from tengri.cosmology import log10_luminosity_to_flux
-from tengri.forward.domain import Domain
+from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.galaxy import Stars
 from tengri.forward.packing import is_traced

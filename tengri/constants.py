@@ -15,6 +15,9 @@ C_AA_PER_S = 2.99792458e18
 #: Planck constant [erg s] (exact).
 H_ERG_S = 6.62607015e-27
 
+#: Electronvolt [erg] (exact).
+EV_ERG = 1.602176634e-12
+
 #: Boltzmann constant [erg/K] (exact).
 K_ERG_K = 1.380649e-16
 

@@ -21,7 +21,15 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError, unknown
-from tengri.quantities import converted, is_array, plain_values, spelt, stated_unit, width_unit
+from tengri.quantities import (
+    carries_more,
+    converted,
+    is_array,
+    plain_values,
+    spelt,
+    stated_unit,
+    width_unit,
+)
 from tengri.truncated import (
     LAPLACE,
     NORMAL,
@@ -134,13 +142,13 @@ class Distribution(ABC):
 
     def log_prob(self, x: ArrayLike) -> Array:
         """Return the normalised log density, -inf outside the bounds."""
-        x = jnp.asarray(x, float)
+        x = self._floats(x)
         inside = (x >= self.lo) & (x <= self.hi)
         return jnp.where(inside, self._log_pdf(jnp.where(inside, x, self._inside)), -jnp.inf)
 
     def to_unit(self, x: ArrayLike) -> Array:
         """Return the cumulative probability of x."""
-        return self._tails(jnp.clip(jnp.asarray(x, float), self.lo, self.hi))[0]
+        return self._tails(jnp.clip(self._floats(x), self.lo, self.hi))[0]
 
     def from_unit(self, u: ArrayLike) -> Array:
         """Return the quantile at probability u."""
@@ -149,7 +157,7 @@ class Distribution(ABC):
 
     def standardize(self, x: ArrayLike) -> Array:
         """Return the standard-normal coordinate xi of x: Phi(xi) is its probability."""
-        u, v = self._tails(jnp.clip(jnp.asarray(x, float), self.lo, self.hi))
+        u, v = self._tails(jnp.clip(self._floats(x), self.lo, self.hi))
         left = u < v
         xi = ndtri(jnp.clip(jnp.where(left, u, v), P_MIN, 0.5))
         return jnp.where(left, xi, -xi)
@@ -161,7 +169,7 @@ class Distribution(ABC):
 
     def to_unbounded(self, x: ArrayLike) -> Array:
         """Map the bounds to the real line: logit, log distance to the one bound, or identity."""
-        x = jnp.asarray(x, float)
+        x = self._floats(x)
         low, high = math.isfinite(self.lo), math.isfinite(self.hi)
         if low and high:
             return jnp.log(x - self.lo) - jnp.log(self.hi - x)
@@ -237,6 +245,11 @@ class Distribution(ABC):
             value = all_numbers(given[f], self._name(f), own)
             object.__setattr__(self, f, value if value.ndim else float(value))
         object.__setattr__(self, "units", unit)
+
+    def _floats(self, x: ArrayLike) -> Array:
+        """Return values of the parameter in the unit of the prior, none masked."""
+        what = f"The value of {type(self).__name__}"
+        return jnp.asarray(all_numbers(x, what, self.units) if carries_more(x) else x, float)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description: the class and the fields off their defaults."""
@@ -394,7 +407,7 @@ class Fixed(Distribution):
 
     def log_prob(self, x: ArrayLike) -> Array:
         """Return 0: a fixed parameter adds nothing to a prior."""
-        return jnp.zeros_like(jnp.asarray(x, float))
+        return jnp.zeros_like(self._floats(x))
 
     def from_unit(self, u: ArrayLike) -> Array:
         """Return the value."""
@@ -402,11 +415,11 @@ class Fixed(Distribution):
 
     def to_unit(self, x: ArrayLike) -> Array:
         """Return 1/2."""
-        return self._tails(jnp.asarray(x, float))[0]
+        return self._tails(self._floats(x))[0]
 
     def standardize(self, x: ArrayLike) -> Array:
         """Return 0."""
-        return jnp.zeros_like(jnp.asarray(x, float))
+        return jnp.zeros_like(self._floats(x))
 
     def unstandardize(self, xi: ArrayLike) -> Array:
         """Return the value."""

@@ -37,6 +37,14 @@ def is_array(value: Any) -> bool:
     return isinstance(value, list | tuple) or getattr(value, "ndim", 0) > 0
 
 
+def carries_more(value: Any) -> bool:
+    """Whether ``value`` has a mask or a unit that ``asarray`` would drop."""
+    if is_plain(value):
+        return False
+    masked = isinstance(value, np.ma.MaskedArray) or hasattr(value, "unmasked")
+    return masked or stated_unit(value) is not None
+
+
 def plain_values(
     value: Any, unit: Any = "", name: str = "The value"
 ) -> tuple[np.ndarray, np.ndarray]:

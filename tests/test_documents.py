@@ -110,11 +110,13 @@ MISTAKES = re.findall(
 def workplace(tmp_path, monkeypatch):
     """What the page of mistakes takes for granted."""
     monkeypatch.chdir(tmp_path)
-    for name, column, unit in (("cat", "redshift", ""), ("times", "sfh_dpl_tau_gyr", "Myr"),
-                               ("typo", "dust_tau_dif", "")):  # fmt: skip
+    for name, column, unit in (("cat", "redshift", ""), ("times", "sfh_dpl_tau_gyr", "Mpc"),
+                               ("typo", "dust_tau_dif", ""), ("survey", "z_phot", "")):  # fmt: skip
         with h5py.File(f"{name}.h5", "w") as file:
             file[column] = np.array([0.1, 0.2])
             file[column].attrs["unit"] = unit
+            if name == "survey":
+                file["sfh_dpl_log_peak_sfr"] = np.array([1.0, 1.0])
     Path("full.png").symlink_to("/dev/full")
     _, document, arrays = hdf5.read(published.resolve("sdss"), KIND, newest=FORMAT_VERSION)
     later = hdf5.Header(KIND, FORMAT_VERSION + 1, "tengri 9.9")

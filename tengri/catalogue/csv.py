@@ -88,8 +88,10 @@ def _reader(path: Path, options: pcsv.ReadOptions) -> pcsv.CSVStreamingReader:
         column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True,
         quoted_strings_can_be_null=False, check_utf8=True,
     )  # fmt: skip
+    # where there is one column, an empty line is a row of it, and no row may be lost
+    parse = pcsv.ParseOptions(ignore_empty_lines=len(names) != 1)
     source = pa.input_stream(str(path))
-    return pcsv.open_csv(source, read_options=options, convert_options=convert)
+    return pcsv.open_csv(source, options, parse, convert)
 
 
 def _numeric(text: pa.Array) -> pa.Array:

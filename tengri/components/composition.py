@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tengri.components.agn import AGN_MODELS, AGN_SCREENS, AGNModel
+from tengri.components.agn import AGN_MODELS, AGN_SCREENS, FRACTION, AGNModel
 from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
 from tengri.components.dust.screen import SCREEN_PARAMS
@@ -25,7 +25,7 @@ from tengri.components.stellar.sfh import (
     family_parameters,
 )
 from tengri.constants import MAX_REDSHIFT
-from tengri.errors import ConfigError, unknown
+from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.priors import Uniform
 from tengri.registry import Param
 
@@ -105,7 +105,8 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         Setting name to value; what is absent takes the default of ``SETTINGS``.
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
-        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times.
+        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; and
+        the amplitude of the nucleus.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         igm=IGM_MODELS[chosen["igm_model"] or "none"],
         dust_emission=_optional(EMISSION_MODELS, chosen["dust_emission"]),
         nebular=_optional(NEBULAR_MODELS, chosen["nebular"]),
-        agn=_optional(AGN_MODELS, chosen["agn_model"]),
+        agn=_agn(chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
         settings={**chosen, "mean_sfh_type": list(sfh.types),
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
@@ -150,6 +151,18 @@ def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
                 "or a law without that parameter for one component."
             )
     return birth_cloud, diffuse
+
+
+def _agn(name: str | None, given: Collection[str]) -> AGNModel | None:
+    """Return the nucleus, with the amplitude that was mentioned."""
+    model: AGNModel | None = _optional(AGN_MODELS, name)
+    if model is None or FRACTION.name not in given:
+        return model
+    if "agn_log_lbol" in given:
+        raise ParameterError(
+            f"agn_log_lbol and {FRACTION.name} both set the amplitude of the nucleus: give one."
+        )
+    return model.with_fraction()
 
 
 def _agn_screen(chosen: Mapping[str, Any]) -> str:
@@ -182,4 +195,6 @@ def _registered(n_components: int) -> dict[str, Param]:
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
         groups += [component.params for component in registry.values()]
-    return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}
+    return {
+        p.name: p for group in (*groups, (FRACTION,), SCREEN_PARAMS, (REDSHIFT,)) for p in group
+    }

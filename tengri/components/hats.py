@@ -1,6 +1,7 @@
 """Weights of linear interpolation between the nodes of a table, held at its ends.
 
-Hat functions of the nodes at ``x``: they are not negative and sum to 1.
+Hat functions of the nodes at ``x``: they are not negative and sum to 1. At a node the derivative is
+that of the interval above it, at the last node of the one below.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.extremes import larger, smaller
+
 
 def hat_weights(x: Array, nodes: np.ndarray) -> Array:
     """Return the weights (n_node,) at a parameter ``x``, scalar."""
     lower = jnp.asarray(nodes[:-1], float)
-    passed = jnp.clip((x - lower) / jnp.asarray(np.diff(nodes), float), 0.0, 1.0)
+    passed = larger((x - lower) / jnp.asarray(np.diff(nodes), float), 0.0)
+    last = np.arange(len(nodes) - 1) == len(nodes) - 2
+    passed = jnp.where(last, smaller(passed, 1.0), smaller(1.0, passed))
     return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
 
 
@@ -21,7 +26,7 @@ def cell(x: Array, nodes: np.ndarray) -> tuple[Array, Array]:
     """Return which interval between nodes holds ``x``, scalar, and where in it, in [0, 1]."""
     table = jnp.asarray(nodes, float)
     i = jnp.sum(x >= table[1:-1], dtype=jnp.int32)
-    return i, jnp.clip((x - table[i]) / (table[i + 1] - table[i]), 0.0, 1.0)
+    return i, smaller(larger((x - table[i]) / (table[i + 1] - table[i]), 0.0), 1.0)
 
 
 def fixed_hat_weights(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:

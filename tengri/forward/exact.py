@@ -115,9 +115,11 @@ class ExactEvaluator:
         if not filters:
             galaxy, spectra = grid.cut()
             return cls(galaxy, spectra.in_default_float(), None, None, fixed)
-        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum.
-        glows = whole.composition.dust_emission is not None
-        window = slice(None) if glows else rest_window(whole.wave, filters, *z_range)
+        # Dust emission needs the whole absorbed luminosity, hence the whole spectrum; the share of
+        # an AGN needs the stars at 5100 Å.
+        agn, dust = whole.composition.agn, whole.composition.dust_emission
+        everything = dust is not None or (agn is not None and agn.by_fraction)
+        window = slice(None) if everything else rest_window(whole.wave, filters, *z_range)
         galaxy, spectra = grid.cut(window)
         projection = _projection(galaxy.wave, filters, z_range).in_default_float()
         reach = Reach.of(whole.wave, filters, z_range)

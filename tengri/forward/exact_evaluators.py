@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from tengri.constants import MAX_REDSHIFT
-from tengri.forward.domain import Domain
+from tengri.domain import Domain
 from tengri.forward.evaluator import FixedValues
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.fixed_redshift import (

@@ -11,8 +11,8 @@ import numpy as np
 
 from tengri.components.composition import Composition
 from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.domain import Domain
 from tengri.errors import ConfigError, ParameterError
-from tengri.forward.domain import Domain
 from tengri.forward.galaxy import Galaxy
 from tengri.observation.bands import coverage
 from tengri.observation.filters import FilterCurve

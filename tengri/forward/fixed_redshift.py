@@ -30,7 +30,7 @@ from scipy.linalg import qr, solve_triangular
 from tengri.components.composition import Composition
 from tengri.components.dust.screen import SCREEN_PARAMS
 from tengri.cosmology import log10_luminosity_to_flux
-from tengri.forward.domain import Domain
+from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.exact import FixedProjection, Reach
 from tengri.forward.galaxy import Galaxy, Spectra

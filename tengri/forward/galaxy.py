@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.agn import FRACTION, FRACTION_AA
 from tengri.components.composition import Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
@@ -37,6 +38,9 @@ from tengri.products import matmul
 from tengri.static_grid import digest_of
 
 Params = Mapping[str, Array]
+
+#: Of 1 keV [Å].
+SOFTEST_XRAY_AA = 12.398
 
 
 @dataclass(frozen=True)
@@ -271,6 +275,8 @@ class Galaxy(Stars):
     def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:
             return light
+        if self.composition.agn.by_fraction:
+            p = {**p, "agn_log_lbol": self._agn_luminosity(light, diffuse, p)}
         # Either part may outshine the other by any factor: scale both to the brighter one.
         agn_scale = p["agn_log_lbol"] + self.log10_flux_unit
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, agn_scale))
@@ -280,9 +286,19 @@ class Galaxy(Stars):
         parts, absorbed = {"stars": host * light.parts["stars"]}, host * light.absorbed
         if self.composition.agn_screen == "none":
             return light._replace(log10_scale=scale, parts={**parts, "agn": agn}, absorbed=absorbed)
-        seen = diffuse * agn
+        # grains stop no X-rays: above 1 keV the nucleus shines through
+        seen = jnp.where(self.wave < SOFTEST_XRAY_AA, agn, diffuse * agn)
         absorbed = absorbed + self.luminosity(agn - seen)
         return light._replace(log10_scale=scale, parts={**parts, "agn": seen}, absorbed=absorbed)
+
+    def _agn_luminosity(self, light: Light, diffuse: Array, p: Params) -> Array:
+        """Return log10 L_bol/Lsun of the nucleus that has its share of the light at 5100 Å."""
+        agn, at = self.composition.agn, int(np.searchsorted(self.wave, FRACTION_AA))
+        assert agn is not None and agn.luminosity is not None
+        screen = 1.0 if self.composition.agn_screen == "none" else diffuse[at]
+        share = p[FRACTION.name]
+        ratio = light.parts["stars"][at] / screen * jnp.maximum(share, 1e-12) / (1.0 - share)
+        return agn.luminosity(p, light.log10_scale + jnp.log10(ratio))
 
     def luminosity(self, lnu: Array) -> Array:
         """Integrate L_ν over frequency, trapezoids in ν: [Lsun/Hz] → Lsun."""

@@ -44,7 +44,9 @@ class GridSpectra:
         if composition.dust_emission is not None or composition.agn is not None:
             dust = composition.dust_emission
             nodes = () if dust is None or dust.nodes is None else dust.nodes()
-            wave, flux = with_infrared_nodes(wave, flux, nodes)
+            agn = composition.agn
+            more = () if agn is None or agn.nodes is None else agn.nodes()
+            wave, flux = with_infrared_nodes(wave, flux, nodes, more)
         gas, lit = None, None
         if composition.nebular is not None:
             bins = AgeBins.split(ssp.age_edges_gyr)

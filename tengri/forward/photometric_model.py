@@ -172,14 +172,7 @@ class PhotometricModel:
     def predict_sfh(
         self, params: Mapping[str, Any] | None = None, n_linear: int = 1000
     ) -> dict[str, Array]:
-        """Return the star-formation history of one galaxy.
-
-        Parameters
-        ----------
-        params : mapping, optional
-            As in `predict_photometry`.
-        n_linear : int
-            Number of times.
+        """Return the star-formation history of one galaxy at ``n_linear`` times.
 
         Returns
         -------
@@ -223,13 +216,6 @@ class PhotometricModel:
         ------
         ConfigError
             ``fn`` is no function.
-
-        Examples
-        --------
-        >>> model = SEDModel(spec, ssp, observation, units="nJy")          # doctest: +SKIP
-        >>> chi2 = lambda p: (((model.predict_photometry(p) - data) / sigma) ** 2).sum()
-        >>> slopes = model.batched(jax.grad(chi2))                         # doctest: +SKIP
-        >>> slopes(spec.sample_batch(key, 10_000))["dust_tau_diff"]        # doctest: +SKIP
         """
         if not callable(fn):
             raise ConfigError(

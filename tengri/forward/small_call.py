@@ -7,6 +7,8 @@ becomes one function instead; XLA gives it to its own small loops, we give it to
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import re
 import time
@@ -14,9 +16,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import Literal
 
+try:
+    from jax.experimental.xla_metadata import set_xla_metadata
+except ImportError:  # experimental: without it every call goes through the general program
+    set_xla_metadata = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+#: What a compiler raises that does not know the attribute, or the form of a traced program, any
+#: more; JaxRuntimeError: a fusion that XLA leaves to a library, known only after it has optimised.
+COMPILER_ERRORS = (jax.errors.JaxRuntimeError, AttributeError, KeyError, NotImplementedError,
+                   TypeError, ValueError)  # fmt: skip
 #: Calls of inner functions, which are written out: left alone, each would stay a function.
 CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call"}
 #: What XLA cannot do inside one piece: scatters, sorts, and all that a library does.
@@ -25,8 +36,6 @@ LIBRARY = re.compile(
     r"|geqrf|geqp3|householder|ormqr|schur|hessenberg|tridiagonal)|top_k|callback|ffi_call"
 )
 ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
-
-
 #: Calls after which a function is compiled for itself, its constants in it. Measured on two cores:
 #: of a surrogate's single call half the time goes into handing its constants over.
 SPECIALISE_AFTER = 16
@@ -57,24 +66,31 @@ class SmallCall:
     ) -> None:
         self._general = lambda x: general(constants, x)
         self._one_piece = jax.jit(in_one_piece(fn))
-        self._calls = 0
         self._chosen = self._general
+        self._general_calls = SPECIALISE_AFTER if is_on() else math.inf
 
     def __call__(self, x: Any) -> Any:
         """Return ``fn(x)``, its first leaf ready or nearly so."""
-        if self._calls <= SPECIALISE_AFTER:
-            self._calls += 1
-            if self._calls > SPECIALISE_AFTER and is_on():
-                self._chosen = self._one_piece
+        if self._chosen is self._one_piece:
+            result = self._chosen(x)
+        elif self._general_calls > 0:
+            self._general_calls -= 1
+            result = self._general(x)
+        else:
+            result = self._specialised(x)
+        if self._general_calls < math.inf:
+            await_briefly(jax.tree.leaves(result)[0])
+        return result
+
+    def _specialised(self, x: Any) -> Any:
+        """Compile in one piece; where the compiler gives that up, stay with the general program."""
         try:
-            result = self._chosen(x)
-        except jax.errors.JaxRuntimeError:
-            # a fusion that XLA leaves to a library, known only after it has optimised
-            if self._chosen is self._general:
-                raise
-            self._chosen = self._general
-            result = self._chosen(x)
-        _await_briefly(jax.tree.leaves(result)[0])
+            result = self._one_piece(x)
+        except COMPILER_ERRORS as error:
+            logger.info("single calls are not specialised: %s", error)
+            self._general_calls = math.inf
+            return self._general(x)
+        self._chosen = self._one_piece
         return result
 
 
@@ -83,10 +99,8 @@ def is_on() -> bool:
     return os.environ.get(SWITCH, "on").lower() not in ("off", "0", "no")
 
 
-def _await_briefly(x: Any) -> None:
+def await_briefly(x: Any) -> None:
     """Look whether ``x`` is there until it is, for a moment; then leave it to whoever needs it."""
-    if not is_on():
-        return
     until = time.perf_counter() + AWAIT_S
     while not x.is_ready() and time.perf_counter() < until:
         pass
@@ -99,7 +113,7 @@ def in_one_piece(fn: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """
 
     def call(x: Any) -> Any:
-        if jax.default_backend() != "cpu":
+        if jax.default_backend() != "cpu" or set_xla_metadata is None:
             return fn(x)
         closed, shape = jax.make_jaxpr(fn, return_shape=True)(x)
         if any(map(LIBRARY.search, _primitives(closed.jaxpr))):

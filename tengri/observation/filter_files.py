@@ -271,8 +271,8 @@ def _plain_blocks(path: Path, lines: list[str]) -> list[_Block]:
         else:
             rows.append(numbers[:2])
     found = [group for group in groups if group[1]]
-    if not found:
-        raise DataError(_not_two_columns(path, "no rows of numbers"))
+    if sum(len(rows) for _, rows in found) < 2:
+        raise DataError(_not_two_columns(path, "less than two rows of numbers"))
     tables = [np.array(rows) for _, rows in found]
     headers = [tuple(line.lstrip(" #!%/").strip() for line in header) for header, _ in found]
     step = np.diff(np.concatenate(tables)[:, 0])

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tengri.domain import Domain
 from tengri.errors import ParameterError
 from tengri.parameters.entries import Entry
 from tengri.parameters.values import slackened
@@ -121,12 +122,10 @@ def resolve_batch(slots: Mapping[str, Slot], params: Mapping[str, Any]) -> dict[
 
 def within_bounds(slots: Mapping[str, Slot], params: Mapping[str, np.ndarray]) -> np.ndarray:
     """Return which galaxies (n,) have values inside the hard bounds; NaN is not."""
-    good = []
-    for name, values in params.items():
-        slot = slots[name]
-        inside = (values >= slot.lo) & (values <= slot.hi)
-        good.append(inside.reshape(len(values), -1).all(axis=1))
-    return np.logical_and.reduce(good)
+    asked = {name: slots[name] for name in params}
+    vectors = frozenset(name for name, slot in asked.items() if slot.shape != ())
+    low, high = ({n: getattr(slot, end) for n, slot in asked.items()} for end in ("lo", "hi"))
+    return np.asarray(Domain(low, high, vectors).contains(params, np))
 
 
 def _stretched(array: Any, shape: tuple[int, ...]) -> Any:

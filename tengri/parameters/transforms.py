@@ -19,7 +19,8 @@ from jax.typing import ArrayLike
 from tengri.errors import ParameterError
 from tengri.parameters.entries import Entry
 from tengri.parameters.resolve import missing_message
-from tengri.priors import Distribution
+from tengri.priors import Distribution, all_numbers
+from tengri.quantities import carries_more
 
 
 class Layout(NamedTuple):
@@ -116,7 +117,7 @@ class Layout(NamedTuple):
                 f"The vector has shape {shape}; its last axis must hold the {self.size} free "
                 f"numbers of {', '.join(self.names) or 'no parameter'}."
             )
-        return vector
+        return all_numbers(vector, "The vector") if carries_more(vector) else vector
 
 
 def _own_axes(shape: tuple[int, ...]) -> tuple[int, ...]:

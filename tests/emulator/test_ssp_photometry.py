@@ -231,3 +231,14 @@ def test_a_table_of_sfr_fills_the_bins(artefact, tmp_path, monkeypatch):
     total = np.append(0.0, np.cumsum(0.5 * (rate[1:] + rate[:-1]) * np.diff(fine)))
     expected = 1e9 * np.diff(np.interp(sums.AGE_EDGES, fine, total))
     np.testing.assert_allclose(sums.formed_in_bins(t, sfr), expected, rtol=1e-4, atol=1e2)
+
+
+def test_dust_at_the_poles_of_a_nucleus_is_in_the_table(artefact):
+    """Reddening of every depth, lines of every width, both types: as the exact spectrum has it."""
+    free = {"agn_ebv": (0.0, 0.4), "agn_fwhm_broad": (1500.0, 12000.0), "agn_type": (1.0, 2.0)}
+    spec = Parameters(mean_sfh_type="dpl", agn_model="standard", agn_log_lbol=14.0, **free, **BOX)
+    fast = EmulatedSEDModel(artefact).with_spec(spec)
+    slow = fast.exact_model(tiny_ssp())
+    batch = draws(spec, 24)
+    ratio = fast.predict_photometry_batch(batch) / slow.predict_photometry_batch(batch)
+    assert np.abs(np.asarray(ratio) - 1.0).max() < 0.01

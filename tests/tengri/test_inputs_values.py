@@ -117,6 +117,19 @@ def test_priors(name, given, then):
     assert again == got == got.with_params(redshift=0.1).without_params("redshift")
 
 
+def test_vectors_and_densities_drop_no_mask_and_no_unit():
+    prior = Uniform(0.1, 5.0, units="Gyr")
+    for method in (prior.log_prob, prior.to_unit, prior.standardize, prior.to_unbounded):
+        assert method(800 * u.Myr) == pytest.approx(float(method(0.8)))
+        refuses("kpc", lambda: method(1 * u.kpc))  # noqa: B023
+        refuses("missing", lambda: method(np.ma.array([1.0, 2.0], mask=[0, 1])))  # noqa: B023
+    refuses("missing", lambda: FREE.from_unit(np.ma.array([0.5] * 5, mask=[0, 0, 0, 0, 1])))
+    refuses("Gyr", lambda: FREE.from_unbounded(np.ones(5) * u.Gyr))
+    row = {name: np.ma.array([value, value], mask=[0, 1]) for name, value in REST.items()}
+    assert FREE.within_bounds(row).tolist() == [True, False]
+    assert FREE.within_bounds({"sfh_tau_tau_gyr": [1.0, 1e4] * u.Myr}).tolist() == [False, True]
+
+
 @pytest.mark.parametrize(("name", "given", "then"), table("A batch"))
 def test_a_batch(name, given, then):
     verb, what = answer(then)

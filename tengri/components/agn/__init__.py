@@ -1,6 +1,7 @@
 """Active nuclei. A new one is a file of its own and a name in ``AGN_MODELS``."""
 
-from tengri.components.agn.model import AGNModel
+from tengri.components.agn.lines import LINES, Line
+from tengri.components.agn.model import FRACTION, FRACTION_AA, AGNModel
 from tengri.components.agn.standard import STANDARD
 from tengri.registry import Registry
 
@@ -9,4 +10,12 @@ AGN_MODELS: Registry[AGNModel] = Registry("AGN model", STANDARD)
 #: What of the host's dust lies in front of a nucleus.
 AGN_SCREENS = ("none", "diffuse")
 
-__all__ = ["AGN_MODELS", "AGN_SCREENS", "AGNModel"]
+__all__ = [
+    "AGN_MODELS",
+    "AGN_SCREENS",
+    "FRACTION",
+    "FRACTION_AA",
+    "LINES",
+    "AGNModel",
+    "Line",
+]

@@ -1,145 +1,284 @@
-r"""``standard``: a multicolour accretion disc and a torus of two temperatures.
+r"""``standard``: the mean quasar, with the parameters by which quasars differ.
 
-The disc is that of Shakura & Sunyaev (1973, A&A 24, 337): annuli that shine as black bodies of
+Disc and corona (`continuum`), emission lines (`lines`) and dust (`torus`) add up to
 
-.. math:: T(r) = T_{in} (r/r_{in})^{-3/4} [1 - (r_{in}/r)^{1/2}]^{1/4}, \quad
-          T_{in}^4 = \frac{3 G M \dot M}{8 \pi \sigma r_{in}^3}
+.. math::
 
-from the innermost stable orbit (Bardeen, Press & Teukolsky 1972, ApJ 178, 347) to where the disc
-fragments under its own gravity (Laor & Netzer 1989, MNRAS 238, 897). The torus is a sum of two
-grey bodies of hot and warm dust. Both parts are normalised, so that disc and torus share
-L_bol as ``agn_torus_frac`` says, whatever the shape parameters.
+    L_\nu = L_\nu^{narrow} + L_\nu^{corona} + L_\nu^{torus} + L_\nu^{polar}
+            + d \, e^{-\tau k} (L_\nu^{disc} + L_\nu^{broad})
 
-Spectra are L_ν/L_bol [1/Hz]; radii in gravitational radii GM/c².
+where d, the share of the direct light that arrives, falls from 1 in type 1 to the scattered
+``SCATTERED`` in type 2, and τ k is dust at the poles.
+
+``agn_log_lbol`` is what observers call bolometric: the light between 1 µm and 10 keV of a nucleus
+seen without dust (Runnoe, Brotherton & Shang 2012, MNRAS 422, 478; Krawczyk et al. 2013, ApJS 206,
+4).
+The infrared is that light once more and does not count: the torus emits ``agn_torus_frac`` of it
+besides, whatever the type.
+
+A spectrum is a sum of fixed templates, whose weights follow from the parameters. Shapes:
+n_wave wavelengths; L_ν/L_bol in 1/Hz.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.agn.model import AGNModel
-from tengri.components.blackbody import NU_PER_K, unit_blackbody
-from tengri.constants import (
-    C_AA_PER_S,
-    C_CM_S,
-    G_CGS,
-    M_PROTON_G,
-    MSUN_G,
-    SIGMA_SB,
-    SIGMA_T_CM2,
-)
+from tengri.components.agn import continuum, lines, mixing, torus
+from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
+from tengri.constants import C_AA_PER_S
 from tengri.priors import Uniform
 from tengri.products import matmul
 from tengri.registry import Param
 
 Params = Mapping[str, Array]
 
-N_ANNULI = 32
-ALPHA_VISCOSITY = 0.1
-TORUS_WAVE_UM = 9.7
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(N_ANNULI)
+#: The limits of L_bol: 10 keV and 1 µm [Å].
+BOLOMETRIC_AA = (continuum.HC_EV_AA / 1e4, 1e4)
+#: Share of the direct light that is scattered past the torus (Zakamska et al. 2005, AJ 129, 1212).
+SCATTERED = 0.01
+#: log10 L_bol/Lsun at which the Baldwin effect leaves the widths of the composites.
+BALDWIN_LOG_LBOL = 12.5
+#: log10 L_bol over L_ν(5100 Å), about [Hz].
+TYPICAL_LOG_LBOL = 15.6
 
 PARAMS = (
-    Param("agn_log_lbol", 10.0, Uniform(8.0, 14.0), (-20.0, 20.0), "log10 Lsun",
-          "bolometric luminosity of the active nucleus"),
+    Param("agn_log_lbol", 11.5, Uniform(8.0, 14.0), (-20.0, 20.0), "log10 Lsun",
+          "luminosity from 1 µm to 10 keV, without dust"),
     Param("agn_log_mbh", 8.0, Uniform(6.0, 10.0), (4.0, 11.0), "log10 Msun",
           "black-hole mass: sets the temperature of the disc"),
     Param("agn_log_ledd", -1.0, Uniform(-3.0, 0.5), (-5.0, 2.0), "log10",
           "Eddington ratio: sets the temperature of the disc"),
     Param("agn_a_spin", 0.0, Uniform(0.0, 0.95), (-0.998, 0.998), "",
           "black-hole spin: sets the innermost stable orbit"),
+    Param("agn_delta_aox", 0.0, Uniform(-0.3, 0.3), (-1.0, 1.0), "",
+          "α_ox, the slope from 2500 Å to 2 keV, less its mean at that luminosity"),
+    Param("agn_type", 1.0, Uniform(1.0, 2.0), (1.0, 2.0), "",
+          "1: disc and broad lines in sight, 2: behind the torus"),
+    Param("agn_ebv", 0.0, Uniform(0.0, 0.5), (0.0, 3.0), "mag",
+          "E(B-V) of polar dust in front of disc and broad lines"),
     Param("agn_torus_frac", 0.5, Uniform(0.1, 0.9), (0.0, 1.0), "",
-          "share of L_bol that the torus re-emits"),
-    Param("agn_T_hot", 1200.0, Uniform(800.0, 1800.0), (100.0, 3000.0), "K", "hot torus dust"),
-    Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), (20.0, 1500.0), "K", "warm torus dust"),
-    Param("agn_frac_hot", 0.3, Uniform(0.0, 1.0), (0.0, 1.0), "",
-          "share of the torus luminosity in hot dust"),
+          "luminosity of the torus over L_bol"),
+    Param("agn_T_hot", 1240.0, Uniform(800.0, 1800.0), torus.HOT_K, "K", "hot torus dust"),
+    Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), torus.WARM_K, "K", "warm torus dust"),
+    Param("agn_frac_hot", 0.45, Uniform(0.0, 1.0), (0.0, 1.0), "",
+          "share of the torus luminosity in hot dust, in type 1"),
     Param("agn_tau_torus", 5.0, Uniform(0.5, 10.0), (0.01, 100.0), "",
-          "optical depth of the torus at 9.7 µm"),
+          "optical depth of torus clouds at 9.7 µm: the silicate bands"),
+    Param("agn_ew_broad", 1.0, Uniform(0.3, 2.0), (0.0, 10.0), "",
+          "equivalent widths of broad lines, over those of the composite"),
+    Param("agn_ew_narrow", 1.0, Uniform(0.0, 3.0), (0.0, 100.0), "",
+          "equivalent widths of narrow lines, over those of the composite"),
+    Param("agn_ew_fe2", 1.0, Uniform(0.0, 2.0), (0.0, 10.0), "",
+          "equivalent widths of the Fe II blends, over those of the composite"),
+    Param("agn_ew_balmer", 1.0, Uniform(0.0, 2.0), (0.0, 10.0), "",
+          "Balmer continuum, over that of the composite"),
+    Param("agn_fwhm_broad", lines.BROAD_KM_S, Uniform(1500.0, 12000.0), lines.FWHM_BROAD, "km/s",
+          "width of broad lines and of Fe II"),
+    Param("agn_fwhm_narrow", lines.NARROW_KM_S, Uniform(300.0, 1000.0), lines.FWHM_NARROW, "km/s",
+          "width of narrow lines"),
+    Param("agn_baldwin", 0.0, Uniform(0.0, 0.3), (-1.0, 1.0), "",
+          "Baldwin effect: the lines of high ionisation go as L_bol to minus this"),
 )  # fmt: skip
 
 
 def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
-    """Return L_ν/L_bol [1/Hz] of disc and torus at ``wave_aa`` [Å], shape (n_wave,)."""
-    nu = jnp.asarray(C_AA_PER_S / np.asarray(wave_aa), float)
-    torus = p["agn_torus_frac"]
-    return (1.0 - torus) * disc(nu, p) + torus * two_temperature_torus(nu, p)
+    """Return L_ν/L_bol [1/Hz] at ``wave_aa`` [Å], shape (n_wave,)."""
+    unscreened, screened, curve = _on_grid(np.asarray(wave_aa, np.float64).tobytes())
+    fixed, reddened, tau = weights(p)
+    direct = matmul(reddened, jnp.asarray(screened, float))
+    attenuated = jnp.exp(-tau * jnp.asarray(curve, float)) * direct
+    return matmul(fixed, jnp.asarray(unscreened, float)) + attenuated
 
 
-def disc(nu: Array, p: Params) -> Array:
-    """Return the disc's L_ν/L [1/Hz] at ``nu`` [Hz]: annuli weighted by what they radiate."""
-    r_in = isco(p["agn_a_spin"])
-    x_out = jnp.log(self_gravity_radius(p, r_in) / r_in)
-    # ln(r/r_in) = x_out s³ crowds the annuli at the hot inner edge
-    s = 0.5 * (1.0 + jnp.asarray(_NODES, float))
-    x = x_out * s**3
-    profile = -jnp.expm1(-0.5 * x)  # 1 − √(r_in/r)
-    temperature = inner_temperature(p, r_in) * jnp.exp(-0.75 * x) * profile**0.25
-    luminosity = jnp.asarray(_WEIGHTS, float) * s**2 * profile * jnp.exp(-x)  # ∝ T⁴ r² dx
-    luminosity = luminosity / luminosity.sum()
-    return matmul(unit_blackbody(nu[:, None], temperature[None, :]), luminosity)
+@lru_cache(maxsize=8)
+def _on_grid(wave_aa: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    wave = np.frombuffer(wave_aa, np.float64)
+    return open_templates(wave), screened_templates(wave), torus.polar_curve(wave)
 
 
-def isco(spin: Array) -> Array:
-    """Return the innermost stable circular orbit in gravitational radii (Bardeen+1972)."""
-    a2 = spin**2
-    z1 = 1.0 + jnp.cbrt(1.0 - a2) * (jnp.cbrt(1.0 + spin) + jnp.cbrt(1.0 - spin))
-    z2 = jnp.sqrt(3.0 * a2 + z1**2)
-    # (3 − z1)/a² is smooth through spin 0, where 3 − z1 itself would leave √0 to differentiate
-    small = a2 < 0.05**2
-    ratio = jnp.where(small, 8.0 / 9.0 + 56.0 / 243.0 * a2, (3.0 - z1) / jnp.where(small, 1.0, a2))
-    return 3.0 + z2 - spin * jnp.sqrt(ratio * (3.0 + z1 + 2.0 * z2))
+def screened_templates(wave_aa: np.ndarray) -> np.ndarray:
+    """Return L_ν of discs and what surrounds them closely, for νL_ν = 1 at 2500 Å."""
+    broad = [lines.blended(wave_aa, kind, lines.BROAD_KM_S, lines.BROAD_NODES)
+             for kind in ("high", "low", "iron")]  # fmt: skip
+    return _per_hz(wave_aa, continuum.discs(wave_aa), *broad, lines.balmer(wave_aa)[None])
 
 
-def inner_temperature(p: Params, r_in: Array) -> Array:
-    """Return T_in [K] for Ṁ = L/(ηc²), in logarithms (cgs numbers overflow float32)."""
-    efficiency = 1.0 - jnp.sqrt(1.0 - 2.0 / (3.0 * r_in))
-    # L = λ 4πGMm_p c/σ_T gives T⁴ = 3 λ m_p c⁵ / (2 η σ_T σ G M r_in³)
-    constant = math.log10(1.5 * M_PROTON_G * C_CM_S**5 / (SIGMA_T_CM2 * SIGMA_SB * G_CGS * MSUN_G))
-    log10_t4 = constant + p["agn_log_ledd"] - p["agn_log_mbh"]
-    return 10.0 ** (0.25 * (log10_t4 - jnp.log10(efficiency) - 3.0 * jnp.log10(r_in)))
+def open_templates(wave_aa: np.ndarray) -> np.ndarray:
+    """Return L_ν of what no polar dust hides: narrow lines, dust and corona.
+
+    They go from what is seen at any wavelength to what few bands see: hot to cold.
+    """
+    narrow = lines.blended(wave_aa, "narrow", lines.NARROW_KM_S, lines.NARROW_NODES)
+    warm = torus.warm(wave_aa)[::-1]
+    return _per_hz(wave_aa, narrow, torus.hot(wave_aa)[::-1], warm, warm * torus.silicate(wave_aa),
+                   torus.polar(wave_aa)[None], continuum.corona(wave_aa)[None])  # fmt: skip
 
 
-def self_gravity_radius(p: Params, r_in: Array) -> Array:
-    """Return the outer edge in gravitational radii (Laor & Netzer 1989), at least 10 r_in."""
-    log10_r = (
-        math.log10(2150.0)
-        + 2.0 / 9.0 * math.log10(ALPHA_VISCOSITY / 0.1)
-        + 4.0 / 9.0 * p["agn_log_ledd"]
-        - 2.0 / 9.0 * (p["agn_log_mbh"] - 8.0)
+def _per_hz(wave_aa: np.ndarray, *nu_lnu: np.ndarray) -> np.ndarray:
+    return np.concatenate(nu_lnu) * (np.asarray(wave_aa) / C_AA_PER_S)
+
+
+@dataclass(frozen=True, eq=False)
+class Integrals:
+    """Numbers of the templates that weights need.
+
+    Attributes
+    ----------
+    disc_2500 : ndarray, shape (n_cut,)
+        νL_ν of the discs at 2500 Å.
+    screened : ndarray, shape (n_screened,)
+        Power of these templates between 1 µm and 10 keV.
+    narrow, corona : float
+        The same of the narrow lines, and of the corona over its νL_ν at 2 keV.
+    bins, curve : ndarray, shape (n_screened, n_bin) and (n_bin,)
+        Power in bins of wavelength, and the optical depth of polar dust there.
+    silicate : ndarray, shape (n_warm,)
+    near_5100, narrow_5100, curve_5100 : ndarray, ndarray, float
+        L_ν of the screened templates and the narrow lines at 5100 Å; optical depth there.
+    """
+
+    disc_2500: np.ndarray
+    screened: np.ndarray
+    narrow: float
+    corona: float
+    bins: np.ndarray
+    curve: np.ndarray
+    silicate: np.ndarray
+    near_5100: np.ndarray
+    narrow_5100: np.ndarray
+    curve_5100: float
+
+
+@cache
+def integrals() -> Integrals:
+    """Return them, from trapezoids finer than any broad line."""
+    lo, hi = BOLOMETRIC_AA
+    limit, at = continuum.BREAKS_AA[0], np.array([FRACTION_AA])
+    edges = np.concatenate([np.geomspace(lo, limit, 9), np.geomspace(limit, 5e4, 29)[1:]])
+    wave = np.unique(np.concatenate([edges, np.geomspace(lo, edges[-1], 20_001), [hi]]))
+    step = np.diff(np.log(wave))
+    energy = screened_templates(wave) * C_AA_PER_S / wave
+    energy = 0.5 * (energy[:, 1:] + energy[:, :-1]) * step
+    start, hard = np.searchsorted(wave, edges[:-1]), continuum.corona(wave)
+    mean = len(continuum.CUT_NODES) // 2  # a disc of the middle, to average the curve over
+    curve = np.add.reduceat(energy[mean] * torus.polar_curve(wave[:-1]), start)
+    narrow = sum(lines.luminosity(line) for line in lines.LINES if line.kind == "narrow")
+    return Integrals(
+        continuum.discs(np.array([continuum.PIVOT_AA]))[:, 0],
+        energy[:, wave[:-1] < hi].sum(axis=1),
+        narrow,
+        float(np.sum(0.5 * (hard[1:] + hard[:-1]) * step)),
+        np.add.reduceat(energy, start, axis=1),
+        curve / np.add.reduceat(energy[mean], start),
+        torus.silicate_power(),
+        screened_templates(at)[:, 0],
+        open_templates(at)[: len(lines.NARROW_NODES), 0],
+        float(torus.polar_curve(at)[0]),
     )
-    return jnp.maximum(10.0**log10_r, 10.0 * r_in)
 
 
-def two_temperature_torus(nu: Array, p: Params) -> Array:
-    """Return the torus's L_ν/L [1/Hz]: hot and warm grey bodies, each normalised."""
-    hot = _grey_body(nu, p["agn_T_hot"], p["agn_tau_torus"])
-    warm = _grey_body(nu, p["agn_T_warm"], p["agn_tau_torus"])
-    return p["agn_frac_hot"] * hot + (1.0 - p["agn_frac_hot"]) * warm
+def weights(p: Params) -> tuple[Array, Array, Array]:
+    """Return the weights of the open and of the screened templates, and E(B-V)."""
+    p = _as_arrays(p)
+    made = integrals()
+    near, narrow = _near(p), _narrow(p)
+    disc = near[: len(continuum.CUT_NODES)]
+    total = _dot(near, made.screened) + p["agn_ew_narrow"] * made.narrow
+    lbol, disc_2500 = p["agn_log_lbol"], _dot(disc, made.disc_2500)
+    scale = continuum.log10_scale(lbol, disc_2500, total, made.corona, p)
+    unit = 10.0 ** (scale - lbol)
+    hard = 10.0 ** (continuum.log10_corona(scale + jnp.log10(disc_2500), p) - lbol)
+    hidden = p["agn_type"] - 1.0
+    seen = unit * _direct(p) * near
+    taken = _dot(matmul(seen, jnp.asarray(made.bins, float)),
+                 -jnp.expm1(-p["agn_ebv"] * jnp.asarray(made.curve, float)))  # fmt: skip
+    unscreened = jnp.concatenate([unit * narrow, _torus(p, hidden), taken[None], hard[None]])
+    return unscreened, seen, p["agn_ebv"]
 
 
-def _grey_body(nu: Array, temperature: Array, tau: Array) -> Array:
-    """Return B_ν(T) (1 − e^{−τ (9.7 µm/λ)^1.5}), divided by its integral over ν."""
-    x = jnp.asarray(np.linspace(math.log(1e-3), math.log(60.0), 128), float)  # ln(hν/kT)
-    grid = jnp.exp(x) * temperature * NU_PER_K
-    norm = jnp.trapezoid(unit_blackbody(grid, temperature) * _emissivity(grid, tau) * grid, x)
-    return unit_blackbody(nu, temperature) * _emissivity(nu, tau) / norm
+def luminosity(p: Params, log10_lnu: Array) -> Array:
+    """Return log10 L_bol/Lsun of the nucleus with log10 L_ν [Lsun/Hz] seen at 5100 Å.
+
+    The Baldwin effect, a part of the lines' small part of L_bol, is found by iteration.
+    """
+    made = integrals()
+    lbol = jnp.asarray(log10_lnu, float) + TYPICAL_LOG_LBOL
+    for _ in range(4):
+        q = _as_arrays({**p, "agn_log_lbol": lbol})
+        near, narrow = _near(q), _narrow(q)
+        disc = near[: len(continuum.CUT_NODES)]
+        direct = _direct(q) * jnp.exp(-q["agn_ebv"] * made.curve_5100)
+        seen = direct * _dot(near, made.near_5100) + _dot(narrow, made.narrow_5100)
+        scale = log10_lnu - jnp.log10(seen)
+        total = _dot(near, made.screened) + q["agn_ew_narrow"] * made.narrow
+        log10_disc = scale + jnp.log10(_dot(disc, made.disc_2500))
+        hard = made.corona * 10.0 ** (continuum.log10_corona(log10_disc, q) - scale)
+        lbol = scale + jnp.log10(total + hard)
+    return lbol
 
 
-def _emissivity(nu: Array, tau: Array) -> Array:
-    nu0 = C_AA_PER_S / (TORUS_WAVE_UM * 1e4)
-    return -jnp.expm1(-tau * (nu / nu0) ** 1.5)
+def _as_arrays(p: Params) -> dict[str, Array]:
+    return {q.name: jnp.asarray(p[q.name], float) for q in PARAMS}
+
+
+def _direct(p: Params) -> Array:
+    """Return the share of the direct light that arrives past the torus."""
+    return 1.0 - (p["agn_type"] - 1.0) * (1.0 - SCATTERED)
+
+
+def _near(p: Params) -> Array:
+    """Return the weights of disc, broad lines and Balmer continuum, νL_ν = 1 at 2500 Å."""
+    width = mixing.weights(jnp.log(p["agn_fwhm_broad"]), lines.BROAD_NODES)
+    baldwin = 10.0 ** (-p["agn_baldwin"] * (p["agn_log_lbol"] - BALDWIN_LOG_LBOL))
+    broad = p["agn_ew_broad"] * width
+    return jnp.concatenate([continuum.disc_weights(p), baldwin * broad, broad,
+                            p["agn_ew_fe2"] * width, p["agn_ew_balmer"][None]])  # fmt: skip
+
+
+def _narrow(p: Params) -> Array:
+    return p["agn_ew_narrow"] * mixing.weights(jnp.log(p["agn_fwhm_narrow"]), lines.NARROW_NODES)
+
+
+def _torus(p: Params, hidden: Array) -> Array:
+    """Return the weights of hot and warm dust and of silicate; hot dust hides in type 2."""
+    share = p["agn_frac_hot"] * (1.0 - hidden)
+    hot = share * mixing.weights(jnp.log(p["agn_T_hot"]), torus.HOT_NODES)
+    warm = mixing.weights(jnp.log(p["agn_T_warm"]), torus.WARM_NODES)
+    strength = torus.silicate_strength(p["agn_tau_torus"], hidden)
+    warm = (1.0 - share) * warm / (1.0 + strength * _dot(warm, integrals().silicate))
+    parts = [hot[::-1], warm[::-1], strength * warm[::-1]]
+    return p["agn_torus_frac"] * jnp.concatenate(parts)
+
+
+def _dot(a: Array, b: np.ndarray | Array) -> Array:
+    return matmul(a, jnp.asarray(b, float))
+
+
+@cache
+def nodes() -> np.ndarray:
+    """Return wavelengths [Å] that hold lines, breaks and the light beyond stellar grids."""
+    lo, hi = BOLOMETRIC_AA
+    beyond = np.geomspace(lo, continuum.BREAKS_AA[0], 166)
+    visible = np.geomspace(continuum.BREAKS_AA[0], hi, 400)
+    # around 1 keV, where dust becomes transparent; where observers measure; where slopes change
+    marks = [12.39, 12.40, 1450.0, continuum.PIVOT_AA, 3000.0, 5100.0, *continuum.BREAKS_AA]
+    return np.unique(np.concatenate([beyond, visible, marks, lines.nodes()]))
 
 
 STANDARD = AGNModel(
     "standard",
     PARAMS,
     spectrum,
-    "Shakura & Sunyaev 1973, A&A 24, 337; Bardeen et al. 1972, ApJ 178, 347; "
-    "Laor & Netzer 1989, MNRAS 238, 897",
+    f"{continuum.REFERENCE}; {lines.REFERENCE}; {torus.REFERENCE}",
+    nodes,
+    Templates(open_templates, screened_templates, torus.polar_curve, weights),
+    luminosity,
+    physics=2,
 )

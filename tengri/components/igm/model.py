@@ -60,7 +60,23 @@ class IGMModel:
         if self.optical_depth is None or np.all(wave >= LYMAN_ALPHA_AA):
             return jnp.ones(wave.shape)
         # All wavelengths in one go: padding a shorter array with ones takes longer than this.
-        return jnp.exp(-jnp.maximum(self.optical_depth(wave, z), 0.0))
+        return jnp.exp(-_not_negative(self.optical_depth(wave, z)))
+
+
+#: Optical depths this close to 0 are 0 but for rounding, as all of them are at z = 0.
+ROUNDING = 1e-6
+
+
+@jax.custom_jvp
+def _not_negative(tau: Array) -> Array:
+    """Return ``tau``, at least 0; where it is 0 but for rounding its derivative is whole."""
+    return jnp.maximum(tau, 0.0)
+
+
+@_not_negative.defjvp
+def _not_negative_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (tau,), (dtau,) = primals, tangents
+    return _not_negative(tau), jnp.where(tau > -ROUNDING, dtau, 0.0)
 
 
 def once_per_galaxy(scalar: Array) -> Array:

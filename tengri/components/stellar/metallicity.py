@@ -21,6 +21,7 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jax.typing import ArrayLike
 
+from tengri.components.extremes import larger, smaller
 from tengri.errors import DataError
 from tengri.priors import Uniform
 from tengri.registry import Param, Registry
@@ -151,7 +152,7 @@ def _older(p: Params, edges_gyr: np.ndarray, t_univ_gyr: Array) -> Array:
     low, high = _limits(edges_gyr, t_univ_gyr)
     width = high - low
     share = (high - p["met_step_age_gyr"]) / jnp.where(width > 0, width, 1.0)
-    return jnp.where(width > 0, jnp.clip(share, 0.0, 1.0), 1.0)
+    return jnp.where(width > 0, smaller(larger(0.0, share), 1.0), 1.0)
 
 
 def _two_step(p: Params, edges_gyr: np.ndarray, t_univ_gyr: Array) -> Array:

@@ -113,7 +113,7 @@ def test_what_is_masked_or_null_is_missing(value):
         pd.Series([True, None], dtype="boolean"),
         pd.to_datetime(pd.Series(["2020-01-01"])), pa.array(["a"]), pa.array([[1.0], [1.0, 2.0]]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_number_is_refused(value):
     with pytest.raises(ParameterError, match="'p' holds no numbers"):

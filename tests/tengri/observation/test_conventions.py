@@ -17,7 +17,13 @@ WAVE = np.geomspace(1e4, 2e7, 20001)
 
 
 def blackbody(kelvin: float):
-    return lambda wave: wave**-3.0 / np.expm1(1.43877688e8 / (wave * kelvin))
+    """Return B_ν as a function of wavelength [Å], to a factor."""
+
+    def spectrum(wave):
+        x = 1.43877688e8 / (wave * kelvin)
+        return wave**-3.0 * np.exp(-x) / -np.expm1(-x)
+
+    return spectrum
 
 
 def power_law(index: float):

@@ -40,7 +40,8 @@ def dirichlet_levels(q: Mapping[str, Array]) -> Array:
 
 
 def _relative(levels: Array) -> Array:
-    return levels - jnp.max(levels)
+    # of equal ones the first: the derivative of jnp.max is a mean over all of them
+    return levels - levels[jnp.argmax(levels)]
 
 
 def _log_step(levels: Array, t: Array, t_univ: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
+from tengri.components.extremes import smaller
 from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
 from tengri.priors import Uniform
 from tengri.registry import Param
@@ -32,7 +33,7 @@ def _shape(q: Mapping[str, Array], t_univ: Array) -> tuple[Array, Array]:
     """
     span = (q["log_tmax_myr"] - q["log_tpeak_myr"]) / SOFT_DEX
     half = SOFT_DEX * jnp.logaddexp(span, NARROWEST_DEX / SOFT_DEX)
-    return jnp.minimum(q["log_tpeak_myr"], jnp.log10(1e3 * t_univ)), half
+    return smaller(q["log_tpeak_myr"], jnp.log10(1e3 * t_univ)), half
 
 
 def _log_age(t_gyr: Array) -> Array:

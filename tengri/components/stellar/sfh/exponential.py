@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.array_module import Floats, array_module
+from tengri.components.extremes import larger, smaller
 from tengri.components.stellar.sfh.family import (
     LOG_ZERO,
     Ages,
     Kernel,
     Mass,
     SFHFamily,
-    clipped,
     time_twins,
 )
 from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower, unit_exp_moments
@@ -26,13 +27,15 @@ ONSET = Uniform(0.5, 13.0)
 DECAY = Uniform(0.1, 10.0)
 
 
-def _between(
-    edges: np.ndarray, t_univ: Array, end: Array | float, start: Array | float
-) -> tuple[Array, Array]:
-    """Bins cut to ``end <= t <= start``: lower limits and widths, both within the interval."""
-    low, high = clipped(edges, t_univ)
-    low, high = jnp.clip(low, end, start), jnp.clip(high, end, start)
-    return low, jnp.maximum(high - low, 0.0)
+def _between(edges: Floats, end: Array | float, oldest: Array) -> tuple[Array, Array]:
+    """Bins cut to ``end <= t <= oldest``: lower limits and widths, both within the interval.
+
+    The last bin has no limit of its own. Where a limit falls on an edge, the derivative is that
+    of moving it to older times.
+    """
+    young, old = edges[:-1], array_module(edges).append(edges[1:-1], np.inf)
+    low, high = (smaller(larger(end, jnp.asarray(t)), oldest) for t in (young, old))
+    return low, larger(high - low, 0.0)
 
 
 def log_const(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
@@ -42,15 +45,19 @@ def log_const(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 
 def const_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """Mass of a constant history."""
-    start = jnp.maximum(q["start_gyr"], q["end_gyr"])
-    _, width = _between(edges, t_univ, q["end_gyr"], start)
+    _, width = _lasting(q, edges, t_univ)
     return jnp.zeros_like(t_univ), width
+
+
+def _lasting(q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
+    """Lower limits and widths of the bins, cut to the time of constant star formation."""
+    oldest = larger(smaller(q["start_gyr"], t_univ), q["end_gyr"])
+    return _between(edges, q["end_gyr"], oldest)
 
 
 def const_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
     """Middle of each bin, cut to the time of star formation."""
-    start = jnp.maximum(q["start_gyr"], q["end_gyr"])
-    low, width = _between(edges, t_univ, q["end_gyr"], start)
+    low, width = _lasting(q, edges, t_univ)
     return low + 0.5 * width
 
 
@@ -62,15 +69,15 @@ def log_tau(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 
 def tau_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """∫ e^{-Δ/τ} dt over each bin."""
-    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
-    low, width = _between(edges, t_univ, ZERO, oldest)
+    tau, oldest = q["tau_gyr"], smaller(q["age_gyr"], t_univ)
+    low, width = _between(edges, ZERO, oldest)
     m = width * jnp.exp(-(oldest - low - width) / tau) * expm1_ratio(-width / tau)
     return -(q["age_gyr"] - oldest) / tau, m
 
 
 def tau_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
     """High end of each bin less the mean of y under e^{-y/τ}, 0 <= y <= width."""
-    low, width = _between(edges, t_univ, ZERO, jnp.minimum(q["age_gyr"], t_univ))
+    low, width = _between(edges, ZERO, smaller(q["age_gyr"], t_univ))
     return low + width * (1 - _mean_of_exponential(width / q["tau_gyr"]))
 
 
@@ -89,8 +96,8 @@ def log_delayed(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 
 def delayed_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """∫ x e^{1-x} dt, x = Δ/τ: with x = x1 + y, e^{1-x1} [x1 (1 - e^-d) + γ(2, d)]."""
-    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
-    low, width = _between(edges, t_univ, ZERO, oldest)
+    tau, oldest = q["tau_gyr"], smaller(q["age_gyr"], t_univ)
+    low, width = _between(edges, ZERO, oldest)
     first = (q["age_gyr"] - oldest) / tau
     x, d = (oldest - low - width) / tau + first, width / tau
     m = x * d * expm1_ratio(-d) + gamma2_lower(d)
@@ -99,8 +106,8 @@ def delayed_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> 
 
 def delayed_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
     """High end of each bin less the mean of y under (x1 + y/τ) e^{-y/τ}, 0 <= y <= width."""
-    tau, oldest = q["tau_gyr"], jnp.minimum(q["age_gyr"], t_univ)
-    low, width = _between(edges, t_univ, ZERO, oldest)
+    tau, oldest = q["tau_gyr"], smaller(q["age_gyr"], t_univ)
+    low, width = _between(edges, ZERO, oldest)
     x, d = (q["age_gyr"] - low - width) / tau, width / tau
     zeroth, first, second = unit_exp_moments(d)
     formed = x * zeroth + d * first
@@ -116,7 +123,7 @@ def log_exp(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
 
 def exp_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     """∫ e^{-(t - start)/τ} dt over each bin."""
-    low, width = _between(edges, t_univ, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
+    low, width = _between(edges, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
     tau = q["tau_gyr"]
     m = width * jnp.exp(-(low - q["start_gyr"]) / tau) * expm1_ratio(-width / tau)
     return jnp.zeros_like(t_univ), m
@@ -124,7 +131,7 @@ def exp_masses(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> tupl
 
 def exp_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
     """Low end of each bin and the mean of y under e^{-y/τ}, 0 <= y <= width."""
-    low, width = _between(edges, t_univ, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
+    low, width = _between(edges, q["start_gyr"], jnp.maximum(t_univ, q["start_gyr"]))
     return low + width * _mean_of_exponential(width / q["tau_gyr"])
 
 

@@ -1,0 +1,106 @@
+r"""Dust around the nucleus: hot dust, the torus with its silicates, and dust at the poles.
+
+* Hot dust: a black body, at 1240 K in quasars (Temple et al. 2021, MNRAS 508, 737).
+* Warm dust: black bodies of a log-normal range of temperatures around ``agn_T_warm``, multiplied
+  by 1 + s Ψ(λ) for the bands of silicate at 9.7 and 18 µm (widths and ratio of Kemper, Vriend &
+  Tielens 2004, ApJ 609, 826). From the pole they are seen in emission, as of clouds of optical
+  depth τ whose continuum is ``CONTINUUM`` times as opaque; through the torus half of the dust is
+  seen behind clouds:
+
+  .. math:: s_1 = \frac{1 - e^{-\tau}}{1 - e^{-c\tau}} - 1, \quad s_2 = -\tfrac12 (1 - e^{-\tau})
+
+  With τ = 5 these are +0.24 and -0.69 in the logarithm: Hao et al. (2007, ApJ 655, L77) find
+  +0.2 in quasars and -0.6 in Seyfert 2 galaxies.
+* Polar dust: that of the Small Magellanic Cloud, which reddens disc and broad lines and emits
+  what it takes as a grey body of 100 K and β = 1.6 (Yang et al. 2020, MNRAS 491, 740).
+
+Spectra are νL_ν of unit power.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tengri.components.agn import mixing
+from tengri.components.dust.attenuation import LAWS
+from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K
+
+REFERENCE = (
+    "Kemper et al. 2004, ApJ 609, 826; Hao et al. 2007, ApJ 655, L77; "
+    "Yang et al. 2020, MNRAS 491, 740; Gordon et al. 2003, ApJ 594, 279"
+)
+
+HOT_K, WARM_K = (500.0, 2500.0), (50.0, 1000.0)
+HOT_NODES = mixing.log_nodes(HOT_K, 0.1)  # ln(T / K)
+WARM_NODES = mixing.log_nodes(WARM_K, 0.4)
+WARM_SPREAD, SUBLIMATION_K = 0.75, 1800.0  # of ln T; no grain is hotter
+#: Centre [µm], σ of ln λ and height of the silicate bands.
+SILICATE = ((9.8, 0.11, 1.0), (18.0, 0.16, 0.4))
+CONTINUUM = 0.3
+POLAR_K, POLAR_BETA = 100.0, 1.6
+SMC_R_V = 2.74
+TAU_PER_EBV = SMC_R_V * np.log(10.0) / 2.5  # V-band optical depth
+HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM
+#: Wavelengths [Å] of the integrals over all the spectrum.
+FULL_AA = np.geomspace(1e3, 1e9, 6001)
+
+
+def black_bodies(wave_aa: np.ndarray, kelvin: np.ndarray, beta: float = 0.0) -> np.ndarray:
+    """Return νL_ν of grey bodies of opacity ν^β and unit power, (n_kelvin, n_wave)."""
+    return _grey(wave_aa, kelvin, beta) / power(_grey(FULL_AA, kelvin, beta))[:, None]
+
+
+def _grey(wave_aa: np.ndarray, kelvin: np.ndarray, beta: float) -> np.ndarray:
+    x = HC_K_AA / (np.asarray(wave_aa, np.float64) * np.asarray(kelvin)[:, None])
+    return np.exp((4.0 + beta) * np.log(x) - x) / -np.expm1(-x)
+
+
+def power(nu_lnu: np.ndarray) -> np.ndarray:
+    """Integrate νL_ν on ``FULL_AA`` over frequency."""
+    return np.trapezoid(nu_lnu, np.log(FULL_AA))
+
+
+def hot(wave_aa: np.ndarray) -> np.ndarray:
+    """Return νL_ν of hot dust at the temperatures of ``HOT_NODES``, (n_hot, n_wave)."""
+    return black_bodies(wave_aa, np.exp(HOT_NODES))
+
+
+def warm(wave_aa: np.ndarray) -> np.ndarray:
+    """Return νL_ν of warm dust around the temperatures of ``WARM_NODES``, (n_warm, n_wave)."""
+    x = np.linspace(-2.5, 2.5, 41)[:, None]
+    kelvin = np.exp(WARM_NODES + WARM_SPREAD * x)
+    weight = np.exp(-0.5 * x**2) * (kelvin < SUBLIMATION_K)
+    total = np.zeros((len(WARM_NODES), len(wave_aa)))
+    for w, t in zip(weight / weight.sum(axis=0), kelvin):
+        total += w[:, None] * black_bodies(wave_aa, t)
+    return total
+
+
+def silicate(wave_aa: np.ndarray) -> np.ndarray:
+    """Return the profile Ψ of the silicate bands, 1 at 9.8 µm, (n_wave,)."""
+    ln_um = np.log(np.asarray(wave_aa, np.float64) * 1e-4)
+    bands = (h * np.exp(-0.5 * ((ln_um - np.log(c)) / s) ** 2) for c, s, h in SILICATE)
+    return np.sum(list(bands), axis=0)
+
+
+def silicate_power() -> np.ndarray:
+    """Return the power of each warm dust within the profile Ψ, (n_warm,)."""
+    return power(warm(FULL_AA) * silicate(FULL_AA))
+
+
+def silicate_strength(tau: Array, hidden: Array) -> Array:
+    """Return s for clouds of optical depth ``tau``; ``hidden`` is 0 for type 1 and 1 for type 2."""
+    emission = jnp.expm1(-tau) / jnp.expm1(-CONTINUUM * tau) - 1.0
+    return (1.0 - hidden) * emission + 0.5 * hidden * jnp.expm1(-tau)
+
+
+def polar(wave_aa: np.ndarray) -> np.ndarray:
+    """Return νL_ν of the emission of polar dust, (n_wave,)."""
+    return black_bodies(wave_aa, np.array([POLAR_K]), POLAR_BETA)[0]
+
+
+def polar_curve(wave_aa: np.ndarray) -> np.ndarray:
+    """Return the optical depth of polar dust per E(B-V), (n_wave,)."""
+    return TAU_PER_EBV * np.asarray(LAWS["smc"].curve(np.asarray(wave_aa), {}), np.float64)

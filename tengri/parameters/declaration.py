@@ -1,0 +1,194 @@
+"""What a spec says: which parameters act, which are free, and what the others are."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, NoReturn, Self
+
+import numpy as np
+
+from tengri.components.composition import Composition, registered_params
+from tengri.errors import ParameterError, unknown
+from tengri.parameters import artefact, resolve, summary
+from tengri.parameters.entries import Entry, build, compose_named, split
+from tengri.parameters.transforms import Layout
+from tengri.parameters.values import Mirror
+from tengri.priors import Distribution
+
+
+class Declaration:
+    """Parameters and settings as they were declared: immutable, hashable, comparable."""
+
+    _given: dict[str, Any]
+    _composition: Composition
+    _entries: dict[str, Entry]
+    _mirrors: dict[str, str]
+    _arrays: tuple[str, ...]
+    _layout: Layout
+    _slots: dict[str, resolve.Slot]
+
+    def _set_up(self, given: Mapping[str, Any], filled: tuple[str, ...]) -> None:
+        settings, values = split(given)
+        composition = compose_named(settings, values)
+        entries = build(composition, settings, values, filled)
+        composition.check_together({n: e.prior.default for n, e in entries.items() if e.shape})
+        for name, value in {
+            "_given": {**settings, **_normal_forms(entries)},
+            "_mirrors": {n: e.source for n, e in entries.items() if e.source is not None},
+            "_arrays": tuple(n for n, e in entries.items() if -1 in e.param.shape),
+            "_composition": composition,
+            "_entries": entries,
+            "_layout": Layout.of(entries),
+            "_slots": resolve.make_slots(entries.values()),
+        }.items():
+            object.__setattr__(self, name, value)
+
+    # --- what it says -------------------------------------------------------------------------
+
+    @property
+    def composition(self) -> Composition:
+        """The chosen components."""
+        return self._composition
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings as resolved."""
+        return dict(self._composition.settings)
+
+    @property
+    def mean_sfh_type(self) -> Any:
+        """Family, or families, of the star-formation history."""
+        return self._composition.settings["mean_sfh_type"]
+
+    @property
+    def all_params(self) -> list[str]:
+        """Names of all parameters that act, sorted."""
+        return sorted(n for n, e in self._entries.items() if e.status != "inert")
+
+    @property
+    def free_params(self) -> list[str]:
+        """Names of the free parameters, sorted: the order of the vectors."""
+        return list(self._layout.names)
+
+    @property
+    def fixed_params(self) -> list[str]:
+        """Names of the fixed parameters that act, sorted."""
+        return sorted(set(self.all_params) - set(self._layout.names) - set(self._mirrors))
+
+    @property
+    def filled_in(self) -> list[str]:
+        """Names that were not mentioned and took the registry's default, sorted."""
+        return sorted(n for n, e in self._entries.items() if e.status == "filled in")
+
+    @property
+    def inert(self) -> list[str]:
+        """Names of fixed parameters that no chosen component uses, sorted."""
+        return sorted(n for n, e in self._entries.items() if e.status == "inert")
+
+    @property
+    def mirrors(self) -> dict[str, str]:
+        """Parameters that follow another one: name → source."""
+        return dict(self._mirrors)
+
+    @property
+    def valid_param_names(self) -> list[str]:
+        """Names of all parameters that the registry knows, sorted."""
+        return sorted(registered_params())
+
+    @property
+    def n_free(self) -> int:
+        """Number of free parameters; a latent field counts once."""
+        return len(self._layout.names)
+
+    @property
+    def n_latent(self) -> int:
+        """Number of free numbers, the length of the vectors; a field counts all its points."""
+        return self._layout.size
+
+    @property
+    def distributions(self) -> dict[str, Distribution]:
+        """Prior of every parameter that acts (a mirror shows its source's), by sorted name."""
+        return {name: self._entries[name].prior for name in self.all_params}
+
+    def get_distribution(self, name: str) -> Distribution:
+        """Return the prior of one parameter."""
+        return self._entry(name).prior
+
+    def is_fixed(self, name: str) -> bool:
+        """Say whether a parameter is fixed (a mirror: whether its source is)."""
+        return self._entry(name).prior.is_fixed
+
+    def fixed_value(self, name: str) -> Any:
+        """Return the value of a fixed parameter: a float, or an array."""
+        entry = self._entry(name)
+        if not entry.prior.is_fixed:
+            raise ParameterError(f"{name} is free ({entry.prior!r}); it has no fixed value.")
+        value = entry.prior.default
+        return value if entry.shape == () else np.broadcast_to(value, entry.shape).copy()
+
+    def get_fixed_values(self) -> dict[str, Any]:
+        """Return the values of the fixed parameters that act."""
+        return {name: self.fixed_value(name) for name in self.fixed_params}
+
+    def _entry(self, name: str) -> Entry:
+        if name not in self._entries:
+            raise unknown("parameter of this spec", name, self._entries)
+        return self._entries[name]
+
+    # --- text, files, identity ----------------------------------------------------------------
+
+    def summary(self) -> str:
+        """Return a table: name, prior or value, unit, status, description; then the settings."""
+        return summary.table(self._entries, self.settings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable description from which `from_dict` rebuilds the spec."""
+        return artefact.describe(self._entries, split(self._given)[0])
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild a spec; what was filled in keeps the values it had."""
+        given, filled = artefact.read(data)
+        spec = cls.__new__(cls)
+        cls._set_up(spec, given, filled)
+        return spec
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of parameters, priors and resolved settings."""
+        return artefact.fingerprint(self._entries, self.settings)
+
+    @functools.cached_property
+    def _identity(self) -> str:
+        return self.fingerprint()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Declaration) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    def __repr__(self) -> str:
+        return f"Parameters({', '.join(f'{n}={_shown(v)}' for n, v in self._given.items())})"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_dict, (self.to_dict(),)
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError("Parameters are immutable; derive others with with_params(…).")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("Parameters are immutable; derive others with without_params(…).")
+
+
+def _normal_forms(entries: Mapping[str, Entry]) -> dict[str, Distribution | Mirror]:
+    """Return what was given, as priors and mirrors."""
+    given = {n: e for n, e in entries.items() if e.status != "filled in"}
+    return {n: Mirror(e.source) if e.source else e.prior for n, e in given.items()}
+
+
+def _shown(value: Any) -> str:
+    return repr(value.source) if isinstance(value, Mirror) else repr(value)

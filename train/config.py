@@ -148,7 +148,8 @@ class Optimiser:
 
     Attributes
     ----------
-    name : {"muon", "adamw", "nadam"}
+    name : str
+        Of ``train.optimisers.OPTIMISERS``: ``muon``, ``adamw`` or ``nadam``.
     learning_rate : float
         Peak of the schedule.
     schedule : {"cosine", "staged"}
@@ -471,7 +472,6 @@ _CHOICES = {
     "data.sampler": ("sobol", "random"),
     "data.nonfinite": ("stop", "skip"),
     "network.redshift": ("none", "fourier", "table"),
-    "optimiser.name": ("muon", "adamw", "nadam"),
     "optimiser.schedule": ("cosine", "staged"),
     "optimiser.loss": ("mse", "huber", "log_cosh"),
 }
@@ -493,7 +493,9 @@ _SHARES = ("optimiser.late", "optimiser.warmup", "optimiser.final", "optimiser.e
 
 def _check(config: Config) -> None:
     """Raise for values that no run could use."""
-    for key, valid in _CHOICES.items():
+    from train.optimisers import OPTIMISERS  # with optax, only once a configuration is read
+
+    for key, valid in {**_CHOICES, "optimiser.name": tuple(OPTIMISERS)}.items():
         if (value := _get(config, key)) not in valid:
             raise unknown(f"value of {key}", str(value), valid)
     for key in _POSITIVE:

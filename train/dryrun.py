@@ -13,6 +13,7 @@ from train.guards import Signals
 from train.logs import duration
 from train.loop import Loop
 from train.plan import Costs, Plan, make_plan
+from train.planning import measure
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
@@ -29,7 +30,7 @@ def describe(config: Config, out: Path) -> list[str]:
         folder = RunFolder.create(Path(scratch) / "dry", config, "dry run")
         loop = Loop(problem, folder, Signals())
         rows = loop.pools.raw(0)
-        costs = loop.measure(problem.fit_scaling(rows), rows)
+        costs = measure(problem, loop.maker, problem.fit_scaling(rows), rows)
         loop.checkpoints.close()
     plan = make_plan(config, costs, loop.source.size)
     return [*_model(problem), *_work(problem, plan, costs), *_files(problem, out)]

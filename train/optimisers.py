@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import jax
 import optax
 from optax import contrib
 
-from train.config import Optimiser
+
+class Settings(Protocol):
+    """What is read of ``train.config.Optimiser``, which reads the names below."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def learning_rate(self) -> float: ...  # noqa: D102
+    @property
+    def schedule(self) -> str: ...  # noqa: D102
+    @property
+    def warmup(self) -> float: ...  # noqa: D102
+    @property
+    def final(self) -> float: ...  # noqa: D102
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def clip(self) -> float: ...  # noqa: D102
 
 
-def schedule(settings: Optimiser, steps: int) -> optax.Schedule:
+def schedule(settings: Settings, steps: int) -> optax.Schedule:
     """Return learning rate as a function of the step.
 
     ``cosine``: linear warm-up, then half a cosine. ``staged``: a tenth after each third.
@@ -30,13 +48,13 @@ def schedule(settings: Optimiser, steps: int) -> optax.Schedule:
     )
 
 
-def build(settings: Optimiser, legs: Sequence[int]) -> optax.GradientTransformation:
+def build(settings: Settings, legs: Sequence[int]) -> optax.GradientTransformation:
     """Return the optimiser of the main phase for schedules of so many steps, one after another."""
     rate = schedule(settings, legs[0])
     if len(legs) > 1:
         schedules = [schedule(settings, steps) for steps in legs]
         rate = optax.join_schedules(schedules, list(itertools.accumulate(legs[:-1])))
-    base = _BY_NAME[settings.name](rate, settings.weight_decay)
+    base = OPTIMISERS[settings.name](rate, settings.weight_decay)
     if settings.clip:
         return optax.chain(optax.clip_by_global_norm(settings.clip), base)
     return base
@@ -71,7 +89,12 @@ def _hidden_matrices(params: optax.Params) -> optax.Params:
     return jax.tree_util.tree_map_with_path(mark, params)
 
 
-_BY_NAME = {"adamw": _adamw, "muon": _muon, "nadam": _nadam}
+#: Functions of a learning rate by step and a decoupled decay, by name.
+OPTIMISERS: dict[str, Callable[[optax.Schedule, float], optax.GradientTransformation]] = {
+    "muon": _muon,
+    "adamw": _adamw,
+    "nadam": _nadam,
+}
 
 
 def polisher() -> optax.GradientTransformationExtraArgs:

@@ -106,6 +106,15 @@ class Plan:
                         yield Block(start + begin, pool, self._rows(pool, phase.batch, local))
             start += phase.steps
 
+    def pools_used(self, step: int) -> int:
+        """Return how many pools the first ``step`` steps use."""
+        used = -1
+        for block in self.blocks(0):
+            if block.start >= step:
+                break
+            used = block.pool
+        return used + 1
+
     def _rows(self, pool: int, batch: int, steps: range) -> np.ndarray:
         """Return row numbers (steps, batch): a fresh permutation of the pool for each use."""
         per_epoch = self.pool // batch

@@ -32,7 +32,27 @@ HEATING_AA, THINNEST = 3000.0, 1e-6
 LN_NODES = np.log(np.geomspace(400.0, 1e6, 80))
 
 
-def optical_depths(
+def ln_factored_out(
+    laws: tuple[str, str], pivots: tuple[float, ...], absorbs: bool, deepest_beside: float,
+    p: Mapping[str, Array],
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return ln of what is factored out for birth clouds and diffuse dust, each (n_rows,).
+
+    ``laws`` are those of clouds and diffuse dust, ``pivots`` (n_bands,) wavelengths [Å];
+    ``absorbs``: with the row of the light that is absorbed; ``deepest_beside`` is the limit of
+    optical depths beside that of the clearest band.
+    """
+    cloud, diffuse = _optical_depths(laws, pivots, absorbs, p)
+    n = len(pivots)
+    passing = _ln_passing(cloud[:n], diffuse[:n], deepest_beside)
+    if not absorbs:
+        return passing
+    old = _ln_absorbed(diffuse[-1])
+    young = _ln_absorbed(diffuse[-1] + cloud[-1])
+    return jnp.append(passing[0], young - old), jnp.append(passing[1], old)
+
+
+def _optical_depths(
     laws: tuple[str, str], pivots: tuple[float, ...], absorbs: bool, p: Mapping[str, Array]
 ) -> tuple[Array, Array]:
     """Return optical depths of birth clouds and diffuse dust at the pivots, each (n_rows,)."""
@@ -43,20 +63,13 @@ def optical_depths(
     return p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
 
 
-def ln_passing(cloud: Array, diffuse: Array, deepest_beside: float) -> tuple[Array, Array]:
-    """Return ln of what is factored out for optical depths (n_bands,) of clouds and diffuse."""
+def _ln_passing(cloud: Array, diffuse: Array, deepest_beside: float) -> tuple[Array, Array]:
+    """Return ln of the light that passes optical depths (n_bands,) of clouds and diffuse dust."""
     clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
     beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
     more = _limited(both, deepest_beside) - _limited(beside, deepest_beside)
     return (-jnp.minimum(thinnest + more, DEEPEST),
             -jnp.minimum(clearest + _limited(beside, deepest_beside), DEEPEST))  # fmt: skip
-
-
-def ln_absorbed(cloud: Array, diffuse: Array) -> tuple[Array, Array]:
-    """Return ln of the absorbed share: of young stars over that of old ones, and of old ones."""
-    old = _ln_absorbed(diffuse)
-    young = _ln_absorbed(diffuse + cloud)
-    return young - old, old
 
 
 def _limited(depth: Array, deepest_beside: float) -> Array:

@@ -111,17 +111,7 @@ class SSPPhotometryTarget(Target):
         check_metals(composition)
         if composition.agn is not None:
             raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
-        names = kernel_names(spec)
-        tied = [n for n in names if n in spec.mirrors]
-        if tied:
-            raise ConfigError(f"{tied[0]} follows another parameter: give it a range of its own.")
-        free = tuple(n for n in names if n in spec.free_params)
-        if not free:
-            raise ConfigError(
-                "A surrogate needs a free parameter besides the star-formation history: give one "
-                "a range, e.g. Parameters(redshift=(0.01, 1.0))."
-            )
-        fixed = tuple((n, float(spec.fixed_value(n))) for n in names if n not in free)
+        free, fixed = _inputs(spec)
         bins = AgeBins.split(np.asarray(age_edges))
         return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
                    tuple(float(f.pivot) for f in photometry.filters),
@@ -199,13 +189,8 @@ class SSPPhotometryTarget(Target):
 
         At the pivots; of the row of absorbed light, that of the light that does not.
         """
-        cloud, diffuse = attenuation.optical_depths(self.laws, self.pivots, self.absorbs, p)
-        n = self.n_bands
-        passing = attenuation.ln_passing(cloud[:n], diffuse[:n], self.deepest_beside)
-        if not self.absorbs:
-            return passing
-        young, old = attenuation.ln_absorbed(cloud[-1], diffuse[-1])
-        return jnp.append(passing[0], young), jnp.append(passing[1], old)
+        limit = self.deepest_beside
+        return attenuation.ln_factored_out(self.laws, self.pivots, self.absorbs, limit, p)
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
@@ -243,10 +228,6 @@ class SSPPhotometryTarget(Target):
         ``ages`` (n, n_mixtures, n_bins) is the share of the mass in each bin.
         """
         return self._ln_mixed(jnp.exp(y), ages, x)
-
-    def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
-        """Return all of them: every history can be asked for."""
-        return histories
 
     def batch(
         self, rows: TargetRows, inputs: InputScaling, outputs: OutputScaling, penalty: Penalty
@@ -342,6 +323,22 @@ def kernel_names(spec: Parameters) -> tuple[str, ...]:
     exact = [part.params for part in (c.sfh, c.agn, c.dust_emission) if part is not None]
     beside = {param.name for params in exact for param in params}
     return tuple(name for name in c.params if name not in beside)
+
+
+def _inputs(spec: Parameters) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
+    """Return the free parameters of what is learnt, and the values of those that are fixed."""
+    names = kernel_names(spec)
+    tied = [n for n in names if n in spec.mirrors]
+    if tied:
+        raise ConfigError(f"{tied[0]} follows another parameter: give it a range of its own.")
+    free = tuple(n for n in names if n in spec.free_params)
+    if not free:
+        raise ConfigError(
+            "A surrogate needs a free parameter besides the star-formation history: give one "
+            "a range, e.g. Parameters(redshift=(0.01, 1.0))."
+        )
+    fixed = tuple((n, float(spec.fixed_value(n))) for n in names if n not in free)
+    return free, fixed
 
 
 def check_metals(composition: Composition) -> None:

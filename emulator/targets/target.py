@@ -156,8 +156,11 @@ class Target(ABC):
         return jnp.sum(batch.w * penalty(v - batch.y)) / jnp.sum(batch.w)
 
     def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
-        """Return which of the other families of histories it is trained and judged on."""
-        return ()
+        """Return which other families of histories it is trained and judged on.
+
+        Here all, if rows carry their ages, and else none.
+        """
+        return histories if self.mixes_ages else ()
 
     # --- which specs it serves ------------------------------------------------------------
 

@@ -13,11 +13,11 @@ import pytest
 
 from tengri.errors import DataError
 from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
-from train import config as configs
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
 from train.guards import Signals, Stopped
 from train.loop import Loop, Trained
+from train.optimisers import OPTIMISERS
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
@@ -35,7 +35,7 @@ QUICK = ("muon", "adamw")
 
 def cases() -> list[Any]:
     """Every optimiser that a configuration may name, and what changes the state of one."""
-    named = {name: {"name": name} for name in configs._CHOICES["optimiser.name"]}  # noqa: SLF001  (all of them)
+    named = {name: {"name": name} for name in OPTIMISERS}
     return [pytest.param(settings, id=name, marks=() if name in QUICK else pytest.mark.slow)
             for name, settings in {**named, **SETTINGS}.items()]  # fmt: skip
 

@@ -121,6 +121,7 @@ def test_answers_come_at_once(tmp_path, words, seconds):
         (["compare", "sdss", "--grid", "met_logzsol,dust_tau_bc", "--colour", "sdss_g-sdss_w"],
          "Did you mean sdss_"),
         (["compare", "sdss", "sdsss"], "Did you mean sdss"),
+        (["compare", "sdss", "jwst_nircam"], "no band in common"),
         (["sweep", "dust_tau", "0", "3", "--bands", "sdss_g"], "mean dust_tau_bc, dust_tau_diff"),
         (["sweep", "redshift", "1", "3", "--instrument", "jwst"], "JWST_MIRI, JWST_NIRCam"),
         (["data", "fetch"], "usage"),

@@ -165,6 +165,11 @@ def _two(
     """Write the accuracy tables side by side and the error against throughput."""
     if n < 1:
         raise ParameterError(f"--n must be positive, got {n}.")
+    if not set(a.filter_names) & set(b.filter_names):
+        raise ConfigError(
+            f"{names[0]} and {names[1]} have no band in common, so that their errors say nothing "
+            f"about each other: {', '.join(a.filter_names)}; {', '.join(b.filter_names)}."
+        )
     rows = {}
     for name, model in zip(names, (a, b)):
         table = model.artefact.accuracy

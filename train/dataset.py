@@ -213,7 +213,7 @@ class Dataset:
 
     def _contents(self, path: Path, number: int) -> Rows:
         start, stop = self.bounds(number)
-        with h5py.File(path, "r") as file:
+        with plain.open_hdf5(path) as file:
             if file.attrs["fingerprint"] != fingerprint(self.description):
                 raise DataError(f"{path} belongs to another data set.")
             if int(file.attrs["start"]) != start:

@@ -330,7 +330,7 @@ class Parameters:
             )
         if isinstance(value, Tracer):
             return False
-        own, _ = plain_values(value, entry.param.unit, name)
+        own, _ = plain_values(value, entry.param.unit, name, linear=False)
         if not np.allclose(own, entry.prior.default, rtol=SLACK, atol=0.0):
             raise ParameterError(no_effect(name, *split(self._given)))
         return False

@@ -20,8 +20,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.constants import C_KM_S, GYR_S, LSUN_ERG_S, MPC_CM
-from tengri.errors import ConfigError
+from tengri.errors import ConfigError, ParameterError
 from tengri.products import matmul
+from tengri.quantities import carries_more, plain_values
 
 #: Where the default's H0 and Om0 come from.
 REFERENCE = "Planck Collaboration 2020, A&A 641, A6"
@@ -82,20 +83,23 @@ class FlatLambdaCDM:
     Attributes
     ----------
     H0 : float
-        Hubble constant [km/s/Mpc].
+        Hubble constant [km/s/Mpc]; with a unit it is converted.
     Om0 : float
         Matter density today over the critical one, 0 < Om0 < 1.
 
     Raises
     ------
     ConfigError
-        If H0 is not positive or Om0 not inside (0, 1).
+        If H0 is not positive or Om0 not inside (0, 1), or a unit cannot be converted.
     """
 
     H0: float = 67.66
     Om0: float = 0.30966
 
     def __post_init__(self) -> None:
+        for name, unit in (("H0", "km/s/Mpc"), ("Om0", "")):
+            if carries_more(value := getattr(self, name)):
+                object.__setattr__(self, name, _number(value, unit, f"FlatLambdaCDM {name}"))
         numbers = all(isinstance(v, Real) for v in (self.H0, self.Om0))
         if not (numbers and 0.0 < self.H0 < math.inf and 0.0 < self.Om0 < 1.0):
             raise ConfigError(
@@ -115,7 +119,7 @@ class FlatLambdaCDM:
         """Return the lookback time to ``z``; no cancellation at small z."""
         # asinh(a) - asinh(b) = asinh(a √(1+b²) - b √(1+a²)), and that difference of products
         # is (a² - b²) over their sum, where 1 - (1+z)⁻³ is written without a difference.
-        z = jnp.asarray(z)
+        z = _redshift(z)
         a, b = self._dark_to_matter(0.0), self._dark_to_matter(z)
         a2_minus_b2 = self.Ode0 / self.Om0 * z * (3.0 + z * (3.0 + z)) / (1.0 + z) ** 3
         products = a * jnp.sqrt(1.0 + b * b) + b * jnp.sqrt(1.0 + a * a)
@@ -127,11 +131,11 @@ class FlatLambdaCDM:
         With :math:`u = (1+z)^{-1/2}` the integrand is :math:`2 / \sqrt{Ω_m + Ω_Λ u^6}`,
         smooth from today to the Big Bang, so that few points suffice at every z.
         """
-        return C_KM_S / self.H0 * _comoving(jnp.asarray(z, float), self.Om0)
+        return C_KM_S / self.H0 * _comoving(jnp.asarray(_redshift(z), float), self.Om0)
 
     def luminosity_distance_mpc(self, z: ArrayLike) -> Array:
         """Return the luminosity distance (1+z) D_C."""
-        z = jnp.asarray(z)
+        z = _redshift(z)
         return (1.0 + z) * self.comoving_distance_mpc(z)
 
     def describe(self) -> dict[str, Any]:
@@ -143,7 +147,7 @@ class FlatLambdaCDM:
         return 2.0 / 3.0 * HUBBLE_TIME_GYR / self.H0 / math.sqrt(self.Ode0)
 
     def _dark_to_matter(self, z: ArrayLike) -> Array:
-        return math.sqrt(self.Ode0 / self.Om0) * (1.0 + jnp.asarray(z)) ** -1.5
+        return math.sqrt(self.Ode0 / self.Om0) * (1.0 + _redshift(z)) ** -1.5
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -219,11 +223,11 @@ class TabulatedCosmology:
 
     def comoving_distance_mpc(self, z: ArrayLike) -> Array:
         """Return D_L/(1+z) [Mpc]: the transverse comoving distance if space is curved."""
-        return self.luminosity_distance_mpc(z) / (1.0 + jnp.asarray(z))
+        return self.luminosity_distance_mpc(z) / (1.0 + _redshift(z))
 
     def luminosity_distance_mpc(self, z: ArrayLike) -> Array:
         """Return the luminosity distance [Mpc]."""
-        return jnp.asarray(z) * _exp_series(self.log_distance, z)
+        return _redshift(z) * _exp_series(self.log_distance, z)
 
     def describe(self) -> dict[str, Any]:
         """Return the source and its age and distance at z = 1, which tell tables apart."""
@@ -260,7 +264,7 @@ def _chebyshev(f: Callable[[np.ndarray], np.ndarray], what: str) -> tuple[float,
 
 def _unit_interval(z: ArrayLike) -> Array:
     """Return ln(1+z) mapped to [-1, 1]; NaN beyond the table."""
-    z = jnp.asarray(z)
+    z = _redshift(z)
     return jnp.where(z <= Z_MAX, 2.0 / _Y_MAX * jnp.log1p(z) - 1.0, jnp.nan)
 
 
@@ -313,8 +317,25 @@ def _in_unit(method: Any, unit: str) -> Callable[[np.ndarray], np.ndarray]:
     """Return ``method`` as a function of redshift that gives plain float64 in ``unit``."""
 
     def values(z: np.ndarray) -> np.ndarray:
-        result = method(z)
-        to = getattr(result, "to_value", None)
-        return np.asarray(result if to is None else to(unit), dtype=np.float64)
+        return _plain(method(z), unit, f"The cosmology's {getattr(method, '__name__', 'method')}")
 
     return values
+
+
+def _plain(value: Any, unit: str, name: str) -> np.ndarray:
+    """Return float64 numbers in ``unit``; raise ConfigError where they are not of that kind."""
+    try:
+        return plain_values(value, unit, name)[0]
+    except ParameterError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _number(value: Any, unit: str, name: str) -> Any:
+    """Return one number in ``unit`` as a float; anything else as it is."""
+    found = _plain(value, unit, name)
+    return float(found) if found.ndim == 0 else value
+
+
+def _redshift(z: ArrayLike) -> Array:
+    """Return redshifts as an array of JAX, NaN where masked; raise for a unit of anything else."""
+    return jnp.asarray(_plain(z, "", "The redshift") if carries_more(z) else z)

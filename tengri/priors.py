@@ -27,7 +27,7 @@ from tengri.quantities import (
     is_array,
     plain_values,
     spelt,
-    stated_unit,
+    unit_of,
     width_unit,
 )
 from tengri.truncated import (
@@ -72,11 +72,11 @@ def all_numbers(value: Any, what: str, unit: str = "") -> np.ndarray:
     if isinstance(value, jax.core.Tracer):
         raise ParameterError(_traced(what))
     try:
-        numbers, missing = plain_values(value, unit, what)
+        numbers, missing = plain_values(value, unit, what, linear=False)
     except jax.errors.TracerArrayConversionError:
         raise ParameterError(_traced(what)) from None
     if missing.any():
-        raise ParameterError(f"{what} is missing (masked or null); give a number.")
+        raise ParameterError(f"{what} is missing (masked, null or NaN); give a number.")
     return numbers
 
 
@@ -218,7 +218,7 @@ class Distribution(ABC):
         """
         if self.units in ("", unit):
             return self
-        there = partial(converted, stated=self.units, unit=unit, name=name)
+        there = partial(converted, stated=self.units, unit=unit, name=name, linear=False)
         if not self.is_fixed:
             _check_affine(there, name, self.units, unit)
         changed = {f: _moved(there, getattr(self, f)) for f in self._places}
@@ -231,7 +231,7 @@ class Distribution(ABC):
         """Take quantities as numbers in ``units``, or in the unit of the first of them."""
         fields = (*self._places, *self._widths)
         given = {f: getattr(self, f) for f in fields if getattr(self, f) is not None}
-        stated = {f: unit for f, v in given.items() if (unit := stated_unit(v)) is not None}
+        stated = {f: unit for f, v in given.items() if (unit := unit_of(v)) is not None}
         if not stated:
             return
         bare = [f for f in given if f not in stated and not _is_infinite(given[f])]
@@ -640,7 +640,7 @@ class LogNormal(Distribution):
         """Return the prior in another unit: of a factor k, ln x moves by ln k."""
         if self.units in ("", unit):
             return self
-        there = partial(converted, stated=self.units, unit=unit, name=name)
+        there = partial(converted, stated=self.units, unit=unit, name=name, linear=False)
         _check_affine(there, name, self.units, unit)
         places = {f: _moved(there, getattr(self, f)) for f in ("lo", "hi", "default")}
         shift = math.log(float(there(np.array(1.0))))

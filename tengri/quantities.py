@@ -1,9 +1,10 @@
 """Numbers as people hold them, with masks, nulls and units, as plain float64 arrays.
 
 Read are: Python and NumPy numbers, lists, JAX arrays; NumPy masked arrays; astropy ``Quantity``,
-``Column``, ``MaskedColumn`` and ``Masked``; pandas and pyarrow arrays with nulls; None. Units are
-recognised by what an object has, never by its class, and converted by the unit's own ``to``:
-astropy is imported only when there is a unit to convert.
+``Column``, ``MaskedColumn`` and ``Masked``; pandas and pyarrow arrays with nulls; datasets of HDF5
+and xarray with ``_FillValue``; pint and unyt; None. Units are recognised by what an object has,
+never by its class, and converted by the unit's own ``to``: astropy is imported only when there is
+a unit to convert.
 
 Units of parameters are short texts: ``Gyr``, ``Msun/yr``, ``%``, ``log10 Msun`` for the logarithm
 of a quantity, ``dex`` and ``log10`` for the logarithm of a ratio, ``any`` where only the shape of
@@ -12,17 +13,23 @@ a curve counts, and nothing for a plain number.
 
 from __future__ import annotations
 
-import decimal
-import numbers
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from tengri.errors import ParameterError
+from tengri.errors import ConfigError, ParameterError
 
 _NUMBER = (float, int, np.floating, np.integer)
-_NO_UNIT = ("", "1", "none", "dimensionless", "-")
+#: Spellings of "no unit is stated"; a redshift is a number by itself.
+NO_UNIT = ("", "1", "none", "dimensionless", "-", "redshift")
+#: ``log10 Msun``, ``log10(Msun)``, ``log(Msun)``, ``dex(Msun)``, ``[Msun]``: of base 10, all.
+_LOGARITHM = re.compile(r"(?:log10|log|lg|dex)\s*[\[(]\s*(.+?)\s*[\])]|(?:log10|log|lg|dex)\s+(.+)"
+                        r"|\[(.+)\]")  # fmt: skip
 
 
 def is_plain(value: Any) -> bool:
@@ -42,22 +49,31 @@ def carries_more(value: Any) -> bool:
     if is_plain(value):
         return False
     masked = isinstance(value, np.ma.MaskedArray) or hasattr(value, "unmasked")
-    return masked or stated_unit(value) is not None
+    return masked or unit_of(value) is not None
 
 
 def plain_values(
-    value: Any, unit: Any = "", name: str = "The value"
+    value: Any,
+    unit: Any = "",
+    name: str = "The value",
+    stated_unit: Any = None,
+    linear: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (values, missing): float64 numbers in ``unit``, and which were masked or null.
+    """Return (values, missing): float64 numbers in ``unit``, and which were masked, null or NaN.
 
     Parameters
     ----------
     value : anything numeric
-        See the top of the file. Numbers without a unit are in ``unit`` already.
+        See the top of the file. Numbers without a unit are in ``unit`` already; those of a list
+        all have a unit, each its own, or none has.
     unit : str or astropy unit, optional
         The unit that is wanted; "" for a plain number, ``any`` for none in particular.
     name : str
         What is read, for messages.
+    stated_unit : str or astropy unit, optional
+        The unit that stands beside the numbers, as in the header of a file.
+    linear : bool
+        Whether a linear quantity is taken, too, where its logarithm is wanted.
 
     Returns
     -------
@@ -68,63 +84,246 @@ def plain_values(
     Raises
     ------
     ParameterError
-        Something that is no number; a unit that cannot be converted; a linear quantity where
-        its logarithm is wanted.
+        Something that is no number; a unit that cannot be converted.
+    ConfigError
+        A conversion without astropy.
     """
-    if is_plain(value):
+    beside = None if _says_nothing(stated_unit) else stated_unit
+    if is_plain(value) and beside is None:
         array = np.asarray(value, np.float64)
-        return array, np.zeros(array.shape, bool)
+        return array, np.isnan(array)
+    if beside is None:
+        beside = _own_unit(value)
+    read = partial(plain_values, unit=unit, name=name, stated_unit=beside, linear=linear)
     if isinstance(value, list | tuple) and not all(is_plain(v) and np.ndim(v) == 0 for v in value):
-        return _stacked([plain_values(v, unit, name) for v in value], value, name)
-    stated = stated_unit(value)
-    values, missing = _unmasked(value, unit, name)
-    if stated is not None:
-        values = converted(values, stated, unit, name)
-    return np.where(missing, np.nan, values), missing
+        parts = [(np.nan, True) if _is_null(v) else read(v) for v in value]
+        there = [v for v, (_, missing) in zip(value, parts) if not np.all(missing)]
+        _check_all_or_none(there, beside, name)
+        return _stacked(parts, value, name)
+    array, missing = _unmasked(value, name)
+    if array.dtype.kind == "O":
+        items = [None if gone else v for v, gone in zip(array.ravel(), missing.ravel())]
+        values = np.array([_single(v, read, name) for v in items], np.float64)
+        _check_all_or_none([v for v, gap in zip(items, np.isnan(values)) if not gap], beside, name)
+        values = values.reshape(array.shape)
+    else:
+        values = np.where(missing, np.nan, np.asarray(array, np.float64))
+        values = converted(values, beside, unit, name, linear)
+    return values, np.isnan(values)
 
 
-def stated_unit(value: Any) -> Any:
+# --- containers -------------------------------------------------------------------------------
+
+
+def unit_of(value: Any) -> Any:
     """Return the unit that ``value`` carries, an object of astropy or a text; None for none.
 
-    Looked for in ``unit`` (astropy), ``units`` (unyt, pint) and the attributes that xarray and
-    HDF5 keep (``attrs["units"]``); of a list, in its first element.
+    Looked for in ``unit`` (astropy) and ``units`` (unyt, pint), of the object, of its dtype and
+    of the attributes that xarray and HDF5 keep; of a list without, in its first element.
     """
     if is_plain(value) or isinstance(value, str | bytes):
         return None
-    if isinstance(value, list | tuple):
-        return next((u for u in map(stated_unit, value) if u is not None), None)
-    attrs = getattr(value, "attrs", None)
-    attrs = attrs if isinstance(attrs, Mapping) else {}
-    for found in (getattr(value, "unit", None), getattr(value, "units", None),
-                  attrs.get("unit"), attrs.get("units")):  # fmt: skip
-        text = found if isinstance(found, str) else None
-        if found is None or (text is not None and text.strip().lower() in _NO_UNIT):
-            continue
-        if text is not None or hasattr(found, "to") or hasattr(found, "dimensions"):
-            return found if hasattr(found, "to") else str(found)
+    own = _own_unit(value)
+    if own is None and isinstance(value, list | tuple):
+        return next((u for u in map(unit_of, value) if u is not None), None)
+    return own
+
+
+def _own_unit(value: Any) -> Any:
+    """Return the unit of a container itself, None for none."""
+    attrs, dtype = getattr(value, "attrs", None), getattr(value, "dtype", None)
+    for key in ("unit", "units"):
+        kept = attrs.get(key) if isinstance(attrs, Mapping) else None
+        for found in (kept, getattr(value, key, None), getattr(dtype, key, None)):
+            if isinstance(found, bytes):
+                found = found.decode(errors="replace")
+            if not isinstance(found, str) and hasattr(found, "tolist"):
+                continue  # a column of that name
+            if hasattr(found, "to"):
+                return found
+            if not (_says_nothing(found) or callable(found) or _says_nothing(str(found))):
+                return str(found)
     return None
 
 
-def converted(values: Any, stated: Any, unit: Any, name: str) -> np.ndarray:
+def _says_nothing(unit: Any) -> bool:
+    return unit is None or (isinstance(unit, str) and unit.strip().lower() in NO_UNIT)
+
+
+def _unmasked(value: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what ``value`` holds, numbers in its own unit or objects, and what is masked."""
+    try:
+        held = _as_numpy(value)
+        array = np.asarray(np.ma.getdata(held))
+    except (TypeError, ValueError) as error:
+        if "Tracer" in type(error).__name__:  # JAX has its own words, and callers theirs
+            raise
+        raise _no_number(value, name) from None
+    kind = array.dtype
+    if kind.kind not in "fiuO" and not kind.name.startswith(("bfloat", "float")):
+        raise _no_number(value, name)
+    return array, np.broadcast_to(np.ma.getmaskarray(held), array.shape)
+
+
+def _as_numpy(value: Any) -> np.ndarray:
+    """Return a container as an array of NumPy, masked where the container says so."""
+    if isinstance(value, np.ma.MaskedArray):
+        return value
+    if hasattr(value, "unmasked") and hasattr(value, "mask"):  # astropy's Masked
+        return np.ma.MaskedArray(np.asarray(value.unmasked), mask=value.mask)
+    if hasattr(value, "magnitude"):  # pint
+        return np.asarray(value.magnitude)
+    if hasattr(value, "null_count") and type(value).__module__.startswith("pyarrow"):
+        from tengri.catalogue.arrow import as_masked  # pyarrow is loaded: these are its arrays
+
+        return as_masked(value)
+    if hasattr(value, "isna") and hasattr(value, "to_numpy"):  # pandas
+        return _of_pandas(value)
+    attrs = getattr(value, "attrs", None)
+    if isinstance(attrs, Mapping):  # HDF5, xarray
+        return masked_by(np.asarray(value), nulls_of(attrs))
+    return np.asarray(value)
+
+
+def _of_pandas(series: Any) -> np.ndarray:
+    """Return a Series or an array of pandas; nullable integers stay so, not what lies under."""
+    missing = np.asarray(series.isna(), bool)
+    if getattr(getattr(series, "dtype", None), "kind", "O") in "iuf":
+        values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.asarray(series.to_numpy())
+    return np.ma.MaskedArray(values, mask=missing)
+
+
+def nulls_of(attrs: Mapping[str, Any]) -> list[Any]:
+    """Return the values that attributes call missing, as the CF conventions name them."""
+    return [attrs[key] for key in ("_FillValue", "missing_value") if key in attrs]
+
+
+def masked_by(values: np.ndarray, nulls: list[Any]) -> np.ndarray:
+    """Mask the values that are one of ``nulls``; nothing where there are none."""
+    if not nulls or values.dtype.kind not in "iufO":
+        return values
+    missing = np.zeros(values.shape, bool)
+    for null in np.concatenate([np.ravel(null) for null in nulls]):
+        missing |= values == null if null == null else values != values  # NaN
+    return np.ma.MaskedArray(values, mask=missing)
+
+
+def _is_null(item: Any) -> bool:
+    """Whether an object stands for no value: None, ``pandas.NA``, ``numpy.ma.masked``."""
+    return item is None or item is np.ma.masked or type(item).__name__ in ("NAType", "NaTType")
+
+
+def _single(item: Any, read: Any, name: str) -> float:
+    """Return the value of one element of an array of objects, NaN where there is none."""
+    if hasattr(item, "as_py"):  # pyarrow's scalars
+        item = item.as_py()
+    if _is_null(item):
+        return np.nan
+    if isinstance(item, Real | Decimal) and not isinstance(item, bool):
+        item = float(item)
+    elif not _is_scalar(item):
+        raise _no_number(item, name)
+    return float(read(item)[0])
+
+
+def _is_scalar(item: Any) -> bool:
+    """Whether an object is one number of NumPy's kind, or of pint."""
+    kind = getattr(getattr(item, "dtype", None), "kind", "O")
+    return hasattr(item, "magnitude") or (kind in "iuf" and np.ndim(item) == 0)
+
+
+def _check_all_or_none(items: Iterable[Any], beside: Any, name: str) -> None:
+    """Raise where some elements, none of them missing, have a unit and others have none."""
+    if beside is not None:
+        return
+    units = {_is_bare(v): unit_of(v) for v in items}
+    if len(units) > 1:
+        raise ParameterError(
+            f"{name} is stated in {units[False]} and in no unit: give all numbers a unit, or none."
+        )
+
+
+def _is_bare(item: Any) -> bool:
+    return is_plain(item) or str(unit_of(item) or "") == ""
+
+
+def _stacked(parts: list, value: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        values, missing = (np.array(part) for part in zip(*parts))
+    except ValueError:
+        raise _no_number(value, name) from None
+    return values, missing
+
+
+def _no_number(value: Any, name: str) -> ParameterError:
+    shown = " ".join(repr(value).split())[:80]
+    return ParameterError(f"{name} must be a real number or array: {shown} holds no numbers.")
+
+
+# --- units ------------------------------------------------------------------------------------
+
+
+def converted(values: Any, stated: Any, unit: Any, name: str, linear: bool = True) -> np.ndarray:
     """Return numbers in units of ``stated`` (a text or an astropy unit) as numbers in ``unit``.
+
+    A pure number is in ``unit`` already, unless that is a per cent. ``dex`` is the unit of any
+    logarithm; a magnitude is one of its own quantity only.
 
     Raises
     ------
     ParameterError
-        They are not of one kind, or one is the logarithm of the other.
+        They are not of one kind; the logarithm of a ratio for a plain number; without
+        ``linear``, a quantity for its logarithm.
+    ConfigError
+        A conversion without astropy.
     """
     values = np.asarray(values, np.float64)
-    if isinstance(unit, str) and (unit == "any" or (isinstance(stated, str) and stated == unit)):
+    if _says_nothing(stated) or _is_same(stated, unit):
         return values
-    source, target = _understood(stated, unit, name), as_unit(unit)
-    source = _of_ratios(source)
-    if source == target:
+    try:
+        source, target = _of_ratios(as_unit(stated)), as_unit(unit)
+    except ImportError:
+        raise ConfigError(
+            f"{name} is stated in {str(stated)!r}; to convert it to {_shown(unit)} "
+            'needs astropy: pip install "tengri[fits]"'
+        ) from None
+    except (ValueError, TypeError):
+        if _spelled(str(stated)).lower() == _spelled(str(unit)).lower():  # gyr, MSUN
+            return values
+        raise _refused(stated, unit, name) from None
+    number = as_unit("")
+    if source == target or (source == number and not target.is_equivalent(number)):
         return values
-    if _is_log(target):
-        return _to_log(values, source, target, unit, name)
-    if _is_log(source) and (not hasattr(source, "physical_unit") or unit == ""):
-        raise _refused(stated, unit, name)  # the logarithm of a ratio is no plain number
-    return _to(values, source, target, unit, name)
+    if str(source) == "dex" and _is_log(target):
+        return values
+    if _is_log(source) and (not hasattr(source, "physical_unit") or target.is_equivalent(number)):
+        raise _refused(stated, unit, name)
+    if _is_log(target) and not _is_log(source) and not linear:
+        raise _linear(stated, unit, name, target)
+    return _to(values, source, target, stated, unit, name)
+
+
+def _is_same(stated: Any, unit: Any) -> bool:
+    """Whether two units are one without a look at what they mean."""
+    if isinstance(unit, str) and unit == "any":
+        return True
+    if isinstance(stated, str) and isinstance(unit, str):
+        return _spelled(stated) == _spelled(unit)
+    return stated is unit
+
+
+def _to(
+    values: np.ndarray, source: Any, target: Any, stated: Any, unit: Any, name: str
+) -> np.ndarray:
+    from astropy.units import UnitsError
+
+    try:
+        with np.errstate(invalid="ignore", divide="ignore"):  # no logarithm: NaN, missing
+            return np.asarray(source.to(target, values), np.float64)
+    except (UnitsError, ValueError, TypeError, AttributeError):
+        raise _refused(stated, unit, name) from None
 
 
 def as_unit(unit: Any) -> Any:
@@ -140,12 +339,20 @@ def as_unit(unit: Any) -> Any:
     from astropy import units
 
     text = unit.strip()
-    if text.lower() in _NO_UNIT:
+    if text.lower() in NO_UNIT:
         return units.dimensionless_unscaled
-    if text.startswith("log10"):
-        inner = text[len("log10") :].strip(" ()")
-        return units.dex(units.Unit(_one_slash(inner))) if inner else units.dex
+    if text == "log10":
+        return units.dex
+    if logarithm := _LOGARITHM.fullmatch(text):
+        inner = next(filter(None, logarithm.groups()))
+        return units.dex(units.Unit(_one_slash(inner)))
     return units.Unit(_one_slash(text))
+
+
+def _spelled(unit: str) -> str:
+    """Return a unit in one spelling: ``dex(solMass / yr)`` as ``log10 Msun/yr``."""
+    words = unit.replace("(", " ").replace(")", " ").replace("dex", "log10")
+    return " ".join(words.split()).replace(" / ", "/").replace("solMass", "Msun")
 
 
 def _one_slash(text: str) -> str:
@@ -185,19 +392,6 @@ def width_unit(unit: str) -> Any:
     return getattr(whole, "function_unit", whole)
 
 
-def _understood(stated: Any, unit: Any, name: str) -> Any:
-    """Return the stated unit as an object of astropy."""
-    try:
-        return as_unit(stated)
-    except ImportError:
-        why = "converting it needs astropy"
-    except (ValueError, TypeError):
-        why = "which is no unit that astropy knows"
-    raise ParameterError(
-        f"{name} is given in {stated}, {why}; give plain numbers{_in(unit)}."
-    ) from None
-
-
 def _of_ratios(unit: Any) -> Any:
     """Return mag for mag(1), dex for dex(1), and a plain number for astropy's redshift."""
     if str(unit) == "redshift":
@@ -213,83 +407,21 @@ def _is_log(unit: Any) -> bool:
     )
 
 
-def _to_log(values: np.ndarray, source: Any, target: Any, unit: Any, name: str) -> np.ndarray:
-    """Convert between logarithms; a ratio's logarithm, which numpy makes a plain number, is one."""
-    if source == as_unit(""):
-        return values
-    if not _is_log(source):
-        inner = getattr(target, "physical_unit", None)
-        hint = f"log10({name} / {inner})" if inner is not None else f"log10({name})"
-        raise ParameterError(
-            f"{name} is given in {source}, and the model takes its logarithm "
-            f"[{unit}]: give {hint}, a plain number."
-        )
-    return _to(values, source, target, unit, name)
-
-
-def _to(values: np.ndarray, source: Any, target: Any, unit: Any, name: str) -> np.ndarray:
-    try:
-        return np.asarray(source.to(target, values), np.float64)
-    except (ValueError, TypeError, AttributeError):
-        raise _refused(source, unit, name) from None
+def _linear(stated: Any, unit: Any, name: str, target: Any) -> ParameterError:
+    inner = getattr(target, "physical_unit", None)
+    hint = f"log10({name} / {inner})" if inner is not None else f"log10({name})"
+    return ParameterError(
+        f"{name} is stated in {str(stated)!r}, and the model takes its logarithm [{unit}]: give "
+        f"{hint}, a plain number."
+    )
 
 
 def _refused(stated: Any, unit: Any, name: str) -> ParameterError:
     return ParameterError(
-        f"{name} is given in {stated}, which cannot be converted: the model takes "
-        f"{unit if str(unit) else 'a plain number'}. Give it so, or plain numbers{_in(unit)}."
+        f"{name} is stated in {str(stated)!r}; the model takes {_shown(unit)}, and there is no "
+        "conversion."
     )
 
 
-def _in(unit: Any) -> str:
-    return f" in {unit}" if str(unit) else " without a unit"
-
-
-def _unmasked(value: Any, unit: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the numbers that ``value`` holds, in its own unit, and which are missing."""
-    mask: Any = False
-    if isinstance(value, np.ma.MaskedArray):
-        value, mask = np.ma.getdata(value), np.ma.getmaskarray(value)
-    elif hasattr(value, "unmasked") and hasattr(value, "mask"):  # astropy's Masked
-        value, mask = value.unmasked, value.mask
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        if "Tracer" in type(error).__name__:  # JAX has its own words, and callers theirs
-            raise
-        raise _no_number(value, name) from None
-    if array.dtype.kind == "O":
-        parts = [_single(item, unit, name) for item in array.ravel()]
-        values = np.array([v for v, _ in parts], np.float64).reshape(array.shape)
-        nulls = np.array([m for _, m in parts], bool).reshape(array.shape)
-    elif array.dtype.kind in "fiu" or array.dtype.name.startswith(("bfloat", "float")):
-        values, nulls = array.astype(np.float64), np.zeros(array.shape, bool)
-    else:
-        raise _no_number(value, name)
-    return values, nulls | np.asarray(mask, bool)
-
-
-def _single(item: Any, unit: Any, name: str) -> tuple[float, bool]:
-    """Return (value, missing) of one element of an array of objects."""
-    if hasattr(item, "as_py"):  # pyarrow's scalars
-        item = item.as_py()
-    if item is None or type(item).__name__ == "NAType":  # pandas is not imported for it
-        return np.nan, True
-    if isinstance(item, numbers.Real | decimal.Decimal) and not isinstance(item, bool):
-        return float(item), False
-    if isinstance(item, np.ndarray) and item.ndim == 0 and item.dtype.kind != "O":
-        value, missing = plain_values(item, unit, name)
-        return float(value), bool(missing)
-    raise _no_number(item, name)
-
-
-def _stacked(parts: list, value: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        values, missing = (np.array(part) for part in zip(*parts))
-    except ValueError:
-        raise _no_number(value, name) from None
-    return values, missing
-
-
-def _no_number(value: Any, name: str) -> ParameterError:
-    return ParameterError(f"{name} must be a real number or array, not {repr(value)[:80]}.")
+def _shown(unit: Any) -> str:
+    return str(unit) or "no unit"

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from tengri.catalogue.quantity import converted
 from tengri.catalogue.words import ARGUMENTS, OPTIONS, Words
 from tengri.components.composition import SETTINGS, registered_params
 from tengri.components.stellar.sfh import SFH_FAMILIES
@@ -26,6 +25,7 @@ from tengri.errors import (
     unknown,
 )
 from tengri.parameters import Parameters
+from tengri.quantities import converted
 
 #: How alike two names are that are taken for a misspelling of each other.
 ALIKE = 0.85

@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 
 from tengri import digest, plain
-from tengri.catalogue.quantity import masked_by, nulls_of
 from tengri.catalogue.table import Columns, Field, Schema, chosen
 from tengri.errors import DataError, unknown
+from tengri.quantities import masked_by, nulls_of
 from tengri.sink import new_hdf5
 
 UNIT_NAMES = ("unit", "units")

@@ -20,11 +20,11 @@ import numpy as np
 from tengri.analysis.sweeps import BandTable
 from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
-from tengri.catalogue.quantity import plain_values
 from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.parameters.resolve import default_float
+from tengri.quantities import plain_values
 
 FLAG = "out_of_domain"
 OUTSIDE, MISSING, DARK = 1, 2, 4
@@ -119,7 +119,7 @@ def as_parameter(model: PhotometricModel, name: str, value: Any, unit: Any = "")
     Raises
     ------
     ParameterError, ConfigError
-        As `tengri.catalogue.quantity.plain_values`; another number of values per row.
+        As `tengri.quantities.plain_values`; another number of values per row.
     """
     param = model.spec.composition.params[name]
     values, _ = plain_values(value, param.unit, name, unit)

@@ -17,7 +17,7 @@ import numpy as np
 
 from tengri.errors import ParameterError
 from tengri.forward.units import LOG10_UNIT, UNITS
-from tengri.quantities import plain_values, stated_unit
+from tengri.quantities import plain_values, unit_of
 
 POGSON = 0.4 * math.log(10.0)
 
@@ -40,7 +40,7 @@ def measured(flux: Any, error: Any, units: str) -> tuple[np.ndarray, np.ndarray]
         No numbers; a unit that is no f_ν; a unit on one of both only, unless it is the model's;
         magnitudes asked of fluxes that are not positive.
     """
-    of_flux, of_error = stated_unit(flux), stated_unit(error)
+    of_flux, of_error = unit_of(flux), unit_of(error)
     if of_flux is None and of_error is None:
         return _numbers(flux, None, "flux"), _numbers(error, None, "error")
     model = _unit(units)
@@ -142,7 +142,7 @@ def _to(source: Any, target: Any, values: np.ndarray, name: str, power: int = 1)
         return values
     try:
         return np.asarray(source.to(target, values, equivalencies=u.zero_point_flux(u.ABflux)))
-    except (ValueError, TypeError):
+    except (u.UnitsError, ValueError, TypeError):
         raise ParameterError(
             f"The {name} is given in {source}, which cannot be converted: give f_ν (mJy, nJy …), "
             "AB magnitudes, or plain numbers in the model's units; flux and error alike."

@@ -30,6 +30,7 @@ from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
 from tengri.process import check_process
+from tengri.quantities import plain_values
 
 EXECUTION = Execution(Sizes(128, 1024), Sizes(4096, 65536))
 
@@ -169,10 +170,11 @@ class SEDModel(PhotometricModel):
         Raises
         ------
         ParameterError
-            Wavelengths outside the spectrum at this redshift.
+            Wavelengths outside the spectrum at this redshift, masked or not finite, or in a
+            unit that is no length. Units of length are converted.
         """
-        sed = self.predict_obs_sed(params)
         wave = _wavelengths(wave_obs)
+        sed = self.predict_obs_sed(params)
         if not isinstance(sed.wavelength, jax.core.Tracer):
             lo, hi = float(sed.wavelength[0]), float(sed.wavelength[-1])
             if not (wave.size and np.all((wave >= lo) & (wave <= hi))):
@@ -276,7 +278,16 @@ def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:
 
 
 def _wavelengths(wave: Any) -> np.ndarray:
+    """Return wavelengths [Å] as float64, converted where they have a unit, all finite."""
     try:
-        return np.asarray(wave, dtype=float)
-    except (TypeError, ValueError):
-        raise ParameterError(f"wave_obs must be wavelengths in Å, not {wave!r}.") from None
+        values, _ = plain_values(wave, "Angstrom", "wave_obs")
+    except jax.errors.TracerArrayConversionError:
+        raise ParameterError("wave_obs is traced by JAX: give wavelengths in Å.") from None
+    except ParameterError as error:
+        raise ParameterError(f"{error} Give wavelengths in Å.") from None
+    if not (good := np.isfinite(values)).all():
+        raise ParameterError(
+            f"wave_obs must be finite; {(~good).sum()} of {good.size} are masked, null or not "
+            "finite. Leave them out."
+        )
+    return values

@@ -246,7 +246,9 @@ def _plain(name: str, attribute: str, value: Any, unit: str) -> np.ndarray:
     except ParameterError as error:
         raise ConfigError(f"Filter curve {name!r}: {error}") from None
     if missing.any():
-        raise ConfigError(f"Filter curve {name!r}: {attribute} has masked or null values.")
+        raise ConfigError(
+            f"Filter curve {name!r}: {attribute} has values that are masked, null or not finite."
+        )
     return np.array(values)
 
 

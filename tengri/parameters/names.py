@@ -57,7 +57,7 @@ def _check_inert(
         )
     if isinstance(value, Tracer):
         return
-    own, _ = plain_values(value, entry.param.unit, name)
+    own, _ = plain_values(value, entry.param.unit, name, linear=False)
     if not np.allclose(own, entry.prior.default, rtol=SLACK, atol=0.0):
         raise ParameterError(no_effect(name, *split(given)))
 

@@ -181,9 +181,9 @@ def _concrete(slot: Slot, value: Any) -> np.ndarray:
 
 
 def without_unit(slot: Slot, value: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return numbers in the parameter's unit, NaN where masked or null, and where that is."""
+    """Return numbers in the parameter's unit, NaN where missing, and where that is."""
     try:
-        return plain_values(value, slot.unit, slot.name)
+        return plain_values(value, slot.unit, slot.name, linear=False)
     except jax.errors.TracerArrayConversionError:
         raise ParameterError(
             f"{slot.name} is a list with traced elements: use jnp.stack or jnp.asarray on it."
@@ -239,8 +239,8 @@ def _bad_value(slot: Slot, array: np.ndarray) -> str:
 def _missing_value(slot: Slot, missing: np.ndarray) -> str:
     """Name the first row without a value."""
     return (
-        f"{slot.name} must be a real number, and it must be finite; it is missing (masked or "
-        f"null){_first(missing)[1]}."
+        f"{slot.name} must be a real number, and it must be finite; it is missing (masked, "
+        f"null or NaN){_first(missing)[1]}."
     )
 
 

@@ -204,7 +204,7 @@ def _redshifts(args: argparse.Namespace, table: Any, column: str) -> Any:
     import numpy as np
 
     from tengri.catalogue.job import CHUNK
-    from tengri.catalogue.quantity import plain_values
+    from tengri.quantities import plain_values
 
     lo, hi, unit = np.inf, -np.inf, "" if args.ignore_units else table.unit(column)
     for start in range(0, table.n_rows, CHUNK):

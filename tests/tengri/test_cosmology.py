@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import astropy.units as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +141,41 @@ def test_what_is_no_cosmology_is_named(bad):
 def test_impossible_parameters_are_refused(kwargs):
     with pytest.raises(ConfigError, match="Om0"):
         FlatLambdaCDM(**kwargs)
+
+
+def test_units_of_parameters_and_redshifts_are_obeyed_or_refused():
+    ours = FlatLambdaCDM(70.0, 0.3)
+    given = FlatLambdaCDM(70.0 * u.km / u.s / u.Mpc, 30 * u.percent)
+    assert hash(given) == hash(ours) and given == ours and type(given.H0) is float
+    in_si = FlatLambdaCDM((70.0 * u.km / u.s / u.Mpc).to("1/s"), 0.3)
+    assert math.isclose(in_si.H0, 70.0, rel_tol=1e-12)
+    for bad in ({"H0": 70 * u.km / u.s}, {"H0": np.ma.masked}, {"Om0": 0.3 * u.Mpc}, {"H0": "70"}):
+        with pytest.raises(ConfigError, match=r"H0|Om0"):
+            FlatLambdaCDM(**bad)
+
+
+@pytest.mark.parametrize("cosmology", [FlatLambdaCDM(), as_cosmology(Milne())])
+@pytest.mark.parametrize(
+    "name", ["age_gyr", "lookback_gyr", "comoving_distance_mpc", "luminosity_distance_mpc"]
+)
+def test_a_redshift_with_a_unit_or_a_mask(cosmology, name):
+    method = getattr(cosmology, name)
+    assert float(method(50 * u.percent)) == pytest.approx(float(method(0.5)), rel=1e-12)
+    row = method(np.ma.array([0.5, 1.0], mask=[0, 1]))
+    assert np.isfinite(row[0]) and np.isnan(row[1])
+    with pytest.raises(ConfigError, match="redshift is stated in 'Mpc'"):
+        method(5 * u.Mpc)
+
+
+def test_a_cosmology_whose_methods_have_the_wrong_unit_is_refused():
+    class Wrong:
+        def age(self, z):
+            return z * u.km
+
+        luminosity_distance = age
+
+    with pytest.raises(ConfigError, match="cosmology's age is stated in 'km'"):
+        as_cosmology(Wrong())
 
 
 def test_a_cosmology_too_rough_to_tabulate_is_refused():

@@ -1,4 +1,4 @@
-"""Every line of ``docs/inputs_values.md`` is run: inputs are obeyed or refused, as it says."""
+"""``docs/inputs.md`` past its catalogues: inputs are obeyed or refused, as every line says."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from tengri import (
     Uniform,
     load_ssp_data,
 )
+from tengri.cosmology import FlatLambdaCDM
 from tengri.errors import ParameterError, TengriError
 from tengri.observation import load_filter
 
-PAGE = Path(__file__).parents[2] / "docs" / "inputs_values.md"
+PAGE = Path(__file__).parents[2] / "docs" / "inputs.md"
 F = np.array([100.0, 200.0, 300.0])
 S = np.array([10.0, 30.0, 20.0])
 C = np.outer(S, S) * np.array([[1.0, 0.3, 0.0], [0.3, 1.0, -0.2], [0.0, -0.2, 1.0]])
@@ -43,6 +44,7 @@ WORDS = {
     "Uniform": Uniform, "LogUniform": LogUniform, "Normal": Normal, "LogNormal": LogNormal,
     "f": F, "s": S, "C": C, "gap": np.array([np.nan, *F[1:]]), "POGSON": 0.4 * np.log(10.0),
     "FilterCurve": FilterCurve, "Instrument": Instrument, "load_filter": load_filter,
+    "FlatLambdaCDM": FlatLambdaCDM,
     "wave": WAVE, "trans": TRANS,
 }  # fmt: skip
 
@@ -144,6 +146,11 @@ def test_a_batch(name, given, then):
 
 
 @pytest.fixture(scope="module")
+def seed():
+    return SEDModel(spec(sfh_tau_log_total_mass=10.0, redshift=0.1), load_ssp_data())
+
+
+@pytest.fixture(scope="module")
 def flat():
     bands = Instrument.from_names(["sdss_g", "sdss_r", "sdss_i"]).observation()
     return SEDModel(FREE, load_ssp_data(), bands, units="nJy").flat_function()
@@ -158,6 +165,15 @@ def test_likelihood_data(flat, flux, error, then):
     got, expected = flat.data(code(flux), code(error)), flat.data(*code(what))
     for one, other in zip(got, expected):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("call", "then"), table("Wavelengths and cosmologies"))
+def test_wavelengths_and_cosmologies(seed, call, then):
+    verb, what = answer(then)
+    if verb == "refused":
+        refuses(what, lambda: code(call, seed=seed))
+    else:
+        np.testing.assert_allclose(code(call, seed=seed), code(what, seed=seed), rtol=1e-6)
 
 
 def write(path: Path, header: str = "", wave=WAVE, trans=TRANS, sep: str = " ") -> Path:
@@ -214,7 +230,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("call", "then"), table("Formats") + table("Detectors and reference spectra")
+    ("call", "then"), table("Formats of curves") + table("Detectors and reference spectra")
 )
 def test_formats(files, call, then):
     verb, what = answer(then)

@@ -40,7 +40,7 @@ Params = Mapping[str, Array]
 BLUEST_NEEDED_AA = 228.0
 
 PARAMS = (
-    Param("neb_logU", -3.0, Uniform(-4.0, 0.0), (-4.0, 0.0), "",
+    Param("neb_logU", -3.0, Uniform(-4.0, 0.0), (-4.0, 0.0), "log10",
           "log10 of the ionisation parameter of the gas"),
     Param("neb_fesc", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
           "share of the ionising photons that escape from the gas"),

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tengri.errors import DataError, ParameterError
+from tengri.errors import ConfigError, DataError, ParameterError
 from tengri.quantities import as_unit, converted
 
 Array = np.ndarray
@@ -52,7 +52,7 @@ def in_schema(name: str, values: Array, text: str, path: Path) -> Array:
         return values
     try:
         return _READERS[name](values, text)
-    except (ParameterError, ValueError, TypeError, ImportError, KeyError) as error:
+    except (ParameterError, ConfigError, ValueError, TypeError, ImportError, KeyError) as error:
         raise DataError(
             f"{path}: dataset {name} is stated in {text!r}; it must be {SCHEMA[name]}. Convert "
             f"it, or correct its attribute. ({error})"
@@ -93,6 +93,8 @@ def _flux(values: Array, text: str) -> Array:
     if bare in ("lsun/hz/msun", "lsun/hz"):
         return values
     unit = as_unit(re.sub(r"/+", "/", _bare(text)))
+    if hasattr(unit, "physical_unit"):
+        raise ValueError("a logarithm")
     per_mass = unit if unit.is_equivalent(as_unit("Lsun/(Hz Msun)")) else unit / as_unit("Msun")
     factor = float(per_mass.to(as_unit("Lsun/(Hz Msun)")))
     return values if factor == 1.0 else (values.astype(np.float64) * factor).astype(values.dtype)

@@ -1,4 +1,4 @@
-"""``docs/inputs.md``: every line of its tables is run."""
+"""``docs/inputs.md``, its catalogues: every line of the tables is run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tengri.catalogue import predict_table
 from tengri.catalogue.containers import column as column_of
 from tengri.catalogue.held import HeldTable
 from tengri.catalogue.kept import as_kept, survey
-from tengri.catalogue.quantity import plain_values
 from tengri.catalogue.table import FORMATS, Schema, format_of, open_table
 from tengri.errors import ConfigError, TengriError
+from tengri.quantities import plain_values
 
 PAGE = (Path(__file__).parents[3] / "docs/inputs.md").read_text()
 COLUMNS = {"redshift": [0.1, 0.2], "met_logzsol": [0.0, 0.0], "sfh_dpl_tau_gyr": [2.0, 2.0],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import astropy.units as u
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from astropy.utils.masked import Masked
 from scipy.integrate import quad
 from scipy.special import erfc
 
@@ -297,3 +299,19 @@ def test_spectrum_interpolates_and_refuses_to_extrapolate(seed_model):
     )
     with pytest.raises(ParameterError, match="wave_obs must lie within"):
         seed_model.predict_spectrum([1.0, 5000.0])
+
+
+def test_spectrum_obeys_units_and_masks_of_wavelengths(seed_model):
+    wave = np.array([4000.0, 6500.0])
+    wanted = seed_model.predict_spectrum(wave)
+    for given in (wave / 10 * u.nm, [0.4 * u.um, 6500 * u.AA], np.ma.array(wave, mask=False)):
+        np.testing.assert_allclose(seed_model.predict_spectrum(given), wanted, rtol=1e-6)
+    masked = np.ma.array(wave, mask=[0, 1]), Masked(wave, mask=[0, 1]) * u.AA
+    for missing in (*masked, *([4000.0, gap] for gap in (None, np.nan, np.inf))):
+        with pytest.raises(ParameterError, match="wave_obs must be finite; 1 of 2"):
+            seed_model.predict_spectrum(missing)
+    for wrong, message in ((wave * u.s, "stated in 's'"), (["a"], "real number")):
+        with pytest.raises(ParameterError, match=f"wave_obs .*{message}"):
+            seed_model.predict_spectrum(wrong)
+    with pytest.raises(ParameterError, match="wave_obs is traced"):
+        jax.jit(seed_model.predict_spectrum)(wave)

@@ -88,7 +88,7 @@ BURST = SFHFamily(
             -2.0,
             Uniform(-3.0, -0.1),
             (-10.0, 0.0),
-            "",
+            "log10",
             "log10 of the fraction of the formed mass in the burst",
         ),
         Param(

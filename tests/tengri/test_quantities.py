@@ -13,8 +13,8 @@ import pytest
 from astropy.table import Column, MaskedColumn, QTable
 from astropy.utils.masked import Masked
 
-from tengri.catalogue.quantity import plain_values
 from tengri.errors import ConfigError, ParameterError, TengriError
+from tengri.quantities import carries_more, plain_values, unit_of
 
 #: log10 of a kilogram in solar masses (IAU 2015 nominal GM, CODATA G): log10(1 / 1.98841e30).
 LOG_KG = -30.29850
@@ -67,8 +67,10 @@ def test_a_unit_is_converted(value, own, stated, expected):
         ([5.0], "Gyr", "Gyr/h"),
         ([10.0], "log10 Msun", "Msun/h"),
         ([10.0], "log10 Msun", "cosmic bananas"),
-        ([1 * u.Gyr, 500 * u.Myr], "Gyr", ""),
         ([1 * u.Gyr, 5.0], "Gyr", ""),
+        (np.array([5.0, None, 1 * u.Gyr], object), "Gyr", ""),
+        ([1 * u.Gyr, 5 * u.Mpc], "Gyr", ""),
+        ([1.0] * u.dB, "dex", ""),
     ],
 )
 def test_a_unit_without_a_conversion_is_refused(value, own, stated):
@@ -116,7 +118,7 @@ def test_what_is_masked_or_null_is_missing(value):
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_number_is_refused(value):
-    with pytest.raises(ParameterError, match="'p' holds no numbers"):
+    with pytest.raises(ParameterError, match=r"p must be a real number or array: .*no numbers\.$"):
         plain_values(value, "", "p")
 
 
@@ -127,6 +129,29 @@ def test_numbers_of_every_type(dtype):
     assert plain_values(jnp.arange(3), "", "p")[0].tolist() == [0.0, 1.0, 2.0]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1 * u.Gyr, None, 500 * u.Myr],
+        [1 * u.Gyr, np.ma.masked, 500 * u.Myr],
+        (1 * u.Gyr, np.nan, 500 * u.Myr),
+        np.array([1 * u.Gyr, pd.NA, 500 * u.Myr], object),
+        [[1] * u.Gyr, [None], [500] * u.Myr],
+    ],
+)
+def test_every_number_of_a_list_has_its_own_unit(value):
+    values, missing = plain_values(value, "Gyr", "p")
+    np.testing.assert_allclose(np.ravel(values), [1.0, np.nan, 0.5])
+    assert np.ravel(missing).tolist() == [False, True, False]
+
+
+def test_a_quantity_is_refused_for_its_logarithm_where_one_value_is_asked_for():
+    for one in (1e10 * u.Msun, [1e10 * u.Msun]):
+        with pytest.raises(ParameterError, match=r"give log10\(p / solMass\), a plain number"):
+            plain_values(one, "log10 Msun", "p", linear=False)
+    assert plain_values(-2 * u.dex, "log10 Msun", "p", linear=False)[0] == -2.0
+
+
 class Foreign(np.ndarray):
     """An array of a library that keeps a unit aside, as unyt does."""
 
@@ -134,7 +159,31 @@ class Foreign(np.ndarray):
 
 
 def test_the_unit_of_a_foreign_array_is_not_lost():
-    assert plain_values(np.array([5.0]).view(Foreign), "Gyr", "p")[0][0] == pytest.approx(0.005)
+    foreign = np.array([5.0]).view(Foreign)
+    assert plain_values(foreign, "Gyr", "p")[0][0] == pytest.approx(0.005)
+    assert carries_more(foreign) and unit_of(foreign) == "Myr"
+
+
+class OfPint:
+    """A quantity of pint: the number is its magnitude."""
+
+    magnitude, units = np.array([5.0, np.nan]), "megayear"
+
+
+class Dataset:
+    """A dataset of xarray or HDF5: the attributes say the unit and what is missing."""
+
+    attrs = {"units": b"Myr", "_FillValue": -9.0}  # noqa: RUF012
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([5.0, -9.0])
+
+
+def test_what_attributes_and_magnitudes_say_holds():
+    values, missing = plain_values(Dataset(), "Gyr", "p")
+    assert values[0] == pytest.approx(0.005) and missing.tolist() == [False, True]
+    values, missing = plain_values(OfPint(), "Gyr", "p")
+    assert values[0] == pytest.approx(0.005) and missing.tolist() == [False, True]
 
 
 def test_without_astropy_a_unit_is_compared(monkeypatch):

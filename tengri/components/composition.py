@@ -194,7 +194,5 @@ def _registered(n_components: int) -> dict[str, Param]:
     """Collect them anew when a registry has grown: registries never shrink."""
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
-        groups += [component.params for component in registry.values()]
-    return {
-        p.name: p for group in (*groups, (FRACTION,), SCREEN_PARAMS, (REDSHIFT,)) for p in group
-    }
+        groups += [getattr(c, "all_params", c.params) for c in registry.values()]
+    return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}

@@ -76,6 +76,13 @@ class AGNModel:
     physics: int = 1
 
     @property
+    def all_params(self) -> tuple[Param, ...]:
+        """Every parameter that may be used: both amplitudes included."""
+        return (
+            self.params if self.luminosity is None else (self.params[0], FRACTION, *self.params[1:])
+        )
+
+    @property
     def by_fraction(self) -> bool:
         """Whether `FRACTION` is its amplitude."""
         return FRACTION in self.params

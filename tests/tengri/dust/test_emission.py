@@ -224,7 +224,7 @@ def test_an_ssp_grid_that_ends_early_goes_on_as_rayleigh_jeans(ssp):
     assert flux[2, 50, beyond] == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("settings", [{"dust_emission": "casey2012"}, {"agn_model": "standard"}])
+@pytest.mark.parametrize("settings", [{"dust_emission": "casey2012"}])
 def test_the_model_has_the_nodes_only_where_they_are_needed(settings, ssp, grid):
     cosmology = default_cosmology()
     np.testing.assert_array_equal(Galaxy(compose(settings, SFH), ssp, cosmology).wave, grid)

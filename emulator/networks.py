@@ -106,7 +106,7 @@ class TableFeatures(nn.Module):
         table = self.param("table", nn.initializers.normal(0.1), (self.knots, self.n), F32)
         position = jnp.clip((x + 1.0) * (0.5 * (self.knots - 1)), 0.0, self.knots - 1.0)
         below = jnp.clip(jnp.floor(position), 0, self.knots - 2).astype(jnp.int32)
-        right = (position - below)[..., None]
+        right = (position - below.astype(position.dtype))[..., None]
         # indices are clipped above: no second look at them, which costs as much as the reading
         lower, upper = (table.at[knot].get(mode="promise_in_bounds") for knot in (below, below + 1))
         return (1.0 - right) * lower + right * upper

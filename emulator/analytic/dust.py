@@ -161,7 +161,7 @@ class DustLight:
         shift = jnp.log1p(p["redshift"]) * (FINE / STEP)
         below = jnp.floor(shift).astype(jnp.int32)
         around = (self._integrated if self.emission.grid is None else self._looked_up)(below, p)
-        flux = cubic.between((shift - below).astype(around.dtype), *around)
+        flux = cubic.between((shift - below.astype(shift.dtype)).astype(around.dtype), *around)
         return spread(flux, self.band.values, self.n_bands)
 
     def _integrated(self, below: Array, p: Mapping[str, Array]) -> Array:

@@ -42,6 +42,6 @@ def young_and_old(
     parts = [block.exp_inverse(part) for block, part in zip(blocks, jnp.split(v, len(blocks)))]
     is_young = np.arange(n_bins) < n_young
     which = np.stack([is_young, ~is_young], axis=1).astype(v.dtype)
-    sums = [matmul(part.reshape(-1, n_bins) * ages, which) for part in parts]
+    sums = [matmul(part.reshape(-1, n_bins) * ages[None, :], which) for part in parts]
     young, old = jnp.concatenate(sums).T
     return young, old

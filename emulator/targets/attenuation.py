@@ -86,6 +86,6 @@ def _cubic(x: Array, values: Any) -> Array:
     step = float(LN_NODES[1] - LN_NODES[0])
     s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)
     i = jnp.floor(s).astype(jnp.int32)
-    t = s - i
+    t = s - i.astype(s.dtype)
     v = jnp.asarray(values, float)
     return cubic.between(t, v[i - 1], v[i], v[i + 1], v[i + 2])

@@ -84,7 +84,7 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
         "mass_weighted_logzsol": galaxy.composition.metallicity.mean(p, formation),
     }
     if remaining is not None:
-        table = jnp.asarray(remaining, float)[:, galaxy.bins.node]
+        table = jnp.take(jnp.asarray(remaining, float), galaxy.bins.node.astype(np.int32), axis=1)
         quantities["stellar_mass_surviving"] = mass * jnp.sum(population.weights * table)
     return quantities
 

@@ -159,7 +159,7 @@ class ExactEvaluator:
         metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
 
         def stars(ages: Array) -> tuple[Array, Array]:
-            population = Population(jnp.zeros(()), metals * ages)
+            population = Population(jnp.zeros(()), metals * ages[None, :])
             light = galaxy.light_of(self.spectra, population, p)
             return light.parts["stars"], light.absorbed
 

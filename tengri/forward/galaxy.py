@@ -173,7 +173,7 @@ class Stars:
     def population(self, p: Params) -> Population:
         """Return the mass formed and its distribution over metallicity and age."""
         log10_mass, fractions = self.formed(p)
-        return Population(log10_mass, self.metals(p) * fractions)
+        return Population(log10_mass, self.metals(p) * fractions[None, :])
 
     def formed(self, p: Params) -> tuple[Array, Array]:
         """Return log10 of the mass formed [Msun] and its distribution over age (n_bin,)."""

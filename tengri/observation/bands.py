@@ -400,7 +400,8 @@ def _locate(curves: CurveTables, s: Slots, x: jax.Array) -> jax.Array:
     """Return the segment that holds each ``x``."""
     place = ((x - s.blue) * s.bins_per_aa + 1.0).astype(jnp.int32) + s.first_bin
     place = jnp.clip(place, s.first_bin, s.last_bin)
-    segment = _take(curves.first, place) + (x >= _take(curves.split, place))
+    beyond = x >= _take(curves.split, place)
+    segment = _take(curves.first, place) + beyond.astype(jnp.int32)
     for _ in range(curves.more_steps):
         further = jnp.minimum(segment + 1, s.last_segment)
         segment = jnp.where(x >= _take(curves.knot, further), further, segment)

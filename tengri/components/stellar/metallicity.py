@@ -56,9 +56,11 @@ def weights(lgmet_abs: ArrayLike, nodes: np.ndarray, scatter: float = SCATTER_DE
     mean = jnp.asarray(lgmet_abs, float)[..., None]
     if len(nodes) == 1:
         return jnp.ones_like(mean)
-    above = _mean_excess((mean - jnp.asarray(nodes, float)) / scatter) * scatter
+    along = tuple(range(mean.ndim - 1))
+    node, step = (np.expand_dims(x, along) for x in (nodes, np.diff(nodes)))
+    above = _mean_excess((mean - jnp.asarray(node, float)) / scatter) * scatter
     # share of the upper node of each interval, averaged: 0 far below it and 1 far above
-    upper = (above[..., :-1] - above[..., 1:]) / jnp.asarray(np.diff(nodes))
+    upper = (above[..., :-1] - above[..., 1:]) / jnp.asarray(step, float)
     ends = jnp.ones_like(mean), jnp.zeros_like(mean)
     steps = jnp.concatenate([ends[0], upper, ends[1]], axis=-1)
     return jnp.maximum(steps[..., :-1] - steps[..., 1:], 0.0)

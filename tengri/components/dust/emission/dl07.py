@@ -115,7 +115,7 @@ def luminosity_weights(p: Params) -> Array:
     table, gamma = templates(), p["dust_gamma_dl"]
     qpah = hat_weights(p["dust_qpah"], table.qpah)
     umin = hat_weights(jnp.log(p["dust_umin"]), np.log(table.umin))
-    node = qpah[:, None] * umin
+    node = qpah[:, None] * umin[None, :]
     return _kinds(gamma, node, jnp.asarray(table.ratio, float))[:, None, None] * node
 
 

@@ -45,15 +45,15 @@ def _relative(levels: Array) -> Array:
 
 
 def _log_step(levels: Array, t: Array, t_univ: Array) -> Array:
-    edges = jnp.asarray(EDGES_FRAC) * t_univ
+    edges = jnp.asarray(EDGES_FRAC, float) * t_univ
     # which bin holds t: counted, not searched
-    held = jnp.sum(t[..., None] >= edges[1:-1], axis=-1)
+    held = jnp.sum(t[..., None] >= jnp.expand_dims(edges[1:-1], tuple(range(t.ndim))), axis=-1)
     return jnp.where((t >= 0) & (t <= t_univ), levels[held], LOG_ZERO)
 
 
 def _step_masses(levels: Array, edges: np.ndarray, t_univ: Array) -> tuple[Array, Array]:
     low, high = clipped(edges, t_univ)
-    own = jnp.asarray(EDGES_FRAC) * t_univ
+    own = jnp.asarray(EDGES_FRAC, float) * t_univ
     sfr = jnp.exp(levels)
     shares = [
         sfr[i] * jnp.maximum(jnp.minimum(high, own[i + 1]) - jnp.maximum(low, own[i]), 0.0)
@@ -65,10 +65,10 @@ def _step_masses(levels: Array, edges: np.ndarray, t_univ: Array) -> tuple[Array
 def _step_ages(levels: Array, edges: np.ndarray, t_univ: Array) -> Array:
     """Mean of the middles of the overlaps (n, N_BINS) of the bins, weighted with their masses."""
     low, high = (x[:, None] for x in clipped(edges, t_univ))
-    own = jnp.asarray(EDGES_FRAC) * t_univ
-    start = jnp.maximum(low, own[:-1])
-    width = jnp.maximum(jnp.minimum(high, own[1:]) - start, 0.0)
-    formed = jnp.exp(levels) * width
+    own = jnp.asarray(EDGES_FRAC, float)[None, :] * t_univ
+    start = jnp.maximum(low, own[:, :-1])
+    width = jnp.maximum(jnp.minimum(high, own[:, 1:]) - start, 0.0)
+    formed = jnp.exp(levels)[None, :] * width
     total = jnp.sum(formed, axis=1)
     return jnp.sum(formed * (start + 0.5 * width), axis=1) / jnp.where(total > 0, total, 1.0)
 

@@ -144,7 +144,8 @@ def bin_variance(v: Array, x: Array) -> Array:
     Gauss-Legendre in the correlation exp(-xy), in which the integrand is smooth.
     """
     nodes, weights = np.polynomial.legendre.leggauss(VARIANCE_NODES)
-    w, g = 0.5 * (nodes + 1), 0.5 * weights
+    along = tuple(range(x.ndim))
+    w, g = (np.expand_dims(a, along) for a in (0.5 * (nodes + 1), 0.5 * weights))
     x = jnp.maximum(x, 1e-6)
     drop = expm1_ratio(-x)  # (1 - e^-x)/x
     lost = jnp.asarray(w) * (x * drop)[..., None]

@@ -65,7 +65,7 @@ def ages(log_sfr: Callable[[Array], Array], edges: np.ndarray, t_univ: Array) ->
 def _within(low: Array, high: Array, n: int) -> tuple[Array, Array]:
     """Return at least n times in each bin, (n_bin, n_node), and their weights, which sum to 1."""
     x, weights = _alone(n)
-    t = low[:, None] + (high - low)[:, None] * jnp.asarray(x, float)
+    t = low[:, None] + (high - low)[:, None] * jnp.asarray(x, float)[None, :]
     return t, jnp.asarray(weights, float)
 
 

@@ -54,8 +54,9 @@ def _overlaps(
     low, high = clipped(edges, t_univ)
     start = jnp.maximum(low[:, None], times[None, :-1])
     width = jnp.maximum(jnp.minimum(high[:, None], times[None, 1:]) - start, 0.0)
-    slope = jnp.diff(sfr) / jnp.diff(times)
-    return start, width, sfr[:-1] + slope * (start + 0.5 * width - times[:-1]), slope
+    slope = (jnp.diff(sfr) / jnp.diff(times))[None, :]
+    mean = sfr[None, :-1] + slope * (start + 0.5 * width - times[None, :-1])
+    return start, width, mean, slope
 
 
 def check_table(t_gyr: np.ndarray, sfr: np.ndarray) -> None:

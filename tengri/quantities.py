@@ -174,7 +174,7 @@ def _as_numpy(value: Any) -> np.ndarray:
     if hasattr(value, "magnitude"):  # pint
         return np.asarray(value.magnitude)
     if hasattr(value, "null_count") and type(value).__module__.startswith("pyarrow"):
-        from tengri.catalogue.arrow import as_masked  # pyarrow is loaded: these are its arrays
+        from tengri.arrow_arrays import as_masked  # pyarrow is loaded: these are its arrays
 
         return as_masked(value)
     if hasattr(value, "isna") and hasattr(value, "to_numpy"):  # pandas

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tengri.arrow_arrays import as_masked
 from tengri.catalogue import arrow
 from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import DataError
@@ -40,7 +41,7 @@ class ParquetTable:
             if (lo := max(start, first)) < (hi := min(stop, last)):
                 parts.append(self._group(group, wanted).slice(lo - first, hi - lo))
         rows = pa.concat_tables(parts[1:] or parts)
-        return {name: arrow.as_masked(rows[name]) for name in wanted}
+        return {name: as_masked(rows[name]) for name in wanted}
 
     def _group(self, group: int, names: tuple[str, ...]) -> pa.Table:
         if self._kept is None or self._kept[0] != (group, names):

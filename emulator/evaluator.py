@@ -211,6 +211,6 @@ class EmulatedEvaluators:
 
     def _once(self, key: Hashable, make: Callable[[], EmulatedEvaluator]) -> EmulatedEvaluator:
         if key not in self._made:
-            with jax.ensure_compile_time_eval():
+            with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
                 self._made[key] = make()
         return self._made[key]

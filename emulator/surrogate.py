@@ -29,6 +29,7 @@ from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
 from tengri.process import check_process
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.
@@ -173,7 +174,9 @@ class EmulatedSEDModel(PhotometricModel):
         p = self.spec.resolve({} if params is None else params)
         check_process()
         remaining = self.artefact.ssp["mass_remaining"]
-        table = None if remaining is None else jnp.asarray(remaining, float)
+        table = (
+            None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
+        )
         derived = _sfh_quantities(self.stars, self.packer.pack(p), table)
         if not is_traced(p):
             check_stars(p, jnp.log10(derived["stellar_mass"]))

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.forward.packing import handed_over
 from tengri.parameters.resolve import default_float
 
 #: So many parts of a batch per thread leave none of them idle for long at the end.
@@ -165,7 +166,8 @@ def _tasks(rows: Any, n: int, sizes: Sizes) -> list[Task]:
         last = min(first + sizes.chunk, n)
         some = jax.device_put(_padded(rows, first, last, sizes.chunk))
         n_blocks = -(-(last - first) // sizes.block)
-        tasks += [Task(some, np.int32(a), np.int32(k)) for a, k in _shares(n_blocks, parts)]
+        shares = ((np.int32(a), np.int32(k)) for a, k in _shares(n_blocks, parts))
+        tasks += [Task(some, *handed_over(share)) for share in shares]
     return tasks
 
 

@@ -120,7 +120,7 @@ class ExactEvaluators:
         parts = key if isinstance(key, tuple) else (key,)
         full_key = (*parts, default_float())
         if full_key not in self._made:
-            with jax.ensure_compile_time_eval():
+            with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
                 self._made[full_key] = make(FixedValues.of(self.spec))
         return self._made[full_key]
 

@@ -29,6 +29,7 @@ from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
+from tengri.parameters.resolve import default_float
 from tengri.process import check_process
 from tengri.quantities import plain_values
 
@@ -206,7 +207,9 @@ class SEDModel(PhotometricModel):
         check_process()
         p = self.spec.resolve({} if params is None else params)
         remaining = self.ssp.ssp_mass_remaining
-        table = None if remaining is None else jnp.asarray(remaining, float)
+        table = (
+            None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
+        )
         derived = _derived(self._sources.spectral(), self.packer.pack(p), table)
         if not is_traced(p):
             self._exact.check(p, fluxes=False, bands=False)

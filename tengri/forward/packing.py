@@ -67,7 +67,14 @@ class Packer:
             packed = np.stack(np.broadcast_arrays(*scalars), axis=-1).astype(dtype, copy=False)
         else:
             packed = np.array([s.item() for s in scalars], dtype)
-        return Packed(packed, {n: np.asarray(a, dtype) for n, a in arrays.items()}, self.scalars)
+        packed_arrays = {n: np.asarray(a, dtype) for n, a in arrays.items()}
+        return handed_over(Packed(packed, packed_arrays, self.scalars))
+
+
+def handed_over(tree: Any) -> Any:
+    """Return host arrays, moved to the device explicitly where JAX refuses to do it by itself."""
+    guard = jax.config.jax_transfer_guard_host_to_device  # type: ignore[attr-defined]
+    return jax.device_put(tree) if guard in ("disallow", "disallow_explicit") else tree
 
 
 def is_traced(p: Mapping[str, Any]) -> bool:

@@ -18,6 +18,8 @@ from typing import Any
 import jax
 from jax.extend.core import Literal
 
+from tengri.forward.packing import handed_over
+
 try:
     from jax.experimental.xla_metadata import set_xla_metadata
 except ImportError:  # experimental: without it every call goes through the general program
@@ -71,6 +73,7 @@ class SmallCall:
 
     def __call__(self, x: Any) -> Any:
         """Return ``fn(x)``, its first leaf ready or nearly so."""
+        x = handed_over(x)
         if self._chosen is self._one_piece:
             result = self._chosen(x)
         elif self._general_calls > 0:

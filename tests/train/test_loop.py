@@ -82,7 +82,7 @@ def test_optimisers_overfit_32_points(problem: Problem, name: str) -> None:
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.uniform(-1, 1, (32, problem.target.n_in)), jnp.float32)
     pool = as_pool(problem, x, jnp.asarray(rng.normal(size=(32, 2)), jnp.float32))
-    optimiser = build(settings, 600)
+    optimiser = build(settings, (600,))
     loss = make_loss(problem.network, problem.target, "mse")
     dispatch = make_dispatch(make_step(loss, optimiser, settings))
     state = init(problem.init_params(jax.random.key(0)), optimiser)

@@ -48,8 +48,8 @@ def clipped(edges: Floats, t_univ: Array) -> tuple[Array, Array]:
     The last bin reaches back to the Big Bang, so that the bins hold all that was formed.
     """
     xp = array_module(edges)
-    low = jnp.minimum(jnp.asarray(edges[:-1]), t_univ)
-    high = jnp.minimum(jnp.asarray(xp.append(edges[1:-1], np.inf)), t_univ)
+    low = jnp.minimum(jnp.asarray(edges[:-1], float), t_univ)
+    high = jnp.minimum(jnp.asarray(xp.append(edges[1:-1], np.inf), float), t_univ)
     return low, high
 
 
@@ -63,10 +63,10 @@ def ages(log_sfr: Callable[[Array], Array], edges: np.ndarray, t_univ: Array) ->
 
 
 def _within(low: Array, high: Array, n: int) -> tuple[Array, Array]:
-    """Return at least n times in each bin, (n_bin, n_node), and their weights, which sum to 1."""
+    """Return at least n times in each bin, (n_bin, n_node), and weights (1, n_node): 1 in all."""
     x, weights = _alone(n)
     t = low[:, None] + (high - low)[:, None] * jnp.asarray(x, float)[None, :]
-    return t, jnp.asarray(weights, float)
+    return t, jnp.asarray(weights, float)[None, :]
 
 
 @dataclass(frozen=True, eq=False)

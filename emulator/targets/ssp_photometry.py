@@ -283,6 +283,7 @@ class SSPPhotometryTarget(Target):
         ages = ages.astype(v.dtype)
         young, old = age_kernel.young_and_old(v, scaling, ages, self.n_young)
         cloud, diffuse = self.ln_attenuation(p)
+        young, old = young.astype(cloud.dtype), old.astype(cloud.dtype)
         rows = jnp.exp(diffuse) * (jnp.exp(cloud) * young + old)
         absorbed = rows[-1] if self.absorbs else None
         return SourceBands(log10_mass + LOG10_UNIT, rows[: self.n_bands], log10_mass, absorbed)

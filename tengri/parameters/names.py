@@ -38,7 +38,7 @@ def recognised(
     """
     if not isinstance(params, Mapping):
         raise ParameterError(f"Parameter values come in a dict, not {type(params).__name__}.")
-    renamed = rename(params, slots, stacklevel=4)
+    renamed = rename(params, slots, stacklevel=3)
     for name in renamed.keys() - slots.keys():
         _check_inert(name, renamed[name], entries, given)
     return {name: value for name, value in renamed.items() if name in slots}

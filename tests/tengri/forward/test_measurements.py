@@ -81,7 +81,7 @@ class Blind:
     def __init__(self, impossible: float) -> None:
         self.impossible = impossible
 
-    def predict_photometry(self, params):
+    def predict_photometry(self, params, units=None):
         flux = jax.numpy.array([1.0, 2.0, 3.0]) * (1.0 + params["dust_tau_diff"])
         return flux.at[0].set(self.impossible)
 

@@ -116,7 +116,7 @@ def luminosity_weights(p: Params) -> Array:
     qpah = hat_weights(p["dust_qpah"], table.qpah)
     umin = hat_weights(jnp.log(p["dust_umin"]), np.log(table.umin))
     node = qpah[:, None] * umin[None, :]
-    return _kinds(gamma, node, jnp.asarray(table.ratio, float))[:, None, None] * node
+    return _kinds(gamma, node, jnp.asarray(table.ratio, float))[:, None, None] * node[None]
 
 
 def _kinds(gamma: Array, node: Array, ratio: Array) -> Array:

@@ -61,8 +61,8 @@ def burst_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Arra
         jnp.clip((_log_age(t) - peak) / half, -1.0, 1.0)[:, None] for t in clipped(edges, t_univ)
     )
     x, weights = np.polynomial.legendre.leggauss(AGE_NODES)
-    u = low + (high - low) * jnp.asarray(0.5 * (x + 1), float)
-    formed = jnp.asarray(weights, float) * (1 - u**2) ** 3
+    u = low + (high - low) * jnp.asarray(0.5 * (x + 1), float)[None, :]
+    formed = jnp.asarray(weights, float)[None, :] * (1 - u**2) ** 3
     total = jnp.sum(formed, axis=1)
     age = 1e-3 * jnp.exp(LN10 * (peak + half * u))
     return jnp.sum(formed * age, axis=1) / jnp.where(total > 0, total, 1.0)

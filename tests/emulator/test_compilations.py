@@ -28,7 +28,7 @@ def log_flux(model):
     return lambda p: jnp.log(model.predict_photometry(p)).sum()
 
 
-@pytest.mark.parametrize("kind", ["exact", "emulated"])
+@pytest.mark.parametrize("kind", ["exact", pytest.param("emulated", marks=pytest.mark.slow)])
 def test_no_size_of_a_batch_is_compiled_anew(kind):
     """Values and gradients, and nothing is left behind either."""
     model = tiny() if kind == "exact" else emulator.load("sdss", units="maggies")

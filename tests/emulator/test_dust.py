@@ -118,6 +118,7 @@ def test_a_perfect_network_with_any_dust_is_the_exact_model(target, name):
     assert (np.abs(emulated / flux - 1.0)[:, 0] < 3e-5).all()  # no dust shines in the optical
 
 
+@pytest.mark.slow
 def test_the_dust_may_be_any_or_none(artefact):
     fast = EmulatedSEDModel(artefact)
     batch = draws(Parameters(**BOX), 8)

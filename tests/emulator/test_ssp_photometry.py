@@ -233,6 +233,7 @@ def test_a_table_of_sfr_fills_the_bins(artefact, tmp_path, monkeypatch):
     np.testing.assert_allclose(sums.formed_in_bins(t, sfr), expected, rtol=1e-4, atol=1e2)
 
 
+@pytest.mark.slow
 def test_dust_at_the_poles_of_a_nucleus_is_in_the_table(artefact):
     """Reddening of every depth, lines of every width, both types: as the exact spectrum has it."""
     free = {"agn_ebv": (0.0, 0.4), "agn_fwhm_broad": (1500.0, 12000.0), "agn_type": (1.0, 2.0)}

@@ -23,6 +23,7 @@ def plan_of(folder: Path) -> Plan:
     return Plan.from_dict(stored["plan"])
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_longer(finished: Path) -> None:
     before = emulator.load(finished / "surrogate.h5").artefact.params
     first = plan_of(finished)

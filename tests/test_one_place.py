@@ -121,18 +121,14 @@ def test_a_target_is_its_own_file_and_a_name(config, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_network_is_one_entry(tmp_path, monkeypatch):
+def test_a_network_and_an_optimiser_are_one_entry_each(tmp_path, monkeypatch):
     monkeypatch.setitem(NETWORKS, COPY, NETWORKS["resmlp"])
-    same(QUICK, changed(QUICK, "network", name=COPY), tmp_path)
+    monkeypatch.setitem(OPTIMISERS, COPY, OPTIMISERS["adamw"])
+    plain = changed(changed(QUICK, "optimiser", name="adamw"), "network", name="resmlp")
+    copied = changed(changed(QUICK, "optimiser", name=COPY), "network", name=COPY)
+    same(plain, copied, tmp_path)
     with pytest.raises(Exception, match=r"network 'copied' has no form in NumPy alone.*resmlp"):
         export.to_numpy(tmp_path / "b", tmp_path, "mine")
-
-
-@pytest.mark.slow
-def test_an_optimiser_is_one_entry(tmp_path, monkeypatch):
-    monkeypatch.setitem(OPTIMISERS, COPY, OPTIMISERS["adamw"])
-    plain = changed(QUICK, "optimiser", name="adamw")
-    same(plain, changed(QUICK, "optimiser", name=COPY), tmp_path)
 
 
 # --- nobody else asks -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import jax
@@ -17,3 +18,12 @@ def float32() -> Iterator[None]:
     """Run one test in JAX's own default precision."""
     with jax.enable_x64(False):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected_between_modules() -> Iterator[None]:
+    """Collect garbage between modules, not while JAX traces: cycles of tracers are many there."""
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()

@@ -33,7 +33,7 @@ from tengri.parameters.resolve import default_float
 from tengri.process import check_process
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.
-EXECUTION = Execution(Sizes(512, 16384), Sizes(65536, 65536), recompute=True)
+EXECUTION = Execution(Sizes(1024, 16384), Sizes(65536, 65536), recompute=True)
 
 
 class EmulatedSEDModel(PhotometricModel):

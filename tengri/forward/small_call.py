@@ -82,7 +82,7 @@ class SmallCall:
         else:
             result = self._specialised(x)
         if self._general_calls < math.inf:
-            await_briefly(jax.tree.leaves(result)[0])
+            await_briefly(result[0] if type(result) is tuple else jax.tree.leaves(result)[0])
         return result
 
     def _specialised(self, x: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Distribution
@@ -38,6 +38,56 @@ class Param:
     unit: str = ""
     description: str = ""
     shape: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of what the same parameters of a component mean.
+
+    Attributes
+    ----------
+    what : str
+        What changed, as a clause: it follows a colon.
+    before : component or None
+        The component as it was, where it is still at hand.
+    """
+
+    what: str
+    before: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versioned:
+    """A component that says how its physics has changed.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        Since the first version, oldest first: keyword only. A spec that was stored before one of
+        them means the component as it was.
+    """
+
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def physics(self) -> int:
+        """Version of the physics: 1, and one more with every change."""
+        return 1 + len(self.changes)
+
+    def at(self, physics: int) -> Self | None:
+        """Return the component as it was at a version; None where that is no longer at hand.
+
+        Raises
+        ------
+        ConfigError
+            A version that is yet to come: the file is of a newer release.
+        """
+        if physics > self.physics:
+            raise ConfigError(
+                f"{getattr(self, 'name', self)!r} of physics {physics} is of a newer release of "
+                f"tengri; this one knows {self.physics}: update tengri."
+            )
+        return self if physics == self.physics else self.changes[physics - 1].before
 
 
 class Named(Protocol):

@@ -10,7 +10,7 @@ from jax import Array
 
 from tengri.errors import ConfigError
 from tengri.priors import Uniform
-from tengri.registry import Param
+from tengri.registry import Param, Versioned
 
 Params = Mapping[str, Array]
 
@@ -44,7 +44,7 @@ class Templates:
 
 
 @dataclass(frozen=True)
-class AGNModel:
+class AGNModel(Versioned):
     """An active nucleus.
 
     Attributes
@@ -62,8 +62,6 @@ class AGNModel:
     luminosity : callable, optional
         ``(p, x) -> log10 L_bol/Lsun`` of the nucleus of which log10 L_ν [Lsun/Hz] = x is seen at
         ``FRACTION_AA``; p needs no ``agn_log_lbol``.
-    physics : int
-        Counts the changes of what the same parameters mean.
     """
 
     name: str
@@ -73,7 +71,6 @@ class AGNModel:
     nodes: Callable[[], np.ndarray] | None = None
     templates: Templates | None = None
     luminosity: Callable[[Params, Array], Array] | None = None
-    physics: int = 1
 
     @property
     def all_params(self) -> tuple[Param, ...]:

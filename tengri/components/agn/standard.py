@@ -35,7 +35,7 @@ from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
 from tengri.constants import C_AA_PER_S
 from tengri.priors import Uniform
 from tengri.products import matmul
-from tengri.registry import Param
+from tengri.registry import Change, Param
 
 Params = Mapping[str, Array]
 
@@ -280,5 +280,7 @@ STANDARD = AGNModel(
     nodes,
     Templates(open_templates, screened_templates, torus.polar_curve, weights),
     luminosity,
-    physics=2,
+    changes=(
+        Change("a disc with lines, hot dust and X-rays after the composites replaced power laws"),
+    ),
 )

@@ -18,13 +18,14 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.constants import LYMAN_ALPHA_AA
+from tengri.registry import Versioned
 
 #: ``optical_depth(wave_rest, z)``, (n_wave,), exactly 0 from Lyman α on redward.
 OpticalDepth = Callable[[np.ndarray, ArrayLike], Array]
 
 
 @dataclass(frozen=True)
-class IGMModel:
+class IGMModel(Versioned):
     """Mean absorption by the gas between a source and us.
 
     Attributes

@@ -24,7 +24,7 @@ from jax.typing import ArrayLike
 from tengri.components.extremes import larger, smaller
 from tengri.errors import DataError
 from tengri.priors import Uniform
-from tengri.registry import Param, Registry
+from tengri.registry import Param, Registry, Versioned
 
 ZSUN = 0.0142  # Asplund et al. 2009, ARA&A 47, 481 (protosolar)
 LOG10_ZSUN = float(np.log10(ZSUN))
@@ -90,7 +90,7 @@ class Formation(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MetallicityHistory:
+class MetallicityHistory(Versioned):
     """How metallicity depends on age.
 
     Attributes

@@ -32,7 +32,7 @@ from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
 from tengri.priors import Uniform
 from tengri.products import einsum, matmul
-from tengri.registry import Param, Registry
+from tengri.registry import Param, Registry, Versioned
 
 Params = Mapping[str, Array]
 
@@ -48,7 +48,7 @@ PARAMS = (
 
 
 @dataclass(frozen=True)
-class NebularModel:
+class NebularModel(Versioned):
     """A nebular component: its name, parameters, reference, and what reads its table."""
 
     name: str

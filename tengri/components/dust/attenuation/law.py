@@ -15,7 +15,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from tengri.components.array_module import Floats, array_module, as_floats
-from tengri.registry import Param
+from tengri.registry import Param, Versioned
 
 #: Parameter values of one galaxy, full public name to scalar.
 Values = Mapping[str, ArrayLike]
@@ -36,7 +36,7 @@ LYMAN_LIMIT_UM = 0.0912
 
 
 @dataclass(frozen=True)
-class DustLaw:
+class DustLaw(Versioned):
     """One attenuation law.
 
     Attributes

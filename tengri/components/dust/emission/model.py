@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jax import Array
 
-from tengri.registry import Param
+from tengri.registry import Param, Versioned
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TemplateGrid:
 
 
 @dataclass(frozen=True)
-class DustEmission:
+class DustEmission(Versioned):
     """The spectrum of dust emission.
 
     Attributes

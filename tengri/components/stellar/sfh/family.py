@@ -29,7 +29,7 @@ from tengri.components.array_module import Floats
 from tengri.components.stellar.sfh import quadrature
 from tengri.components.stellar.sfh.quadrature import clipped
 from tengri.priors import Uniform
-from tengri.registry import Param
+from tengri.registry import Param, Versioned
 
 __all__ = ["Ages", "Kernel", "Mass", "SFHFamily", "clipped", "cosmic_bins", "time_twins"]
 
@@ -43,7 +43,7 @@ EARLIEST = 1e-6  # of the age of the Universe: where cosmic time starts to count
 
 
 @dataclass(frozen=True)
-class SFHFamily:
+class SFHFamily(Versioned):
     """A parametric star-formation history.
 
     Attributes

@@ -12,6 +12,7 @@ from emulator.domain import Box, TrainedDomain
 from emulator.scaling import trained_range
 from emulator.sfh_times import GYR, SFHTimes, fixed_age
 from emulator.targets import Target
+from tengri.components.composition import SETTINGS
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.observation import Observation, Photometry
@@ -38,8 +39,6 @@ def check_spec(
     ParameterError
         A prior or a fixed value outside the box; it names the parameter and both ranges.
     """
-    if not isinstance(spec, Parameters):
-        raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
     target, trained = artefact.target, artefact.spec
     target.check_components(spec.composition)
     times = target.sfh_times(spec, trained)
@@ -58,6 +57,31 @@ def check_spec(
     wrong = list(filter(None, wrong))
     if wrong:
         raise ParameterError(f"The spec leaves the box of this surrogate. {' '.join(wrong)}")
+
+
+def spec_of_its_time(spec: Parameters, artefact: Artefact) -> Parameters:
+    """Return a spec with the physics that the surrogate has learnt.
+
+    What is exact beside the network keeps the spec's own.
+    """
+    if not isinstance(spec, Parameters):
+        raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
+    physics = artefact.spec.physics
+    learnt = {name: value for name, value in physics.items() if not _exact(name, artefact.target)}
+    return spec.with_physics(learnt)
+
+
+def check_exact_parts(spec: Parameters, target: Target) -> None:
+    """Raise where what is exact beside the network is of physics that is no longer at hand."""
+    if any(_exact(name, target) for name in spec.composition.physics.gone):
+        spec.check_physics()
+
+
+def _exact(name: str, target: Target) -> bool:
+    """Return whether an entry of `Parameters.physics` is of a component that is not learnt."""
+    registries = (SETTINGS[setting].choices for setting in target.free_settings)
+    kinds = (getattr(choices(), "kind", "") for choices in registries if choices is not None)
+    return any(name.startswith(f"{kind} ") for kind in kinds if kind)
 
 
 def _check_components(

@@ -1,4 +1,4 @@
-"""What a surrogate says of itself: read from its document alone, without JAX, in a moment."""
+"""What a surrogate says of itself: read from its document alone, without evaluating it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,16 @@ def _head(d: Mapping[str, Any]) -> list[str]:
         f"{d['n_weights']} weights",
         f"SSP grid   {ssp['name']}, sha256 {ssp['sha256']}",
         f"cosmology  {', '.join(f'{k} {_short(v)}' for k, v in d['cosmology'].items())}",
+        *_older(d["spec"]),
     ]
+
+
+def _older(spec: Mapping[str, Any]) -> list[str]:
+    """Say which components have changed since: the surrogate answers as they were."""
+    from tengri.parameters import Parameters
+
+    older = Parameters.from_dict(spec).composition.physics.older
+    return [f"physics    of its time: {clause}" for clause in older.values()]
 
 
 def _short(value: Any) -> str:

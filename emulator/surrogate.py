@@ -13,7 +13,13 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from emulator.artefact import Artefact
-from emulator.compatibility import band_indices, check_spec, joined
+from emulator.compatibility import (
+    band_indices,
+    check_exact_parts,
+    check_spec,
+    joined,
+    spec_of_its_time,
+)
 from emulator.domain import TrainedDomain
 from emulator.error_bars import ErrorBars
 from emulator.evaluator import EmulatedEvaluators
@@ -84,10 +90,12 @@ class EmulatedSEDModel(PhotometricModel):
         self.domain = TrainedDomain.of(artefact.spec, guarded, out_of_domain)
         self.cosmology = artefact.cosmology_object()
         if spec is not None:
+            spec = spec_of_its_time(spec, artefact)
             check_spec(spec, artefact, self.domain, self.cosmology)
         self._index = band_indices(observation, artefact.photometry)
         filters = tuple(artefact.photometry.filters[i] for i in self._index)
         used = artefact.spec if spec is None else spec
+        check_exact_parts(used, artefact.target)
         emitting = self._stars(artefact.target.emitting(used, artefact.spec))
         evaluators = EmulatedEvaluators(artefact, used, self.domain, emitting, self._index, filters)
         self.error_bars = ErrorBars(artefact, self._index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tengri.errors import ConfigError, unknown
@@ -10,8 +11,10 @@ from tengri.observation import INSTRUMENTS, Observation, Photometry
 from tengri.parameters import Parameters
 from tengri.priors import Distribution
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def build_spec(given: Mapping[str, Any]) -> Parameters:
+
+def build_spec(given: Mapping[str, Any], physics: Mapping[str, Any] = NOTHING) -> Parameters:
     """Return the spec of plain values.
 
     Parameters
@@ -19,10 +22,13 @@ def build_spec(given: Mapping[str, Any]) -> Parameters:
     given : mapping
         A number fixes, a pair is ``Uniform``, a string is a setting or the parameter to follow,
         a table ``{kind = "LogUniform", lo = 1, hi = 9}`` any prior.
+    physics : mapping, optional
+        The physics of its time, as ``Parameters.physics`` gave it; default: today's.
     """
     if not given:
         raise ConfigError("model.parameters is empty: name the parameters and their ranges.")
-    return Parameters(**{name: plain_prior(value) for name, value in given.items()})
+    values = {name: plain_prior(value) for name, value in given.items()}
+    return Parameters.stored(values, physics) if physics else Parameters(**values)
 
 
 def plain_prior(value: Any) -> Any:

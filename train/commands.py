@@ -216,11 +216,11 @@ def _made(
     args: argparse.Namespace, config: Any, numbers: list[int], shards: int
 ) -> tuple[dict[int, str], list[int]]:
     """Make shards; return the state of each, and the rows without a finite flux."""
-    from train.dataset import Dataset
+    from train.dataset import Dataset, with_physics_of
     from train.problem import Problem
     from train.rows import RowMaker
 
-    problem = Problem.build(config)
+    problem = Problem.build(with_physics_of(args.out, config))
     settings = [word for o in args.overrides for word in ("--set", o)]
     command = shlex.join(["tengri", "dataset", args.config, *settings])
     dataset = Dataset.create(args.out, problem, shards, command)

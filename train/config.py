@@ -49,6 +49,9 @@ class Model:
     parameters : dict
         As in ``Parameters(...)``: a number fixes, a pair is ``Uniform``, a string is a setting
         or the parameter to follow, a table ``{kind = "LogUniform", lo = 1, hi = 9}`` any prior.
+    physics : dict
+        Versions of the physics, as ``Parameters.physics`` gives them: a run notes them when it
+        begins. Empty means today's.
     """
 
     instruments: tuple[str, ...] = ()
@@ -56,6 +59,7 @@ class Model:
     ssp: str = ""
     histories: tuple[str, ...] = ("tsnorm", "continuity", "dirichlet", "delayed+burst", "dpl+field")
     parameters: dict[str, Any] = field(default_factory=dict)
+    physics: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

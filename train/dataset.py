@@ -14,7 +14,7 @@ import json
 import platform
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ import numpy as np
 from tengri import __version__, digest, plain
 from tengri import durable as files
 from tengri.errors import DataError
+from tengri.parameters import Parameters
 from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+from train.config import Config
 from train.problem import Problem
 from train.rows import RowMaker, Rows
 
@@ -50,6 +52,17 @@ def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
         "shards": shards,
     }
     return json.loads(json.dumps(description))  # as it reads back: lists, no tuples
+
+
+def with_physics_of(folder: Path, config: Config) -> Config:
+    """Return a configuration with the physics of the data set in a folder, if there is one.
+
+    A shard that is made again belongs with those that are there.
+    """
+    if not (folder / MANIFEST).exists():
+        return config
+    spec = Parameters.from_dict(Dataset.open(folder).description["spec"])
+    return replace(config, model=replace(config.model, physics=spec.physics))
 
 
 @dataclass(frozen=True)

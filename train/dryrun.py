@@ -27,7 +27,7 @@ def describe(config: Config, out: Path) -> list[str]:
     """Measure a few real steps and return the plan, line by line; nothing stays on disk."""
     problem = Problem.build(config)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = RunFolder.create(Path(scratch) / "dry", config, "dry run")
+        folder = RunFolder.create(Path(scratch) / "dry", problem.config, "dry run")
         loop = Loop(problem, folder, Signals())
         rows = loop.pools.raw(0)
         costs = measure(problem, loop.maker, problem.fit_scaling(rows), rows)

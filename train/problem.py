@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +22,7 @@ from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
-from train.config import Config
+from train.config import Config, Model
 from train.held_out import HeldOut, HeldOutFamily
 from train.rowset import Rows
 from train.sfh_mixtures import SFHMixtures
@@ -55,7 +54,8 @@ class Problem:
             An unknown parameter, band, instrument, grid, network or option; an empty box; a
             band outside the spectrum at the redshifts of the prior.
         """
-        spec = build_spec(config.model.parameters)
+        spec = build_spec(config.model.parameters, config.model.physics)
+        config = replace(config, model=replace(config.model, physics=spec.physics))
         observation = build_observation(config.model.instruments, config.model.bands)
         ssp = load_ssp_data(config.model.ssp or None)
         model = SEDModel(spec, ssp, observation)
@@ -194,7 +194,7 @@ class Problem:
         return (ours, *(self._other(name) for name in others))
 
     def _other(self, name: str) -> HeldOutFamily:
-        spec = spec_of_family(self.config.model.parameters, name.split("+"))
+        spec = spec_of_family(self.config.model, name.split("+"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns about, the first model has said
             model = SEDModel(spec, self.model.ssp, self.model.observation)
@@ -276,12 +276,13 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def spec_of_family(given: Mapping[str, Any], family: list[str]) -> Parameters:
+def spec_of_family(model: Model, family: list[str]) -> Parameters:
     """Return a spec with another star-formation history: its parameters have default priors."""
+    given = model.parameters
     others = {n: v for n, v in given.items() if not n.startswith("sfh_") and n != "mean_sfh_type"}
-    bare = build_spec({"mean_sfh_type": family, **others})
+    bare = build_spec({"mean_sfh_type": family, **others}, model.physics)
     history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
-    return build_spec({"mean_sfh_type": family, **others, **history})
+    return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)
 
 
 def _check_blocks(config: Config, target: Target) -> None:

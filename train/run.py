@@ -39,7 +39,7 @@ def start(config: Config, out: Path, command: str) -> int:
     """Train a configuration in a new folder; return the exit code."""
     problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
     if devices.is_first():
-        RunFolder.create(out, config, command)
+        RunFolder.create(out, problem.config, command)
     devices.wait("run folder")
     with _held(out):
         return _train(problem, RunFolder.open(out))

@@ -20,7 +20,7 @@ import os
 import platform
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from emulator.scaling import OutputScaling
 from tengri import __version__
 from tengri import durable as files
 from tengri.analysis import accuracy
+from tengri.described import build_spec
 from tengri.errors import DataError
 from train import config as configs
 from train import mend
@@ -100,7 +101,12 @@ class RunFolder:
 
     def config(self) -> Config:
         """Return the configuration of the run."""
-        return configs.from_dict(self.header()["config"])
+        config = configs.from_dict(self.header()["config"])
+        if config.model.physics:
+            return config
+        # it began before physics had versions
+        oldest = build_spec(config.model.parameters).composition.physics.oldest
+        return replace(config, model=replace(config.model, physics=oldest))
 
     def write_config(self, config: Config) -> None:
         """Store a configuration that was changed while the run lasts."""

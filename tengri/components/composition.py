@@ -16,6 +16,7 @@ from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
 from tengri.components.dust.screen import SCREEN_PARAMS
 from tengri.components.igm import IGM_MODELS, IGMModel
+from tengri.components.physics import Physics, Picker
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
 from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
@@ -27,21 +28,29 @@ from tengri.components.stellar.sfh import (
 from tengri.constants import MAX_REDSHIFT
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.priors import Uniform
-from tengri.registry import Param
+from tengri.registry import Param, Registry
 
 REDSHIFT = Param(
     "redshift", 0.1, Uniform(0.01, 8.0), (0.0, MAX_REDSHIFT), "", "cosmological redshift"
 )
 
 
+#: Of a setting that is as old as the first release.
+UNCHANGED = object()
+
+
 @dataclass(frozen=True)
 class Setting:
-    """A choice that is made once per model and never fitted."""
+    """A choice that is made once per model and never fitted.
+
+    ``before`` is the choice of a spec that was stored before there was the setting.
+    """
 
     name: str
     default: Any
     choices: Callable[[], Iterable[str]] | None
     description: str
+    before: Any = UNCHANGED
 
 
 SETTINGS: dict[str, Setting] = {
@@ -78,6 +87,7 @@ class Composition:
     agn: AGNModel | None
     agn_screen: str = "none"
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
+    physics: Physics = field(default_factory=Physics, compare=False)
 
     @property
     def params(self) -> dict[str, Param]:
@@ -96,7 +106,11 @@ class Composition:
             check_table(values["sfh_table_t_gyr"], values["sfh_table_sfr"])
 
 
-def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
+def compose(
+    settings: Mapping[str, Any],
+    given: Collection[str],
+    physics: Mapping[str, Any] | None = None,
+) -> Composition:
     """Return the components that ``settings`` choose.
 
     Parameters
@@ -107,6 +121,9 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         Parameter names that the user mentioned: they decide the SFH family where
         ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; and
         the amplitude of the nucleus.
+    physics : mapping, optional
+        Versions of components and choices of settings, from ``Composition.physics``, which take
+        the place of today's.
 
     Raises
     ------
@@ -118,30 +135,36 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
     for name in settings:
         if name not in SETTINGS:
             raise unknown("setting", name, SETTINGS)
-    chosen = {name: settings.get(name, s.default) for name, s in SETTINGS.items()}
-    laws = _laws(chosen)
+    stored = {} if physics is None else physics
+    chosen = {n: settings.get(n, stored.get(n, s.default)) for n, s in SETTINGS.items()}
+    pick = Picker(stored)
+    laws = _laws(chosen, pick)
     sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, n_grid=chosen["n_grid"])
+    for family in sfh.types:
+        pick(SFH_FAMILIES, family)
+    later = {n: (chosen[n], s.before) for n, s in SETTINGS.items() if s.before is not UNCHANGED}
     return Composition(
         sfh=sfh,
-        metallicity=METALLICITY_HISTORIES[chosen["met_mode"]],
+        metallicity=pick(METALLICITY_HISTORIES, chosen["met_mode"]),
         dust_bc=laws[0],
         dust_diff=laws[1],
-        igm=IGM_MODELS[chosen["igm_model"] or "none"],
-        dust_emission=_optional(EMISSION_MODELS, chosen["dust_emission"]),
-        nebular=_optional(NEBULAR_MODELS, chosen["nebular"]),
-        agn=_agn(chosen["agn_model"], given),
+        igm=pick(IGM_MODELS, chosen["igm_model"] or "none"),
+        dust_emission=_optional(pick, EMISSION_MODELS, chosen["dust_emission"]),
+        nebular=_optional(pick, NEBULAR_MODELS, chosen["nebular"]),
+        agn=_agn(pick, chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
         settings={**chosen, "mean_sfh_type": list(sfh.types),
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
+        physics=pick.physics(later),
     )  # fmt: skip
 
 
-def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
+def _laws(chosen: Mapping[str, Any], pick: Picker) -> tuple[DustLaw, DustLaw]:
     """Return the laws of (birth clouds, diffuse dust); the unset one is ``power_law``."""
     both, bc, diff = (chosen[k] for k in ("dust_law", "dust_law_bc", "dust_law_diff"))
     if both and (bc or diff):
         raise ConfigError("dust_law sets both components: give it, or dust_law_bc/dust_law_diff.")
-    birth_cloud, diffuse = LAWS[both or bc or "power_law"], LAWS[both or diff or "power_law"]
+    birth_cloud, diffuse = (pick(LAWS, both or own or "power_law") for own in (bc, diff))
     diffuse_params = {p.name: p for p in diffuse.params}
     for param in birth_cloud.params:
         if diffuse_params.get(param.name, param) != param:
@@ -153,9 +176,9 @@ def _laws(chosen: Mapping[str, Any]) -> tuple[DustLaw, DustLaw]:
     return birth_cloud, diffuse
 
 
-def _agn(name: str | None, given: Collection[str]) -> AGNModel | None:
+def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | None:
     """Return the nucleus, with the amplitude that was mentioned."""
-    model: AGNModel | None = _optional(AGN_MODELS, name)
+    model: AGNModel | None = _optional(pick, AGN_MODELS, name)
     if model is None or FRACTION.name not in given:
         return model
     if "agn_log_lbol" in given:
@@ -174,8 +197,8 @@ def _agn_screen(chosen: Mapping[str, Any]) -> str:
     return screen
 
 
-def _optional(registry: Mapping[str, Any], name: str | None) -> Any:
-    return None if name in (None, "none") else registry[name]
+def _optional(pick: Picker, registry: Registry[Any], name: str | None) -> Any:
+    return None if name in (None, "none") else pick(registry, name)
 
 
 # the registries, besides that of histories, whose components have parameters

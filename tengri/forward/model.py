@@ -83,6 +83,7 @@ class SEDModel(PhotometricModel):
         units: str = CGS,
     ) -> None:
         _check_arguments(spec, ssp, observation)
+        spec.check_physics()
         check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)

@@ -15,31 +15,41 @@ from tengri.parameters.values import Mirror
 from tengri.priors import Distribution
 
 
-def describe(entries: Mapping[str, Entry], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings, all priors and mirrors, and the names that had been filled in."""
+def describe(
+    entries: Mapping[str, Entry], settings: Mapping[str, Any], physics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return settings, all priors and mirrors, the names that had been filled in.
+
+    ``physics`` are versions and settings that are no longer those of the first release.
+    """
     return {
         "settings": plain(settings),
         "params": {name: _described(entry) for name, entry in entries.items()},
         "filled_in": [name for name, entry in entries.items() if entry.status == "filled in"],
+        **_later(physics),
     }
 
 
-def read(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return (keywords, names that were filled in) from `describe`."""
+def read(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return (keywords, physics, what was filled in) from `describe`."""
     try:
         params = {name: _read_one(value) for name, value in data["params"].items()}
-        return {**data["settings"], **params}, tuple(data["filled_in"])
+        filled = {name: params.pop(name) for name in data["filled_in"]}
+        return {**data["settings"], **params}, dict(data.get("physics", {})), filled
     except (KeyError, TypeError, AttributeError) as error:
         raise ParameterError(f"This is no description of Parameters: {error!r}.") from None
 
 
-def fingerprint(entries: Mapping[str, Entry], settings: Mapping[str, Any]) -> str:
+def fingerprint(
+    entries: Mapping[str, Entry], settings: Mapping[str, Any], physics: Mapping[str, Any]
+) -> str:
     """Hash what the spec means; descriptions and units of priors do not count."""
     params = {name: _described(entry) for name, entry in entries.items()}
     for prior in params.values():
         prior.pop("description", None)
         prior.pop("units", None)
-    text = json.dumps({"settings": plain(settings), "params": params}, sort_keys=True)
+    meaning = {"settings": plain(settings), "params": params}
+    text = json.dumps({**meaning, **_later(physics)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -52,6 +62,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)):
         return value.item()
     return value
+
+
+def _later(physics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nothing for what is as it was before versions were counted: hashes stay."""
+    return {"physics": plain(physics)} if physics else {}
 
 
 def _described(entry: Entry) -> dict[str, Any]:

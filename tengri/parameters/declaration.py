@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
 from tengri.components.composition import Composition, registered_params
-from tengri.errors import ParameterError, unknown
+from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.parameters import artefact, resolve, summary
 from tengri.parameters.entries import Entry, build, compose_named, split
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import Mirror
 from tengri.priors import Distribution
+
+#: What is filled in where nothing was stored.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Declaration:
@@ -28,9 +32,20 @@ class Declaration:
     _layout: Layout
     _slots: dict[str, resolve.Slot]
 
-    def _set_up(self, given: Mapping[str, Any], filled: tuple[str, ...]) -> None:
+    def _set_up(
+        self,
+        given: Mapping[str, Any],
+        filled: Mapping[str, Any] = NOTHING,
+        physics: Mapping[str, Any] | None = None,
+        names: Collection[str] = (),
+    ) -> None:
+        """Choose the components and make the entries.
+
+        ``filled`` are values that fill in where the defaults of today would; ``names`` count as
+        mentioned, besides those of ``given``.
+        """
         settings, values = split(given)
-        composition = compose_named(settings, values)
+        composition = compose_named(settings, {*values, *names}, physics)
         entries = build(composition, settings, values, filled)
         composition.check_together({n: e.prior.default for n, e in entries.items() if e.shape})
         for name, value in {
@@ -144,19 +159,84 @@ class Declaration:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description from which `from_dict` rebuilds the spec."""
-        return artefact.describe(self._entries, split(self._given)[0])
+        settings = split(self._given)[0]
+        return artefact.describe(self._entries, settings, self._composition.physics.changes)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild a spec; what was filled in keeps the values it had."""
-        given, filled = artefact.read(data)
+        """Rebuild a spec; what was filled in keeps the values it had, and physics its version."""
+        return cls.stored(*artefact.read(data))
+
+    @classmethod
+    def stored(
+        cls,
+        given: Mapping[str, Any],
+        physics: Mapping[str, Any],
+        filled: Mapping[str, Any] = NOTHING,
+    ) -> Self:
+        """Return a spec of its time.
+
+        Parameters
+        ----------
+        given : mapping
+            What was given to ``Parameters``.
+        physics : mapping
+            The `physics` that it had; what is not named is of the first release.
+        filled : mapping
+            Values that had been filled in.
+        """
+        settings, values = split(given)
+        oldest = compose_named(settings, {*values, *filled}).physics.oldest
+        return cls._made(given, filled, {**oldest, **physics}, filled)
+
+    @classmethod
+    def _made(
+        cls,
+        given: Mapping[str, Any],
+        filled: Mapping[str, Any] = NOTHING,
+        physics: Mapping[str, Any] | None = None,
+        names: Collection[str] = (),
+    ) -> Self:
         spec = cls.__new__(cls)
-        cls._set_up(spec, given, filled)
+        cls._set_up(spec, given, filled, physics, names)
         return spec
 
+    @property
+    def physics(self) -> dict[str, Any]:
+        """Versions of the components, and choices of settings that the first release lacked."""
+        return dict(self._composition.physics.now)
+
+    def check_physics(self) -> None:
+        """Raise ConfigError where a component is of a version that is no longer at hand."""
+        physics = self._composition.physics
+        if physics.gone:
+            raise ConfigError(
+                "This spec is of older physics, which the exact model no longer has: "
+                f"{'; '.join(physics.older[name] for name in physics.gone)}. "
+                "Parameters.with_current_physics() brings it up to date."
+            )
+
+    def with_current_physics(self) -> Self:
+        """Return the spec with today's version of every component."""
+        return self._made(self._given)
+
+    def with_physics(self, physics: Mapping[str, Any]) -> Self:
+        """Return the spec with components and settings as ``physics`` of another spec has them.
+
+        A setting that was given stays as it is.
+        """
+        return self._made(self._given, self._filled(), {**self.physics, **physics})
+
+    def _filled(self) -> dict[str, Distribution]:
+        """Return what was filled in: it stays when other entries change."""
+        entries = {name: self._entries[name] for name in self.filled_in}
+        return {name: entry.prior for name, entry in entries.items() if entry.shape == ()}
+
     def fingerprint(self) -> str:
-        """Return the SHA-256 of parameters, priors and resolved settings."""
-        return artefact.fingerprint(self._entries, self.settings)
+        """Return the SHA-256 of parameters, priors, resolved settings and physics."""
+        later = self._composition.physics.oldest
+        first = {name: value for name, value in self.settings.items() if name not in later}
+        return artefact.fingerprint(self._entries, first, self._composition.physics.changes)
 
     @functools.cached_property
     def _identity(self) -> str:

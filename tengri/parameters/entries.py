@@ -52,11 +52,13 @@ def split(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return settings, {name: value for name, value in given.items() if name not in SETTINGS}
 
 
-def compose_named(settings: Mapping[str, Any], names: Collection[str]) -> Composition:
+def compose_named(
+    settings: Mapping[str, Any], names: Collection[str], physics: Mapping[str, Any] | None = None
+) -> Composition:
     """Choose the components; a misspelt parameter name is reported before what it led to."""
     strange = [name for name in names if name not in registered_params()]
     try:
-        composition = compose(settings, frozenset(names))
+        composition = compose(settings, frozenset(names), physics)
     except TengriError:
         for name in strange:
             raise unknown_name(name) from None
@@ -77,19 +79,23 @@ def build(
     composition: Composition,
     settings: Mapping[str, Any],
     values: Mapping[str, Any],
-    filled: Collection[str],
+    filled: Mapping[str, Any],
 ) -> dict[str, Entry]:
-    """Return the entries of all active parameters, in the composition's order, then inert ones."""
+    """Return the entries of all active parameters, in the composition's order, then inert ones.
+
+    ``filled`` are values for parameters that are not mentioned; the others take their defaults.
+    """
     params = composition.params
     entries: dict[str, Entry] = {}
     mirrors: dict[str, Mirror] = {}
     for name, param in params.items():
-        read = read_value(param, values[name]) if name in values else fill_in(param)
+        source = values if name in values else filled
+        read = read_value(param, source[name]) if name in source else fill_in(param)
         if isinstance(read, Mirror):
             mirrors[name] = read
             continue
         check_bounds(param, read, name)
-        entries[name] = Entry(param, _named_length(param, read), _status(name, values, filled))
+        entries[name] = Entry(param, _named_length(param, read), _status(name, values))
     for name, mirror in mirrors.items():
         entries[name] = _mirrored(params[name], mirror.source, entries, mirrors)
     active = {name: entries[name] for name in params}
@@ -97,8 +103,8 @@ def build(
     return {**active, **inert}
 
 
-def _status(name: str, values: Mapping[str, Any], filled: Collection[str]) -> str:
-    return "given" if name in values and name not in filled else "filled in"
+def _status(name: str, values: Mapping[str, Any]) -> str:
+    return "given" if name in values else "filled in"
 
 
 def _named_length(param: Param, prior: Distribution) -> Distribution:

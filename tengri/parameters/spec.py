@@ -50,21 +50,25 @@ class Parameters(Declaration):
 
     def __init__(self, **given: Any) -> None:
         known = {**SETTINGS, **registered_params()}
-        self._set_up(rename(given, known, stacklevel=2), filled=())
+        self._set_up(rename(given, known, stacklevel=2))
 
     # --- derived specs ------------------------------------------------------------------------
 
     def with_params(self, **changes: Any) -> Parameters:
         """Return a spec with some parameters or settings replaced or added."""
         known = {**SETTINGS, **registered_params()}
-        return Parameters(**{**self._given, **rename(changes, known, stacklevel=2)})
+        return self._derived({**self._given, **rename(changes, known, stacklevel=2)})
 
     def without_params(self, *names: str) -> Parameters:
         """Return a spec that does not mention ``names``: they fall back to their defaults."""
         for name in names:
             if name not in self._given:
                 raise unknown("name that was given to this spec", name, self._given)
-        return Parameters(**{n: v for n, v in self._given.items() if n not in names})
+        return self._derived({n: v for n, v in self._given.items() if n not in names})
+
+    def _derived(self, given: Mapping[str, Any]) -> Parameters:
+        """Return a spec whose components are of the same versions."""
+        return self._made(given, self._filled(), self.physics)
 
     # --- draws --------------------------------------------------------------------------------
 

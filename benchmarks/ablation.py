@@ -24,7 +24,7 @@ import numpy as np
 from soap import soap
 
 from tengri.analysis import accuracy
-from tengri.jsonable import jsonable
+from tengri.io.jsonable import jsonable
 from train import config as configs
 from train.config import Config
 from train.optimisers import polisher, schedule

@@ -35,7 +35,7 @@ from tengri import Instrument, SEDModel
 from tengri.forward.evaluator import FixedValues
 from tengri.forward.fixed_redshift import FixedRedshiftEvaluator, screen_domain
 from tengri.forward.grid_spectra import GridSpectra
-from tengri.jsonable import jsonable
+from tengri.io.jsonable import jsonable
 
 PEERS = ("dsps", "bagpipes")
 BATCHES = (1, 16, 256, 4096, 32768)

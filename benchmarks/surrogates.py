@@ -31,11 +31,11 @@ from emulator.targets.ssp_photometry import LOG10_UNIT
 from emulator.verification import evaluate
 from tengri.analysis import accuracy
 from tengri.forward.units import LOG10_UNIT as UNITS
-from tengri.jsonable import jsonable
+from tengri.io.jsonable import jsonable
+from tools.publish import PUBLISHED
 from train import config as configs
 from train.held_out import Galaxies
 from train.problem import Problem
-from train.publish import PUBLISHED
 
 KNOTS = (32, 128, 512)
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")

@@ -23,7 +23,7 @@ from unittest.mock import patch
 
 import jax
 
-from tengri.jsonable import jsonable
+from tengri.io.jsonable import jsonable
 from train import config as configs
 from train import loop
 from train.checkpoints import Checkpoints

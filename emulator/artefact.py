@@ -19,9 +19,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,8 +34,9 @@ from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import target_from_dict
 from emulator.trained import Artefact
 from tengri import __version__
-from tengri.errors import ConfigError, DataError, TengriError
-from tengri.jsonable import jsonable
+from tengri.errors import ConfigError, DataError
+from tengri.io import atomic
+from tengri.io.jsonable import jsonable
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
@@ -60,7 +59,7 @@ def ssp_info(ssp: Any) -> dict[str, Any]:
 
 
 def write(path: str | Path, artefact: Artefact) -> str:
-    """Write an artefact: temporary name, seal, re-read, fsync, rename. Return its digest.
+    """Write an artefact whole, sealed and read back; return its digest.
 
     Raises
     ------
@@ -72,18 +71,9 @@ def write(path: str | Path, artefact: Artefact) -> str:
     final = Path(path)
     artefact = artefact.completed()
     check(artefact)
-    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
-    try:
+    with atomic.whole(final) as temporary:
         sealed = hdf5.write(temporary, HEADER, document(artefact), arrays(artefact))
         read(temporary)
-        hdf5.replace(temporary, final)
-    except OSError as error:
-        if isinstance(error, TengriError):
-            raise
-        raise DataError(f"{final}: cannot be written ({error}).") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
     return sealed
 
 

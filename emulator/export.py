@@ -27,7 +27,8 @@ from tengri.constants import LSUN_ERG_S, MPC_CM
 from tengri.cosmology import Z_MAX
 from tengri.errors import ConfigError, DataError
 from tengri.forward.units import LOG10_UNIT
-from tengri.jsonable import jsonable
+from tengri.io import atomic
+from tengri.io.jsonable import jsonable
 
 STANDALONE = Path(__file__).with_name("standalone.py")
 #: Networks and activations that it knows.
@@ -89,10 +90,11 @@ def to_numpy(
     about = np.frombuffer(json.dumps(_about(artefact, part)).encode(), np.uint8)
     try:
         npz.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(npz, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
-        code.write_text(module_text(part.code, name), encoding="utf-8")
     except OSError as error:
-        raise DataError(f"{npz.parent}: cannot be written ({error.strerror or error}).") from error
+        raise DataError(f"{npz.parent}: cannot be made ({error.strerror or error}).") from error
+    with atomic.whole(npz) as temporary:
+        np.savez(temporary, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
+    atomic.write_text(code, module_text(part.code, name))
     worst = _difference(_module(code), artefact)
     if not worst <= SAME:
         raise DataError(f"{code} differs from the surrogate by {worst:.1e}: not to be used.")

@@ -2,7 +2,7 @@
 
 Layout: attributes ``format``, ``written_by`` (bytes) and ``format_version`` (int); dataset
 ``document`` (UTF-8 JSON as bytes); every other dataset is an array named by its path. Every
-dataset carries fletcher32, and the file a SHA-256 seal (`tengri.digest`) that is checked before
+dataset carries fletcher32, and the file a SHA-256 seal (`tengri.io.seal`) that is checked before
 HDF5 opens it.
 
 Nothing in such a file is ever executed: no pickle, no object or string types, no links out of
@@ -12,7 +12,6 @@ the file; type, shape and size are checked before a dataset is read.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,9 +19,9 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from tengri import digest, plain
 from tengri.errors import DataError
-from tengri.sink import new_hdf5
+from tengri.io import hdf5_reader, seal
+from tengri.io.hdf5_writer import new_hdf5
 
 Arrays = dict[str, np.ndarray]
 
@@ -54,7 +53,7 @@ def write(path: Path, header: Header, document: Mapping[str, Any], arrays: Array
         _add(file, DOCUMENT, np.frombuffer(text, np.uint8))
         for name, values in sorted(arrays.items()):
             _add(file, name, values)
-    return digest.seal(path)
+    return seal.seal(path)
 
 
 def _add(file: h5py.File, name: str, values: np.ndarray) -> None:
@@ -78,8 +77,8 @@ def read(path: Path, kind: str, newest: int) -> tuple[str, dict[str, Any], Array
     if not path.is_file():
         raise DataError(f"{path}: no such file.")
     try:
-        sealed = digest.verify(path)
-        with plain.open_hdf5(path) as file:
+        sealed = seal.verify(path)
+        with hdf5_reader.open_hdf5(path) as file:
             _check_version(file, path, kind, newest)
             arrays = dict(_datasets(file, path))
     except DataError:
@@ -136,7 +135,7 @@ def _walk(
 
 def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:
     ours = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
-    if not ours or plain.problem_with(item, MAX_BYTES):
+    if not ours or hdf5_reader.problem_with(item, MAX_BYTES):
         raise DataError(f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array.")
 
 
@@ -148,19 +147,6 @@ def _document(arrays: Arrays, path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise DataError(f"{path}: its document is not a JSON object.")
     return document
-
-
-def replace(temporary: Path, final: Path) -> None:
-    """Put a complete file in its place, so that it survives a crash of the machine."""
-    for target in (temporary, None, final.parent):
-        if target is None:
-            os.replace(temporary, final)
-            continue
-        handle = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def flat(tree: Mapping[str, Any], prefix: str) -> Arrays:

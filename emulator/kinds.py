@@ -41,10 +41,10 @@ def checks() -> list[Check]:
 
 
 def _check(name: str) -> Check:
-    from tengri import digest
+    from tengri.io import seal
 
     path = published.resolve(name)
     try:
-        return Check("surrogate", OK, f"{name}, sha256 {digest.verify(path)[:12]}… intact")
+        return Check("surrogate", OK, f"{name}, sha256 {seal.verify(path)[:12]}… intact")
     except DataError as error:
         return Check("surrogate", FAILURE, str(error), f"restore {path}")

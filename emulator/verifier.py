@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from emulator import published
-from tengri import digest
 from tengri.errors import DataError, TengriError
+from tengri.io import seal
 from tengri.program.doctor import FAILURE, OK, Check
 
 
@@ -36,11 +36,11 @@ def _holds_one(path: Path) -> bool:
     if path.is_dir():
         return (path / published.FILE).exists()
     from emulator.description import KIND
-    from tengri import plain
+    from tengri.io import hdf5_reader
 
     try:
-        digest.verify(path)
-        with plain.open_hdf5(path) as file:
+        seal.verify(path)
+        with hdf5_reader.open_hdf5(path) as file:
             return file.attrs.get("format") == KIND.encode()
     except (OSError, DataError, RuntimeError):
         return False

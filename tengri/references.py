@@ -81,18 +81,18 @@ def cited(model: Any) -> Iterator[Cited]:
 
 def _grid(name: str) -> Iterator[Cited]:
     """Yield what the attributes of the grid's own file say."""
-    from tengri import digest, plain
     from tengri.errors import DataError
     from tengri.grids import files
+    from tengri.io import hdf5_reader, seal
 
     try:
         path = files.resolve(f"{name}.h5")
     except DataError:
         yield Cited(f"SSP grid {name}, which is not here: cite its source", "")
         return
-    if files.is_embedded(path) or digest.is_sealed(path):
-        digest.verify(path)
-    with plain.open_hdf5(path) as file:
+    if files.is_embedded(path) or seal.is_sealed(path):
+        seal.verify(path)
+    with hdf5_reader.open_hdf5(path) as file:
         yield Cited(f"SSP grid {name}", str(file.attrs.get("citation", "")))
         yield Cited("initial mass function", str(file.attrs.get("imf", "")))
 

@@ -17,7 +17,7 @@ import pytest
 from emulator import hdf5, published
 from emulator.description import FORMAT_VERSION, KIND
 from tengri.__main__ import main, program
-from train.tables import ROOT, documents, rewritten
+from tools.tables import ROOT, documents, rewritten
 
 PAGES = ("install", "tutorial", "train", "own_case", "catalogues", "samplers", "extend")
 BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
 
 def test_tables_are_those_of_the_json_files():
     stale = [file.name for file in documents() if rewritten(file.read_text()) != file.read_text()]
-    assert not stale, f"run python -m train.tables: {stale}"
+    assert not stale, f"run python -m tools.tables: {stale}"
 
 
 def script(text: str) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 
 from tengri.components.stellar.ssp import SSPData, load_ssp_data
 from tengri.grids import bc03, compact, files, nebular
+from tengri.io import atomic
 
 FAMILIES = (
     *("sdss_", "galex_", "twomass_", "wise_", "spitzer_irac_", "herschel_", "acs_wfc_"),
@@ -222,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results[name], _ = measure(load_ssp_data(name), wheel, inoue)
             print(name, json.dumps(results[name], indent=1))
     if options.output:
-        options.output.write_text(json.dumps(results, indent=1) + "\n")
+        atomic.write_text(options.output, json.dumps(results, indent=1) + "\n")
     return 0
 
 

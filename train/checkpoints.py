@@ -22,9 +22,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from tengri import durable as files
-from tengri.digest import file_sha256
 from tengri.errors import DataError, TengriError
+from tengri.io import sealed_json
+from tengri.io.seal import file_sha256
 from train import devices, mend
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
@@ -117,7 +117,7 @@ class Checkpoints:
                 "Free some space or choose another --out; earlier checkpoints are intact."
             ) from error
         if devices.is_first():
-            files.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
+            sealed_json.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
         devices.wait(f"checkpoint {step}")
         self._drop_old()
 
@@ -256,7 +256,7 @@ def _problem(folder: Path, step: int) -> str:
     if not manifest.exists():
         return UNFINISHED
     try:
-        expected = files.read_object(manifest)
+        expected = sealed_json.read_object(manifest)
         actual = _digests(folder / "state" / str(step))
     except OSError as error:
         return str(error)

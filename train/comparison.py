@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from emulator.loading import load
 from emulator.surrogate import EmulatedSEDModel
 from tengri import SEDModel, load_ssp_data
-from tengri import durable as files
 from tengri.analysis import accuracy
 from tengri.analysis.compare import (
     Comparison,
@@ -26,6 +25,7 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.errors import ConfigError, ParameterError, unknown
+from tengri.io import atomic
 from tengri.program.output import aside, emit
 from train import page
 from train.figures import png
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
     with aside(args):
         numbers = _compared(load(args.surrogate), args, out)
-    files.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
+    atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
     text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
     emit(args.json, text, {"page": str(out / "compare.html"), **numbers})
     return 0
@@ -76,12 +76,12 @@ def _one(
     for item in shown:
         picture = png(item.figure)
         plt.close(item.figure)
-        files.write_bytes(out / f"{item.name}.png", picture)
+        atomic.write_bytes(out / f"{item.name}.png", picture)
         parts += [page.heading(item.caption), page.image(item.name, picture, item.caption)]
         parts.append(page.pre(accuracy.table_text(item.table)))
         print(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
     print(line)
-    files.write_text(
+    atomic.write_text(
         out / "compare.html", page.page(f"Exact and emulated: {args.surrogate}", parts)
     )
     return {
@@ -180,7 +180,7 @@ def _two(
     figure = _pareto(rows)
     picture = png(figure)
     plt.close(figure)
-    files.write_bytes(out / "pareto.png", picture)
+    atomic.write_bytes(out / "pareto.png", picture)
     parts = [page.image("pareto", picture, "Error against throughput; lower right is better.")]
     for name, row in rows.items():
         text = accuracy.table_text(row["accuracy"])
@@ -188,7 +188,7 @@ def _two(
                 f"{row['training_seconds']:.0f} s")  # fmt: skip
         print(f"{name}: {line}\n{text}\n")
         parts += [page.heading(name), page.pre(line), page.pre(text)]
-    files.write_text(out / "compare.html", page.page(" and ".join(names), parts))
+    atomic.write_text(out / "compare.html", page.page(" and ".join(names), parts))
     return rows
 
 

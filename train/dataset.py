@@ -22,11 +22,11 @@ import h5py
 import jax
 import numpy as np
 
-from tengri import __version__, digest, plain
-from tengri import durable as files
+from tengri import __version__
 from tengri.errors import DataError
+from tengri.io import hdf5_reader, seal, sealed_json
+from tengri.io.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from tengri.parameters import Parameters
-from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from train.config import Config
 from train.problem import Problem
 from train.rows import RowMaker, Rows
@@ -87,7 +87,7 @@ class Dataset:
                 f"{folder} holds no data set ({MANIFEST} is missing): make one with "
                 f"`tengri dataset CONFIG -o {folder}`."
             )
-        content = files.read_object(folder / MANIFEST, "rows", "made_with")
+        content = sealed_json.read_object(folder / MANIFEST, "rows", "made_with")
         try:
             rows, command = content["rows"], content["made_with"]["command"]
             version = rows["format"]
@@ -119,7 +119,7 @@ class Dataset:
         except OSError as error:
             raise DataError(f"{folder}: cannot be made ({error.strerror}).") from error
         if not (folder / MANIFEST).exists():
-            files.write_json(
+            sealed_json.write_json(
                 folder / MANIFEST,
                 {"rows": description, "made_with": {"command": command, **_versions()}},
             )
@@ -216,7 +216,7 @@ class Dataset:
         """Read one shard after checking its seal, its place and its shapes."""
         if not path.exists():
             raise DataError(f"{path} is missing.")
-        digest.verify(path)
+        seal.verify(path)
         try:
             return self._contents(path, number)
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -226,12 +226,12 @@ class Dataset:
 
     def _contents(self, path: Path, number: int) -> Rows:
         start, stop = self.bounds(number)
-        with plain.open_hdf5(path) as file:
+        with hdf5_reader.open_hdf5(path) as file:
             if file.attrs["fingerprint"] != fingerprint(self.description):
                 raise DataError(f"{path} belongs to another data set.")
             if int(file.attrs["start"]) != start:
                 raise DataError(f"{path} holds other rows than its name says.")
-            inputs, flux = (plain.dataset(file, name, path) for name in ("inputs", "flux"))
+            inputs, flux = (hdf5_reader.dataset(file, name, path) for name in ("inputs", "flux"))
             if not len(inputs) == len(flux) == stop - start or not inputs.ndim == flux.ndim == 2:
                 raise DataError(f"{path} holds {flux.shape} fluxes for {stop - start} rows.")
             return Rows(start, inputs[()], flux[()])

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tengri.shards import shard_bounds, shard_name
+from tengri.io.shards import shard_bounds, shard_name
 from train.config import Config
 from train.guards import Signals
 from train.logs import duration

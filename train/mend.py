@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tengri import digest
-from tengri import durable as files
 from tengri.errors import DataError
+from tengri.io import atomic, seal, sealed_json
 
 #: Written once and needed by every resume: two copies are kept, and one mends the other.
 TWINS = ("config.json", "plan.json")
@@ -48,8 +47,8 @@ def mend(folder: Path) -> list[str]:
 def write_twice(folder: Path, name: str, content: object) -> None:
     """Write one of `TWINS`, its copy first."""
     (folder / COPIES).mkdir(exist_ok=True)
-    files.write_json(folder / COPIES / name, content)
-    files.write_json(folder / name, content)
+    sealed_json.write_json(folder / COPIES / name, content)
+    sealed_json.write_json(folder / name, content)
 
 
 def set_aside(folder: Path, path: Path) -> Path:
@@ -63,7 +62,7 @@ def set_aside(folder: Path, path: Path) -> Path:
 def problem_with(path: Path) -> str:
     """Return what is wrong with a sealed JSON file, or nothing."""
     try:
-        files.read_json(path)
+        sealed_json.read_json(path)
     except DataError as error:
         return str(error)
     return ""
@@ -72,8 +71,8 @@ def problem_with(path: Path) -> str:
 def artefact_problem(folder: Path) -> str:
     """Return why the artefact is not the one that ``done.json`` speaks of, or nothing."""
     try:
-        found = digest.verify(folder / "surrogate.h5")
-        expected = files.read_json(folder / "done.json")["sha256"]
+        found = seal.verify(folder / "surrogate.h5")
+        expected = sealed_json.read_json(folder / "done.json")["sha256"]
     except (OSError, KeyError, TypeError) as error:
         return str(error)
     return "" if found == expected else f"{folder / 'surrogate.h5'} is not the one that was proved"
@@ -97,7 +96,7 @@ def _mend_twin(folder: Path, name: str) -> str:
     edits = _edits(bad, good)
     aside = set_aside(folder, bad) if bad.exists() else bad
     bad.parent.mkdir(exist_ok=True)
-    files.write_bytes(bad, good.read_bytes())
+    atomic.write_bytes(bad, good.read_bytes())
     if edits:
         return (
             f"{bad} has been edited: {edits}. A run goes on as it began, and the edited file is "
@@ -112,7 +111,7 @@ def _edits(bad: Path, good: Path) -> str:
         found = json.loads(bad.read_bytes())["content"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ""
-    changed = differing(files.read_json(good), found)
+    changed = differing(sealed_json.read_json(good), found)
     some = [f"{name.removeprefix('config.')} is {now!r}, was {was!r}"
             for name, (was, now) in changed.items()]  # fmt: skip
     return "; ".join(some[:5])

@@ -14,9 +14,9 @@ import numpy as np
 from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
-from tengri import durable as files
 from tengri.analysis import accuracy
 from tengri.errors import DataError
+from tengri.io import atomic
 from train import evaluate, figures, page
 from train.evaluate import Evaluation
 from train.logs import duration, read_metrics
@@ -41,15 +41,15 @@ def write(
     drawn = _figures(problem, folder, artefact, result, speed)
     images = {name: figures.png(figure) for name, (figure, _) in drawn.items()}
     for name, data in images.items():
-        files.write_bytes(folder.report / f"{name}.png", data)
+        atomic.write_bytes(folder.report / f"{name}.png", data)
     captions = {name: caption for name, (_, caption) in drawn.items()}
     numbers = {"accuracy": result.tables, "speed": speed, "training": artefact.training,
                "error_bars_mag": {k: v.tolist() for k, v in result.error_bars.items()},
                "covariance_mag2": result.covariance.tolist()}  # fmt: skip
-    files.write_text(folder.report / "report.json", json.dumps(_finite(numbers), indent=1) + "\n")
-    files.write_text(folder.report / "card.md", artefact.card)
+    atomic.write_text(folder.report / "report.json", json.dumps(_finite(numbers), indent=1) + "\n")
+    atomic.write_text(folder.report / "card.md", artefact.card)
     text = _page(problem, folder.path.name, artefact, result, speed, images, captions)
-    files.write_text(folder.report / "report.html", text)
+    atomic.write_text(folder.report / "report.html", text)
 
 
 def _figures(

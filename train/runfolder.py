@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,10 +28,10 @@ import numpy as np
 
 from emulator.scaling import OutputScaling
 from tengri import __version__
-from tengri import durable as files
 from tengri.analysis import accuracy
 from tengri.described import build_spec
 from tengri.errors import DataError
+from tengri.io import atomic, sealed_json
 from train import config as configs
 from train import mend
 from train.config import Config
@@ -63,17 +62,8 @@ class RunFolder:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
                    "versions": versions(), "created": now}  # fmt: skip
-        temporary = files.temporary_name(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            files.sweep(path)
-            temporary.mkdir()
+        with atomic.whole_folder(path) as temporary:
             mend.write_twice(temporary, "config.json", content)
-            os.rename(temporary, path)
-            files.sync_folder(path.parent)
-        except OSError as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise DataError(f"{path}: cannot be made ({error}).") from error
         return cls(path)
 
     @classmethod
@@ -97,7 +87,7 @@ class RunFolder:
 
     def header(self) -> dict[str, Any]:
         """Return the contents of ``config.json``."""
-        return files.read_object(self.path / "config.json", "format", "config", "command")
+        return sealed_json.read_object(self.path / "config.json", "format", "config", "command")
 
     def config(self) -> Config:
         """Return the configuration of the run."""
@@ -120,7 +110,7 @@ class RunFolder:
         """Return the stored plan, or None before the first measurement."""
         path = self.path / "plan.json"
         keys = ("plan", "scaling", "costs", "inputs")
-        return files.read_object(path, *keys) if path.exists() else None
+        return sealed_json.read_object(path, *keys) if path.exists() else None
 
     def write_plan(
         self, plan: Plan, scaling: OutputScaling, costs: Costs, inputs: dict[str, str]
@@ -147,14 +137,14 @@ class RunFolder:
         path = self.path / "clock.json"
         if not path.exists():
             return 0.0
-        seconds = files.read_object(path, "seconds")["seconds"]
+        seconds = sealed_json.read_object(path, "seconds")["seconds"]
         if type(seconds) not in (int, float):
             raise DataError(f"{path}: malformed, seconds is {seconds!r}.")
         return float(seconds)
 
     def write_seconds(self, seconds: float) -> None:
         """Store how long the run has trained."""
-        files.write_json(self.path / "clock.json", {"seconds": round(seconds, 3)})
+        sealed_json.write_json(self.path / "clock.json", {"seconds": round(seconds, 3)})
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -173,7 +163,7 @@ class RunFolder:
         path = self.path / "done.json"
         if not path.exists():
             return None
-        found = files.read_object(path, "sha256", "verdict", "proof")
+        found = sealed_json.read_object(path, "sha256", "verdict", "proof")
         numbers = found["proof"].values() if isinstance(found["proof"], dict) else [None]
         known = found["verdict"] in list(accuracy.VERDICTS)
         if not known or not all(type(n) in (int, float) for n in numbers):
@@ -182,7 +172,7 @@ class RunFolder:
 
     def write_done(self, content: dict[str, Any]) -> None:
         """Mark the run as finished; the last thing that is written."""
-        files.write_json(self.path / "done.json", content)
+        sealed_json.write_json(self.path / "done.json", content)
 
 
 def is_run(path: Path) -> bool:

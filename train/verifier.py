@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tengri import durable
 from tengri.errors import DataError
+from tengri.io import sealed_json
+from tengri.io.shards import MANIFEST
 from tengri.program.doctor import FAILURE, OK, WARNING, Check
-from tengri.shards import MANIFEST
 
 
 def run(path: str, exact: bool) -> list[Check] | None:
@@ -54,7 +54,7 @@ def dataset(path: str, exact: bool) -> list[Check] | None:
     if not (folder / MANIFEST).is_file():
         return None
     try:
-        if "made_with" not in durable.read_object(folder / MANIFEST):
+        if "made_with" not in sealed_json.read_object(folder / MANIFEST):
             return None  # shards of another kind
         return list(_dataset(folder))
     except DataError as error:

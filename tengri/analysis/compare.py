@@ -30,7 +30,7 @@ from tengri.analysis.sweeps import (
 )
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.jsonable import jsonable
+from tengri.io.jsonable import jsonable
 
 Colour = tuple[str, str]
 

@@ -14,11 +14,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import digest, plain
 from tengri.catalogue.table import Columns, Field, Schema, chosen
 from tengri.errors import DataError, unknown
+from tengri.io import hdf5_reader, seal
+from tengri.io.hdf5_writer import new_hdf5
 from tengri.quantities import masked_by, nulls_of
-from tengri.sink import new_hdf5
 
 UNIT_NAMES = ("unit", "units")
 #: A column may be larger than memory: it is read by rows.
@@ -62,7 +62,7 @@ class Hdf5Table:
 
     def _stored(self, item: h5py.Dataset) -> h5py.Dataset:
         """Return a dataset after checking that the file itself holds it."""
-        if problem := plain.storage_problem(item, most=MAX_BYTES):
+        if problem := hdf5_reader.storage_problem(item, most=MAX_BYTES):
             raise DataError(f"{self._path}: {item.name.lstrip('/')} {problem}.")
         return item
 
@@ -94,7 +94,7 @@ def _own(group: h5py.Group) -> dict[str, Any]:
 @contextmanager
 def open_table(path: Path, name: str | None) -> Iterator[Hdf5Table]:
     """Open the table of a file: its root, its one compound dataset, or the group of a name."""
-    with plain.open_hdf5(path) as file:
+    with hdf5_reader.open_hdf5(path) as file:
         yield Hdf5Table(_source(file, path, name), path)
 
 
@@ -134,7 +134,7 @@ def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
         start = 0
         for chunk in chunks:
             start = put(file, schema, chunk, start)
-    digest.seal(path)
+    seal.seal(path)
 
 
 def create_columns(file: h5py.File, schema: Schema) -> None:

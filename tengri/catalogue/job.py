@@ -8,7 +8,6 @@ catalogue holds now, is not made again. Only ``CHUNK`` rows are in memory at a t
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import __version__, digest, durable, plain
+from tengri import __version__
 from tengri.catalogue import hdf5
 from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.predict import FLAG, predict_rows
@@ -29,13 +28,13 @@ from tengri.catalogue.table import (
     Schema,
     Table,
     check_columns,
-    ending,
     format_of,
 )
 from tengri.catalogue.words import OPTIONS
 from tengri.errors import ConfigError, DataError
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+from tengri.io import atomic, hdf5_reader, seal, sealed_json
+from tengri.io.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 
 #: Rows held in memory at once; part of the contract, for the digest of a shard's inputs.
 CHUNK = 65536
@@ -150,8 +149,8 @@ class Job:
             raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
         manifest = self.folder / MANIFEST
         if not manifest.exists():
-            durable.write_json(manifest, self.description)
-        found = durable.read_object(manifest)
+            sealed_json.write_json(manifest, self.description)
+        found = sealed_json.read_object(manifest)
         different = [k for k, v in self.description.items() if found.get(k) != v]
         if different:
             raise DataError(
@@ -215,8 +214,8 @@ class Job:
         """Check seal, place and job of a shard; return the digest of its inputs."""
         if not path.exists():
             raise DataError(f"{path} is missing.")
-        digest.verify(path)
-        with plain.open_hdf5(path) as file:
+        seal.verify(path)
+        with hdf5_reader.open_hdf5(path) as file:
             start, _ = shard_bounds(self.table.n_rows, self.n_shards, number)
             wanted = fingerprint(self.description)
             if file.attrs["fingerprint"] != wanted or int(file.attrs["start"]) != start:
@@ -237,17 +236,8 @@ class Job:
         if bad:
             raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
         counts: dict[int, int] = {}
-        temporary = self.out.with_name(f".{self.out.name}.tmp-{os.getpid()}{ending(self.out)}")
-        try:
+        with atomic.whole(self.out) as temporary:
             format_of(self.out).write_table(temporary, self.schema, self._stored(counts))
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, self.out)
-            durable.sync_folder(self.out.absolute().parent)
-        except OSError as error:
-            raise DataError(f"{self.out}: cannot be written ({error}).") from error
-        finally:
-            temporary.unlink(missing_ok=True)
         shutil.rmtree(self.folder)
         return _named(counts)
 
@@ -295,7 +285,7 @@ def existing_shards(out: Path) -> int | None:
     manifest = out.with_name(out.name + ".parts") / MANIFEST
     if not manifest.exists():
         return None
-    shards = durable.read_object(manifest, "shards")["shards"]
+    shards = sealed_json.read_object(manifest, "shards")["shards"]
     if type(shards) is not int or shards < 1:
         raise DataError(f"{manifest}: malformed, shards is {shards!r}.")
     return shards

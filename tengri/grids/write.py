@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from tengri import digest
-from tengri.errors import DataError
-from tengri.sink import new_hdf5
+from tengri.io import atomic, seal
+from tengri.io.hdf5_writer import new_hdf5
 
 
 def write_sealed(
@@ -31,9 +29,8 @@ def write_sealed(
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with new_hdf5(partial, libver="earliest") as file:
+    with atomic.whole(path) as temporary:
+        with new_hdf5(temporary, libver="earliest") as file:
             for name, values in datasets.items():
                 item = file.create_dataset(
                     name,
@@ -47,12 +44,8 @@ def write_sealed(
                 item.attrs["unit"] = units[name]
             for key, value in attrs.items():
                 file.attrs[key] = value
-        sealed = digest.seal(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        sealed = seal.seal(temporary)
+        seal.verify(temporary)
     return sealed
 
 

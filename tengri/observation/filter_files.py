@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tengri import plain
 from tengri.errors import ConfigError, DataError, unknown
+from tengri.io import hdf5_reader
 from tengri.observation.conventions import per_photon
 from tengri.quantities import as_unit
 
@@ -192,7 +192,7 @@ def _factor(unit: Any) -> float:
 def _blocks(path: Path) -> list[_Block]:
     """Return the curves of a file as they stand."""
     try:
-        lines = plain.read_text(path).lstrip("\ufeff").splitlines()
+        lines = hdf5_reader.read_text(path).lstrip("\ufeff").splitlines()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of a filter curve.") from None
     except DataError:

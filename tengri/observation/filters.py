@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tengri import plain
 from tengri.errors import ConfigError, DataError, ParameterError, unknown
+from tengri.io import hdf5_reader
 from tengri.observation import conventions
 from tengri.observation.filter_files import Curve, read_curves
 from tengri.observation.segments import integral_dlnwave
@@ -344,7 +344,7 @@ def _euclid_curve(name: str) -> FilterCurve:
 def _read_columns(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the first two columns of a text file; blanks or commas separate, # comments."""
     try:
-        text = plain.read_text(path).replace(",", " ")
+        text = hdf5_reader.read_text(path).replace(",", " ")
         table = np.loadtxt(text.splitlines(), usecols=(0, 1), ndmin=2)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of a filter curve.") from None

@@ -73,12 +73,12 @@ def _data() -> list[Check]:
 
 
 def _embedded(name: str) -> Check:
-    from tengri import digest
     from tengri.grids import files
+    from tengri.io import seal
 
     try:
         path = files.resolve(name)
-        return Check("data", OK, f"{path}, sha256 {digest.verify(path)[:12]}… intact")
+        return Check("data", OK, f"{path}, sha256 {seal.verify(path)[:12]}… intact")
     except (DataError, OSError) as error:
         return Check("data", FAILURE, str(error), f"reinstall tengri, or restore {name}")
 

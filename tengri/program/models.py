@@ -90,10 +90,10 @@ def pair(item: str) -> tuple[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    from tengri import plain
+    from tengri.io import hdf5_reader
 
     try:
-        data = tomllib.loads(plain.read_text(path))
+        data = tomllib.loads(hdf5_reader.read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"--config {path}: cannot be read as TOML ({error}).") from None
     section = data.get("model")

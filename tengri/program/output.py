@@ -32,7 +32,7 @@ def aside(args: argparse.Namespace) -> Iterator[None]:
 
 def emit(as_json: bool, text: str, data: Any) -> None:
     """Print the text, or the data as JSON."""
-    from tengri.jsonable import jsonable  # loads NumPy, which no --help needs
+    from tengri.io.jsonable import jsonable  # loads NumPy, which no --help needs
 
     print(json.dumps(jsonable(data), indent=1, ensure_ascii=False) if as_json else text)
 

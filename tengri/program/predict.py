@@ -90,8 +90,8 @@ def _all(args: argparse.Namespace, job: Any) -> int:
 
 
 def _one_shard(args: argparse.Namespace, job: Any) -> int:
+    from tengri.io.shards import parse_shard, shard_bounds
     from tengri.program.progress import Meter
-    from tengri.shards import parse_shard, shard_bounds
 
     number, shards = parse_shard(args.shard)
     start, stop = shard_bounds(job.table.n_rows, shards, number)
@@ -162,7 +162,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _shards(args: argparse.Namespace, n_rows: int) -> int:
     from tengri.catalogue.job import SHARD_ROWS, existing_shards
-    from tengri.shards import parse_shard
+    from tengri.io.shards import parse_shard
 
     if args.shard:
         return parse_shard(args.shard)[1]

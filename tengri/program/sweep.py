@@ -62,7 +62,8 @@ def rest(model: Any, swept: str) -> dict[str, Any]:
 def _save(sweep: Any, out: Path) -> None:
     import matplotlib
 
-    from tengri.errors import ConfigError, DataError
+    from tengri.errors import ConfigError
+    from tengri.io import atomic
 
     matplotlib.use("Agg")
     from tengri.analysis.plotting import setup_style
@@ -72,7 +73,5 @@ def _save(sweep: Any, out: Path) -> None:
     known = figure.canvas.get_supported_filetypes()
     if out.suffix.removeprefix(".") not in known:
         raise ConfigError(f"-o {out}: a figure ends in .png, .pdf or .svg.")
-    try:
-        figure.savefig(out, bbox_inches="tight")
-    except OSError as error:
-        raise DataError(f"{out}: cannot be written ({error.strerror or error}).") from error
+    with atomic.whole(out) as temporary:
+        figure.savefig(temporary, bbox_inches="tight")

@@ -62,34 +62,34 @@ def run(path: str, exact: bool = False) -> list[Check]:
 
 def sealed_file(path: str, exact: bool) -> list[Check] | None:
     """Check the seal of any file of ours, and an SSP grid of anybody's."""
-    from tengri import digest
     from tengri.components.stellar.ssp import load_ssp_data
+    from tengri.io import seal
 
     file = Path(path)
     if not file.is_file():
         return None
-    sealed = digest.is_sealed(file)
+    sealed = seal.is_sealed(file)
     if sealed:
         try:
-            seal = Check("seal", OK, f"{file}: intact, sha256 {digest.verify(file)}")
+            found = Check("seal", OK, f"{file}: intact, sha256 {seal.verify(file)}")
         except DataError as error:
             return [Check("seal", FAILURE, str(error), "get a fresh copy, or make it again")]
     else:
-        seal = Check("seal", WARNING, f"{file} has none; sha256 {digest.file_sha256(file)}",
-                     "keep the digest, and compare it with that of a later day")  # fmt: skip
+        found = Check("seal", WARNING, f"{file} has none; sha256 {seal.file_sha256(file)}",
+                      "keep the digest, and compare it with that of a later day")  # fmt: skip
     if not _is_grid(file):
-        return [seal] if sealed else None
+        return [found] if sealed else None
     try:
-        return [seal, Check("grid", OK, f"{load_ssp_data(file)!r}: shapes, values, units")]
+        return [found, Check("grid", OK, f"{load_ssp_data(file)!r}: shapes, values, units")]
     except DataError as error:
-        return [seal, Check("grid", FAILURE, str(error), "get a fresh copy")]
+        return [found, Check("grid", FAILURE, str(error), "get a fresh copy")]
 
 
 def _is_grid(file: Path) -> bool:
-    from tengri import plain
+    from tengri.io import hdf5_reader
 
     try:
-        with plain.open_hdf5(file) as contents:
+        with hdf5_reader.open_hdf5(file) as contents:
             return contents.get("ssp_flux", getlink=True) is not None
     except (OSError, RuntimeError):
         return False

@@ -13,8 +13,9 @@ import pytest
 import emulator
 from emulator import hdf5
 from emulator.artefact import FORMAT_VERSION, KIND, read, write
-from tengri import SEDModel, digest
+from tengri import SEDModel
 from tengri.errors import ConfigError, DataError
+from tengri.io import seal
 from tests.emulator.conftest import ONE, tiny_observation, tiny_ssp
 
 
@@ -27,7 +28,7 @@ def edited(path, change):
     """Change an artefact from inside and seal it again: what a forger could do."""
     with h5py.File(path, "r+") as f:
         change(f)
-    digest.seal(path)
+    seal.seal(path)
     return path
 
 
@@ -47,7 +48,7 @@ def test_everything_comes_back(artefact, file):
     assert np.array_equal(back.covariance, artefact.covariance)
     assert np.array_equal(back.checks["flux_exact"], artefact.checks["flux_exact"])
     assert back.in_scaling.log == artefact.in_scaling.log
-    assert back.sha256 == digest.verify(file)
+    assert back.sha256 == seal.verify(file)
 
 
 def test_loaded_and_in_memory_surrogates_agree_to_the_bit(surrogate, file):
@@ -164,7 +165,7 @@ def test_unwritable_folder(artefact, tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(artefact, copy, monkeypatch):
     before = copy.read_bytes()
-    monkeypatch.setattr(digest, "seal", lambda path: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(seal, "seal", lambda path: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(DataError, match="disk full"):
         write(copy, artefact)
     assert copy.read_bytes() == before

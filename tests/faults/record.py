@@ -2,7 +2,7 @@
 
     python -m tests.faults.record              # every test of faults, the long ones too
     python -m tests.faults.record disk bits    # of these files alone; the rest stays as it is
-    python -m train.tables                     # the table of docs/reliability.md
+    python -m tools.tables                     # the table of docs/reliability.md
 
 A fault counts where its test passed; each test that failed is one thing lost. The kills of
 ``python -m tests.faults.stress -o tests/faults/results/kills.json`` are added by the table.
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from tengri import durable
+from tengri.io import atomic
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -68,7 +68,7 @@ def main() -> int:
             run(name, report)
             found[name] = counted(report) | {"seconds": round(time.monotonic() - began)}
         print(f"{name}: {json.dumps(found[name])}", flush=True)
-        durable.write_text(args.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
+        atomic.write_text(args.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
     return 1 if any(found[name]["failed"] for name in args.names) else 0
 
 

@@ -32,8 +32,8 @@ from typing import Any
 import jax
 
 from emulator import artefact
-from tengri import __version__, digest
-from tengri import durable as files
+from tengri import __version__
+from tengri.io import atomic, seal
 from tests.faults import kill, tiny, victims
 from train import checkpoints, mend
 from train.dataset import Dataset
@@ -195,7 +195,7 @@ def _torn(run: Path, safe: int) -> list[str]:
         problems.append("no configuration")
     if (run / "surrogate.h5").exists():
         try:
-            digest.verify(run / "surrogate.h5")
+            seal.verify(run / "surrogate.h5")
         except OSError as error:
             problems.append(str(error))
     stated = {int(p.stem) for p in (run / "manifests").glob("[0-9]*.json")}
@@ -214,7 +214,7 @@ def _weights(run: Path) -> list[bytes]:
 
 def _shards(folder: Path) -> list[str]:
     dataset = Dataset.open(folder)
-    return [digest.verify(dataset.path(n)) for n in range(1, dataset.n_shards + 1)]
+    return [seal.verify(dataset.path(n)) for n in range(1, dataset.n_shards + 1)]
 
 
 def measure(kills: int, seed: int, folder: Path, out: Path | None) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def measure(kills: int, seed: int, folder: Path, out: Path | None) -> dict[str, 
         content = found.content() | {"seed": seed, "seconds": round(time.monotonic() - began)}
         if out:
             out.parent.mkdir(parents=True, exist_ok=True)
-            files.write_text(out, json.dumps(content, indent=1) + "\n")
+            atomic.write_text(out, json.dumps(content, indent=1) + "\n")
     return content
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 import emulator
-from tengri import digest, load_ssp_data, references
+from tengri import load_ssp_data, references
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError
 from tengri.grids import files as grids
+from tengri.io import seal
 from tests.train.conftest import CONFIG, changed, trained, with_config
 from train import checkpoints as checkpoint_files
 from train import mend, run
@@ -226,5 +227,5 @@ def test_without_the_seal_a_flip_goes_unseen(
     path.write_bytes(bad)
     with pytest.raises(DataError):
         emulator.load(path)
-    monkeypatch.setattr(digest, "verify", lambda path: "unchecked")
+    monkeypatch.setattr(seal, "verify", lambda path: "unchecked")
     emulator.load(path)

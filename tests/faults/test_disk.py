@@ -15,8 +15,8 @@ import pytest
 
 import emulator
 from emulator import artefact
-from tengri import durable as files
 from tengri.errors import DataError
+from tengri.io import sealed_json
 from tests.faults import kill, tiny, victims
 from tests.faults.make_golden import RUN
 from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
@@ -88,10 +88,12 @@ def test_a_checkpoint(tmp_path: Path, most: int, injected: Counter) -> None:
 @pytest.mark.parametrize("most", [0, 40])
 def test_a_sealed_file(tmp_path: Path, most: int, injected: Counter) -> None:
     path = tmp_path / "clock.json"
-    files.write_json(path, {"seconds": 1.0})
+    sealed_json.write_json(path, {"seconds": 1.0})
     with full(most), pytest.raises(DataError, match=r"clock\.json: cannot be written"):
-        files.write_json(path, {"seconds": 2.0})
-    assert files.read_json(path) == {"seconds": 1.0} and os.listdir(tmp_path) == ["clock.json"]
+        sealed_json.write_json(path, {"seconds": 2.0})
+    assert sealed_json.read_json(path) == {"seconds": 1.0} and os.listdir(tmp_path) == [
+        "clock.json"
+    ]
     injected("disk")
 
 
@@ -170,12 +172,12 @@ def test_the_loop_of_a_training(problem: Problem, tmp_path: Path, injected: Coun
 def test_nothing_begins_in_a_read_only_folder(readonly: Path, injected: Counter) -> None:
     config = configs.load("tiny")
     good = artefact.read(GOLDEN)
-    files.write_json(readonly / "old.json", 1)
+    sealed_json.write_json(readonly / "old.json", 1)
     (readonly / "run").mkdir()
     close(readonly)
     for write in (
         lambda: RunFolder.create(readonly / "other", config, "tengri train"),
-        lambda: files.write_json(readonly / "old.json", 2),
+        lambda: sealed_json.write_json(readonly / "old.json", 2),
         lambda: artefact.write(readonly / "surrogate.h5", good),
         lambda: Checkpoints(readonly / "run"),
         lambda: Lock(readonly / "run").__enter__(),
@@ -186,7 +188,7 @@ def test_nothing_begins_in_a_read_only_folder(readonly: Path, injected: Counter)
         injected("disk")
     os.seteuid(os.getuid())
     assert sorted(p.name for p in readonly.rglob("*")) == ["old.json", "run"]
-    assert files.read_json(readonly / "old.json") == 1
+    assert sealed_json.read_json(readonly / "old.json") == 1
 
 
 def test_a_run_that_became_read_only(finished: Path, readonly: Path, injected: Counter) -> None:

@@ -10,10 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tengri import digest
-from tengri import durable as files
 from tengri.__main__ import main as program
 from tengri.errors import TengriError
+from tengri.io import seal, sealed_json
 from tests.faults.make_golden import RUN
 from tests.train.conftest import new_run
 from train import evaluate, report, run
@@ -57,21 +56,21 @@ def other_weights(folder: RunFolder) -> None:
 
 def other_numbers(folder: RunFolder) -> None:
     """Everything fits but the accuracy that was written down."""
-    done = files.read_json(folder.path / "done.json")
+    done = sealed_json.read_json(folder.path / "done.json")
     done["proof"]["p95"] *= 0.9
-    files.write_json(folder.path / "done.json", done)
+    sealed_json.write_json(folder.path / "done.json", done)
 
 
 def no_numbers(folder: RunFolder) -> None:
     """There is nothing to compare with: no proof is no good proof."""
-    done = files.read_json(folder.path / "done.json")
-    files.write_json(folder.path / "done.json", done | {"proof": {}})
+    done = sealed_json.read_json(folder.path / "done.json")
+    sealed_json.write_json(folder.path / "done.json", done | {"proof": {}})
 
 
 def _believe(folder: RunFolder) -> None:
-    done = files.read_json(folder.path / "done.json")
-    done["sha256"] = digest.seal(folder.artefact)
-    files.write_json(folder.path / "done.json", done)
+    done = sealed_json.read_json(folder.path / "done.json")
+    done["sha256"] = seal.seal(folder.artefact)
+    sealed_json.write_json(folder.path / "done.json", done)
 
 
 WAYS = [flip, cut, remove, other_file, other_weights, other_numbers, no_numbers]

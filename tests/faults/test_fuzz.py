@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import emulator
-from tengri import Parameters, digest, load_ssp_data
-from tengri import durable as files
+from tengri import Parameters, load_ssp_data
 from tengri.__main__ import main as program
 from tengri.__main__ import program as parsers
 from tengri.catalogue import hdf5 as catalogues
 from tengri.errors import TengriError
+from tengri.io import seal, sealed_json
 from tengri.observation.filters import load_filter
 from tests.faults.make_golden import RUN
 from train import config as configs
@@ -68,7 +68,7 @@ def test_any_bytes(suffix: str, tmp_path: Path, injected: Counter) -> None:
                 lambda: catalogues.open_table(path, None).__enter__()],
         ".toml": [lambda: configs.load(str(path))],
         ".py": [lambda: configs.load(str(path))],
-        ".json": [lambda: files.read_json(path)],
+        ".json": [lambda: sealed_json.read_json(path)],
         ".txt": [lambda: load_filter(str(path))],
         ".jsonl": [lambda: read_metrics(path), lambda: damaged_lines(path)],
     }  # fmt: skip
@@ -76,7 +76,7 @@ def test_any_bytes(suffix: str, tmp_path: Path, injected: Counter) -> None:
     @fuzz
     @given(st.binary(max_size=300), st.booleans())
     def run(data: bytes, signed: bool) -> None:
-        head = digest.HDF5_SIGNATURE if signed and suffix == ".h5" else b""
+        head = seal.HDF5_SIGNATURE if signed and suffix == ".h5" else b""
         path.write_bytes(head + data)
         for read in readers[suffix]:
             survives(read)
@@ -157,7 +157,7 @@ def test_surrogates_of_any_document(golden: Path, injected: Counter) -> None:
         with h5py.File(path, "r+") as file:
             del file["document"]
             file["document"] = np.frombuffer(json.dumps(changed).encode(), np.uint8)
-        digest.seal(path)
+        seal.seal(path)
         survives(lambda: emulator.load(path))
 
     run()
@@ -166,15 +166,15 @@ def test_surrogates_of_any_document(golden: Path, injected: Counter) -> None:
 
 def test_runs_and_data_sets_of_any_content(golden: Path, injected: Counter) -> None:
     finite = values.filter(_is_json)
-    config = files.read_json(golden / RUN / "config.json")
-    manifest = files.read_json(golden / "set-1" / MANIFEST)
+    config = sealed_json.read_json(golden / RUN / "config.json")
+    manifest = sealed_json.read_json(golden / "set-1" / MANIFEST)
 
     @fuzz
     @given(st.sampled_from(sorted(config["config"])), finite, finite, finite)
     def run(section: str, part: Any, rows: Any, whole: Any) -> None:
         changed = {**config, "config": {**config["config"], section: part}}
         for content in (changed, {**config, "config": part}, whole):
-            files.write_json(golden / RUN / "config.json", content)
+            sealed_json.write_json(golden / RUN / "config.json", content)
             survives(lambda: RunFolder.open(golden / RUN).config())
         for content in (
             {**manifest, "rows": {**manifest["rows"], "rows": rows, "shards": part}},
@@ -182,7 +182,7 @@ def test_runs_and_data_sets_of_any_content(golden: Path, injected: Counter) -> N
             {**manifest, "made_with": part},
             whole,
         ):
-            files.write_json(golden / "set-1" / MANIFEST, content)
+            sealed_json.write_json(golden / "set-1" / MANIFEST, content)
             survives(lambda: Dataset.open(golden / "set-1").verify())
 
     run()

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 import emulator
-from tengri import durable as files
 from tengri.__main__ import main as program
 from tengri.errors import DataError
+from tengri.io import sealed_json
 from tests.faults.make_golden import DATASET, GOLDEN, RUN
 from train import config as configs
 from train.checkpoints import verify
@@ -100,9 +100,9 @@ def row_maker(dataset: Dataset) -> RowMaker:
 
 def newer(path: Path, place: Callable[[Any], dict], version: int) -> None:
     """Let a sealed file say that a later version wrote it."""
-    content = files.read_json(path)
+    content = sealed_json.read_json(path)
     place(content)["format"] = version
-    files.write_json(path, content)
+    sealed_json.write_json(path, content)
 
 
 def test_a_run_of_a_newer_version(

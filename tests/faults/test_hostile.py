@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 import emulator
-from tengri import digest, load_ssp_data
-from tengri import durable as files
+from tengri import load_ssp_data
 from tengri.__main__ import main as program
 from tengri.catalogue import hdf5 as catalogues
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError, TengriError
 from tengri.grids import files as grids
+from tengri.io import seal, sealed_json
 from tests.faults.make_golden import RUN
 from train.dataset import MANIFEST, Dataset
 from train.runfolder import RunFolder
@@ -115,7 +115,7 @@ def replaced(path: Path, name: str, kind: Callable[..., None], sealed: bool) -> 
         del file[name]
         kind(file, name, like)
     if sealed:
-        digest.seal(path)
+        seal.seal(path)
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def test_sealed_texts(golden: Path, text: str, injected: Counter) -> None:
     for place in (golden / RUN / "config.json", golden / RUN / "copies" / "config.json"):
         place.write_text(text)
     (golden / "set-1" / MANIFEST).write_text(text)
-    for read in (lambda: files.read_json(golden / RUN / "config.json"),
+    for read in (lambda: sealed_json.read_json(golden / RUN / "config.json"),
                  lambda: Dataset.open(golden / "set-1")):  # fmt: skip
         with pytest.raises(DataError):
             read()
@@ -239,9 +239,9 @@ CONTENTS = {
 
 @pytest.mark.parametrize("case", CONTENTS)
 def test_manifests_with_a_good_seal(stored: Path, case: str, injected: Counter) -> None:
-    content = files.read_json(stored / MANIFEST)
+    content = sealed_json.read_json(stored / MANIFEST)
     content["rows"] |= CONTENTS[case]
-    files.write_json(stored / MANIFEST, content)
+    sealed_json.write_json(stored / MANIFEST, content)
     with little_memory():
         try:
             problems = Dataset.open(stored).verify()
@@ -254,7 +254,7 @@ def test_manifests_with_a_good_seal(stored: Path, case: str, injected: Counter) 
 
 @pytest.mark.parametrize("content", [[], {"seconds": "x"}, {"seconds": None}, {"seconds": True}])
 def test_a_clock_with_a_good_seal(finished: Path, content: object, injected: Counter) -> None:
-    files.write_json(finished / "clock.json", content)
+    sealed_json.write_json(finished / "clock.json", content)
     with pytest.raises(DataError, match=r"clock\.json: malformed"):
         RunFolder.open(finished).seconds()
     injected("hostile")
@@ -263,7 +263,9 @@ def test_a_clock_with_a_good_seal(finished: Path, content: object, injected: Cou
 @pytest.mark.parametrize("change", [{"verdict": "?"}, {"verdict": []}, {"proof": 3},
                                     {"proof": {"p50": "x"}}])  # fmt: skip
 def test_an_end_with_a_good_seal(finished: Path, change: dict, injected: Counter) -> None:
-    files.write_json(finished / "done.json", files.read_json(finished / "done.json") | change)
+    sealed_json.write_json(
+        finished / "done.json", sealed_json.read_json(finished / "done.json") | change
+    )
     with pytest.raises(DataError, match=r"done\.json: malformed"):
         RunFolder.open(finished).done()
     injected("hostile")
@@ -282,10 +284,10 @@ def test_a_plan_with_a_good_seal(
 ) -> None:
     for name in ("done.json", "surrogate.h5"):
         (finished / name).unlink()
-    content = files.read_json(finished / "plan.json")
+    content = sealed_json.read_json(finished / "plan.json")
     content["plan"] = content["plan"] | PLANS[case] if PLANS[case] else {}
     for place in (finished / "plan.json", finished / "copies" / "plan.json"):
-        files.write_json(place, content)
+        sealed_json.write_json(place, content)
     assert program(["resume", RUN]) == 1
     assert "plan.json: malformed" in capsys.readouterr().err
     injected("hostile")
@@ -294,10 +296,10 @@ def test_a_plan_with_a_good_seal(
 @pytest.mark.parametrize("value", ["../../out", "/etc/out", "a/../../b", "..", "x\0y"])
 def test_a_shard_is_named_by_its_number_alone(stored: Path, value: str, injected: Counter) -> None:
     """Names in a manifest lead nowhere: whatever it says, its shards lie beside it."""
-    content = files.read_json(stored / MANIFEST)
+    content = sealed_json.read_json(stored / MANIFEST)
     content["rows"]["target"] = value
     content["made_with"]["command"] = f"tengri dataset {value!r}; touch executed"
-    files.write_json(stored / MANIFEST, content)
+    sealed_json.write_json(stored / MANIFEST, content)
     dataset = Dataset.open(stored)
     assert {dataset.path(n).parent for n in (1, 2, 3)} == {stored}
     words = list(shlex.shlex(dataset.remake(1), posix=True, punctuation_chars=True))

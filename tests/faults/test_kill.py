@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emulator import artefact
-from tengri import durable as files
+from tengri.io import sealed_json
 from tests.faults import kill, victims
 from tests.faults.tiny import CONFIG
 from train.checkpoints import Checkpoints, verify
@@ -65,7 +65,7 @@ def test_while_shards_are_written(tmp_path: Path, injected: Callable[..., None])
     folder.mkdir()
     description = {"format": 1, "rows": 300_000, "shards": 4}
     content = {"rows": description, "made_with": {"command": "tengri dataset x"}}
-    files.write_json(folder / MANIFEST, content)
+    sealed_json.write_json(folder / MANIFEST, content)
     for i in range(KILLS):
         death = kill.run(victims.shard_maker, str(folder), at=("shard", 1 + i),
                          delay=seconds(rng, 0.03))  # fmt: skip

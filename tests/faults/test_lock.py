@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tengri import durable as files
 from tengri.__main__ import main as program
+from tengri.io import sealed_json
 from tests.faults import kill, tiny, victims
 from train.guards import Lock, LockedError
 from train.runfolder import RunFolder
@@ -77,12 +77,12 @@ def test_the_same_process_id_on_two_machines(
 
     def interrupted(handle: int) -> None:
         monkeypatch.setattr(os, "fsync", sync)
-        files.write_json(path, "the other's")
+        sealed_json.write_json(path, "the other's")
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", interrupted)
-    files.write_json(path, "mine")
-    assert files.read_json(path) == "mine" and os.listdir(tmp_path) == ["manifest.json"]
+    sealed_json.write_json(path, "mine")
+    assert sealed_json.read_json(path) == "mine" and os.listdir(tmp_path) == ["manifest.json"]
     injected("lock")
 
 

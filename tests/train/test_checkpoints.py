@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tengri import durable as files
 from tengri.errors import DataError
+from tengri.io import sealed_json
 from train.checkpoints import Checkpoints, NonFiniteError, half_removed, verify
 
 
@@ -124,7 +124,7 @@ def test_what_kills_leave_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.M
         checkpoints.save(step, state(step), 1.0 / step)
         with monkeypatch.context() as m:
             if life % 2:
-                m.setattr(files, "write_json", kill)
+                m.setattr(sealed_json, "write_json", kill)
             else:
                 m.setattr(checkpoints._manager, "delete", kill)  # noqa: SLF001  (orbax's own step)
             with pytest.raises(Killed):
@@ -169,7 +169,7 @@ def test_other_names_are_no_steps(saved: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", [[], None, "x", {"a": 1}, {"default/_METADATA": [1]}])
 def test_a_manifest_may_hold_anything_under_a_good_seal(saved: Path, content: Any) -> None:
-    files.write_json(saved / "manifests" / "3.json", content)
+    sealed_json.write_json(saved / "manifests" / "3.json", content)
     checkpoints = Checkpoints(saved, keep=3)
     found = checkpoints.restore(target)
     assert found is not None and found.step == 2 and len(checkpoints.messages) == 1

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tengri import digest, plain
 from tengri.errors import DataError
 from tengri.grids import compact, files
+from tengri.io import hdf5_reader, seal
 
 _DATASETS = ("logu", "lgmet", "lg_age_gyr", "wave", "continuum", "line_wave", "lines")
 
@@ -94,11 +94,11 @@ def cloudy_table() -> NebularTable:
 
 @cache
 def _read(path: Path) -> NebularTable:
-    digest.verify(path)
-    with plain.open_hdf5(path) as file:
+    seal.verify(path)
+    with hdf5_reader.open_hdf5(path) as file:
         missing = set(_DATASETS) - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
         return NebularTable(
-            **{name: plain.array(file, name, path).astype(np.float64) for name in _DATASETS}
+            **{name: hdf5_reader.array(file, name, path).astype(np.float64) for name in _DATASETS}
         )

@@ -24,12 +24,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import digest, plain
 from tengri.components.stellar import ssp_units
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
 from tengri.grids import files, ionising
+from tengri.io import hdf5_reader, seal
 
 LSUN_ERG_PER_S = 3.828e33
 OLDEST_GYR = 20.0
@@ -106,9 +106,9 @@ def load_ssp_data(path: str | Path | None = None, sha256: str | None = None) -> 
     if not isinstance(path, str | Path | None):
         raise DataError(f"load_ssp_data takes the path of an HDF5 file, not {path!r}.")
     found = files.resolve(files.DEFAULT_SSP if path is None else path)
-    if files.is_embedded(found) or digest.is_sealed(found):
-        digest.verify(found)
-    if sha256 is not None and (has := digest.file_sha256(found)) != sha256.lower():
+    if files.is_embedded(found) or seal.is_sealed(found):
+        seal.verify(found)
+    if sha256 is not None and (has := seal.file_sha256(found)) != sha256.lower():
         raise DataError(f"{found}: SHA-256 is {has}, expected {sha256.lower()}. {_FRESH}")
     contents, attrs = _read(found)
     return _validated(contents, attrs, found)
@@ -135,7 +135,7 @@ _OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1, **_IONISING}
 def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the known datasets and the attributes of the HDF5 file ``path``."""
     try:
-        with plain.open_hdf5(path) as file:
+        with hdf5_reader.open_hdf5(path) as file:
             attrs = {key: _plain(value) for key, value in file.attrs.items()}
             names = [name for name in (*_REQUIRED, *_OPTIONAL) if file.get(name, getlink=True)]
             contents = {name: _dataset(file, name, path) for name in names}
@@ -162,7 +162,7 @@ def _in_schema(contents: dict[str, Array], units: dict[str, str], path: Path) ->
 
 def _dataset(file: h5py.File, name: str, path: Path) -> Array:
     try:
-        values = plain.array(file, name, path)
+        values = hdf5_reader.array(file, name, path)
     except DataError as error:
         raise DataError(f"{error} {_EXPECTED}") from None
     except (OSError, RuntimeError) as error:
@@ -206,7 +206,7 @@ def _validated(contents: dict[str, Array], attrs: dict[str, Any], path: Path) ->
         ionising=IonisingLight.stored(contents),
         name=path.stem,
         path=str(path),
-        sha256=digest.file_sha256(path),
+        sha256=seal.file_sha256(path),
         attrs=attrs,
     )
 

@@ -18,11 +18,12 @@ import pytest
 from astropy.table import Column, MaskedColumn, Table
 
 from emulator import loading
-from tengri import Instrument, Parameters, SEDModel, digest, durable, load_ssp_data
+from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.__main__ import main
 from tengri.catalogue import job as jobs
 from tengri.catalogue.kept import as_kept
 from tengri.catalogue.table import open_table
+from tengri.io import seal, sealed_json
 
 load = lru_cache(loading.load)
 
@@ -63,7 +64,7 @@ def test_hdf5(capsys, catalogue, columns, tmp_path, whole):
     counts = predict(capsys, catalogue, tmp_path / "again.h5", *SDSS)
     assert (counts["rows"], counts["outside"], counts["missing"]) == (40, 1, 1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.h5", "cat.h5", "whole.h5"]
-    digest.verify(tmp_path / "again.h5")
+    seal.verify(tmp_path / "again.h5")
     np.testing.assert_array_equal(whole["id"], columns["id"])
     assert np.flatnonzero(whole["out_of_domain"]).tolist() == [7, 9]
     with h5py.File(tmp_path / "again.h5") as file:
@@ -106,7 +107,7 @@ def test_a_damaged_manifest_of_parts_is_named(capsys, catalogue, tmp_path):
         assert main(["predict", str(catalogue), "-o", str(out), *SDSS]) == 1
         assert str(manifest) in capsys.readouterr().err
     for content in ([], {"shards": "2"}, {"shards": 0}):
-        durable.write_json(manifest, content)
+        sealed_json.write_json(manifest, content)
         assert main(["predict", str(catalogue), "-o", str(out), *SDSS]) == 1
         assert f"{manifest}: malformed" in capsys.readouterr().err
     assert not out.exists()

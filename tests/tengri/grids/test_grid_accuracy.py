@@ -8,8 +8,8 @@ import pytest
 from sedpy.observate import Filter
 
 from tengri.components.stellar.ssp import load_ssp_data
-from tengri.digest import file_sha256
 from tengri.grids import bc03, build, compact, files
+from tengri.io.seal import file_sha256
 from tools import grid_accuracy as accuracy
 
 TARGETS = {files.STELLAR_SSP: (0.5, 3.0, 10.0), files.DEFAULT_SSP: (1.0, 10.0, 40.0)}

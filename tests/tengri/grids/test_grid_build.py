@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from tengri import digest
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import DataError
 from tengri.grids import bc03, build, compact, dl07, ionising, nebular
+from tengri.io import seal
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_built_grid_loads_and_keeps_its_light(wheel_file, tmp_path, with_gas, 
     build.build_ssp(wheel_file, path, with_gas=with_gas, full=full)
     ssp = load_ssp_data(path)
     assert ssp.nebular is with_gas and ssp.attrs["zsun"] == 0.02
-    assert ssp.attrs["source_sha256"] == digest.file_sha256(wheel_file)
+    assert ssp.attrs["source_sha256"] == seal.file_sha256(wheel_file)
     assert 0.01 in ssp.age_edges_gyr
     stars = bc03.read_stellar(wheel_file)
     old_full = np.trapezoid(stars.flux[:, -1], stars.wave)
@@ -239,7 +239,7 @@ def test_stars_alone_know_what_gas_answers_to(wheel_file, tmp_path, stars, full)
 def test_nebular_file_holds_light_per_photon_at_every_logu(wheel_file, tmp_path, stars, gas):
     path = tmp_path / "nebular.h5"
     build.build_nebular(wheel_file, path)
-    digest.verify(path)
+    seal.verify(path)
     with h5py.File(path) as file:
         assert file["logu"][()].tolist() == [-3.0, -2.0]
         assert file["lines"].shape == (2, 3, len(gas.age_gyr), len(gas.line_wave))
@@ -252,7 +252,7 @@ def test_nebular_file_holds_light_per_photon_at_every_logu(wheel_file, tmp_path,
 def test_dust_templates_are_normalised_at_umin_one(wheel_file, tmp_path):
     path = tmp_path / "dl07.h5"
     build.build_dl07(wheel_file, path)
-    digest.verify(path)
+    seal.verify(path)
     with h5py.File(path) as file:
         wave, umin = file["wave"][()], file["umin"][()]
         power = luminosity(wave, file["umin_only"][()].astype(float))

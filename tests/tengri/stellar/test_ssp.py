@@ -8,11 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from tengri import digest
 from tengri.components.stellar.ssp import load_ssp_data, log_midpoint_edges
 from tengri.errors import DataError
 from tengri.grids import files
 from tengri.grids.write import write_sealed
+from tengri.io import seal
 
 LG_AGE = np.array([-3.0, -2.0, -1.0, 0.5])
 
@@ -129,7 +129,7 @@ def test_a_dsps_file_without_the_optional_datasets(tmp_path):
     ssp = load_ssp_data(foreign(tmp_path / "a.h5", {"imf": "Chabrier"}))
     assert ssp.ssp_mass_remaining is None and not ssp.nebular
     assert ssp.ssp_flux.dtype == np.float32 and ssp.attrs["imf"] == "Chabrier"
-    assert ssp.sha256 == digest.file_sha256(tmp_path / "a.h5")
+    assert ssp.sha256 == seal.file_sha256(tmp_path / "a.h5")
     np.testing.assert_allclose(ssp.age_edges_gyr[:3], [0.0, 10**-2.5, 10**-1.5], rtol=1e-5)
     assert ssp.age_edges_gyr[-1] == 20.0
 
@@ -202,7 +202,7 @@ def test_text_is_not_hdf5(tmp_path):
 
 
 def test_a_sealed_file_is_plain_hdf5(sealed):
-    assert digest.is_sealed(sealed) and len(digest.verify(sealed)) == 64
+    assert seal.is_sealed(sealed) and len(seal.verify(sealed)) == 64
     with h5py.File(sealed) as file:
         assert file["ssp_flux"].shape == (3, 4, 50)
     assert load_ssp_data(sealed).nebular
@@ -253,7 +253,7 @@ def test_an_embedded_name_must_be_sealed(tmp_path, monkeypatch):
 
 def test_a_file_without_user_block_cannot_be_sealed(tmp_path):
     with pytest.raises(DataError, match="userblock_size"):
-        digest.seal(foreign(tmp_path / "a.h5"))
+        seal.seal(foreign(tmp_path / "a.h5"))
 
 
 # -- finding files ------------------------------------------------------------------------------

@@ -24,12 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri import digest, plain
 from tengri.components.dust.emission.model import DustEmission, TemplateGrid
 from tengri.components.hats import cell, hat_weights
 from tengri.constants import C_AA_PER_S
 from tengri.errors import DataError
 from tengri.grids import files
+from tengri.io import hdf5_reader, seal
 from tengri.priors import LogUniform, Uniform
 from tengri.products import einsum
 from tengri.registry import Param
@@ -87,12 +87,12 @@ def templates() -> Templates:
         If the file is missing or damaged.
     """
     path = files.resolve(files.DUST_DL07)
-    digest.verify(path)
-    with plain.open_hdf5(path) as file:
+    seal.verify(path)
+    with hdf5_reader.open_hdf5(path) as file:
         missing = {"wave", "qpah", "umin", "umin_only", "umin_umax"} - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
-        wave, qpah, umin, *lnu = (plain.array(file, name, path).astype(np.float64)
+        wave, qpah, umin, *lnu = (hdf5_reader.array(file, name, path).astype(np.float64)
                                   for name in ("wave", "qpah", "umin", "umin_only", "umin_umax")
                                   )  # fmt: skip
     # the tables begin at 1 µm; within one more step they end, so that no band sees a jump

@@ -1,6 +1,6 @@
 """Publish a finished run: measure it on many fresh draws, and put it where ``load`` finds it.
 
-    python -m train.publish runs/sdss_ssp sdss --rows 120000
+    python -m tools.publish runs/sdss_ssp sdss --rows 120000
 
 writes ``checkpoints/sdss/{surrogate.h5, card.md, report.json}``. The draws are none of those that
 the run has seen; the error bars are calibrated and tested on them.
@@ -20,8 +20,8 @@ from emulator import verification
 from emulator.artefact import Artefact, read, write
 from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
-from tengri import durable as files
-from tengri.jsonable import jsonable
+from tengri.io import atomic
+from tengri.io.jsonable import jsonable
 from train import evaluate, report
 from train.problem import Problem
 from train.runfolder import RunFolder
@@ -93,8 +93,8 @@ def _write(
         "accuracy": result.tables, "speed": speed, "training": artefact.training,
         "error_bars_mag": result.error_bars, "covariance_mag2": result.covariance,
     }  # fmt: skip
-    files.write_text(out / "report.json", json.dumps(jsonable(numbers), indent=1) + "\n")
-    files.write_text(out / "card.md", artefact.card)
+    atomic.write_text(out / "report.json", json.dumps(jsonable(numbers), indent=1) + "\n")
+    atomic.write_text(out / "card.md", artefact.card)
     return out
 
 

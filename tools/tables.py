@@ -1,6 +1,6 @@
 """The tables of README and docs, written from the committed JSON files and the registries.
 
-python -m train.tables            rewrite them
+python -m tools.tables            rewrite them
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tengri.program import components
 
 ROOT = Path(__file__).resolve().parents[1]
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")
-START, END = "<!-- {}: written by python -m train.tables -->", "<!-- end of {} -->"
+START, END = "<!-- {}: written by python -m tools.tables -->", "<!-- end of {} -->"
 
 
 def accuracy() -> str:

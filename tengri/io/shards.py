@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from tengri import digest, durable
-from tengri.errors import ConfigError, DataError
-from tengri.sink import new_hdf5
+from tengri.errors import ConfigError
+from tengri.io import atomic, seal
+from tengri.io.hdf5_writer import new_hdf5
 
 MANIFEST = "manifest.json"
 
@@ -61,20 +60,8 @@ def write_shard(
     DataError
         A disk that is full, a folder that cannot be written; nothing is left behind.
     """
-    temporary = durable.temporary_name(path)
-    try:
-        durable.sweep(path)
+    with atomic.whole(path) as temporary:
         with new_hdf5(temporary) as file:
             fill(file)
-        digest.seal(temporary)
+        seal.seal(temporary)
         check(temporary)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        durable.sync_folder(path.parent)
-    except DataError:
-        raise
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error}).") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import h5py
 
-from tengri import digest
+from tengri.io import seal
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def new_hdf5(path: Path, **options: Any) -> Iterator[h5py.File]:
     """
     with open(path, "w+b", buffering=0) as raw:
         sink = _Sink(raw)
-        with h5py.File(sink, "w", userblock_size=digest.USERBLOCK, **options) as file:
+        with h5py.File(sink, "w", userblock_size=seal.USERBLOCK, **options) as file:
             yield file
         if sink.failure is not None:
             raise sink.failure

@@ -16,8 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tengri import digest
 from tengri.errors import DataError
+from tengri.io import seal
 
 MAX_BYTES = 1 << 31
 MAX_TEXT_BYTES = 1 << 24
@@ -39,7 +39,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         No HDF5 file, a damaged one, or one that another process is writing.
     """
     try:
-        file = h5py.File(path, "r", locking=False if digest.is_sealed(path) else None)
+        file = h5py.File(path, "r", locking=False if seal.is_sealed(path) else None)
     except BlockingIOError as error:
         raise DataError(
             f"{path}: is locked: another process has this HDF5 file open for writing. Close it "

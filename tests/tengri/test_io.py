@@ -1,0 +1,130 @@
+"""Files come into being whole; sealed JSON finds every flipped bit and every truncation."""
+
+from __future__ import annotations
+
+import ast
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tengri.errors import DataError
+from tengri.io import atomic, sealed_json
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CONTENT = {"a": [1, 2.5, "x"], "b": {"c": None, "d": True}}
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    sealed_json.write_json(path, CONTENT)
+    assert sealed_json.read_json(path) == CONTENT
+    assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_every_bit_flip_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    sealed_json.write_json(path, CONTENT)
+    good = path.read_bytes()
+    for bit in range(8 * len(good)):
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(bad)
+        with pytest.raises(DataError, match=r"x\.json"):
+            sealed_json.read_json(path)
+
+
+def test_every_truncation_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    sealed_json.write_json(path, CONTENT)
+    good = path.read_bytes()
+    for length in random.Random(0).sample(range(len(good)), 40):
+        path.write_bytes(good[:length])
+        with pytest.raises(DataError):
+            sealed_json.read_json(path)
+
+
+def test_nan_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        sealed_json.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        sealed_json.write_json(tmp_path / "nowhere" / "x.json", CONTENT)
+
+
+# --- one way to write a file whole ----------------------------------------------------------
+
+#: What puts a file in its place, or begins one, beside `tengri.io.atomic`; and why it may.
+ELSEWHERE = {
+    "train/mend.py: os.rename": "sets a damaged file aside",
+    "train/logs.py: os.fsync": "a log grows line by line",
+}
+BY_HAND = {"os.replace", "os.rename", "os.renames", "os.fsync", "tempfile.mkstemp"}
+
+
+def test_there_is_one_way_to_write_a_file_whole() -> None:
+    found = {
+        f"{file.relative_to(ROOT)}: {ast.unparse(node.func)}"
+        for package in ("tengri", "emulator", "train", "tools")
+        for file in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in BY_HAND
+        if file != ROOT / "tengri/io/atomic.py"
+    }
+    assert found == set(ELSEWHERE)
+
+
+def test_a_file_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    atomic.write_text(path, "old")
+    with pytest.raises(ZeroDivisionError), atomic.whole(path) as temporary:
+        temporary.write_text("half of the n")
+        raise ZeroDivisionError
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["x.txt"]
+
+
+@pytest.mark.parametrize("name", ["a.fits", "a.fits.gz", "a.b.png", "a"])
+def test_a_temporary_name_tells_the_format(name: str, tmp_path: Path) -> None:
+    temporary = atomic.temporary_name(tmp_path / name)
+    ending = "".join(Path(name).suffixes[-2:]) if name.endswith(".gz") else Path(name).suffix
+    assert temporary.name.endswith(ending) and temporary.parent == tmp_path
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_text("old")
+    atomic.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_text() == "new"
+
+
+def test_a_device_takes_what_it_is_given() -> None:
+    atomic.write_text(Path("/dev/null"), "anything")
+    with pytest.raises(DataError, match="/dev/full: cannot be written"):
+        atomic.write_text(Path("/dev/full"), "anything")
+    assert Path("/dev/null").is_char_device() and Path("/dev/full").is_char_device()
+
+
+def test_the_dead_are_swept_and_other_machines_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    dead = tmp_path / f".x.txt.tmp-{atomic.HOST}-{2**22 + 1}-7.txt"
+    living = tmp_path / f".x.txt.tmp-{atomic.HOST}-{os.getpid()}-7.txt"
+    elsewhere = tmp_path / f".x.txt.tmp-00000000-{2**22 + 1}-7.txt"
+    for begun in (dead, living, elsewhere):
+        begun.write_text("half")
+    atomic.write_text(path, "whole")
+    assert not dead.exists() and living.exists() and elsewhere.exists()
+
+
+def test_a_folder_is_made_with_its_contents(tmp_path: Path) -> None:
+    with atomic.whole_folder(tmp_path / "a" / "run") as folder:
+        (folder / "config.json").write_text("{}")
+        assert not (tmp_path / "a" / "run").exists()
+    assert os.listdir(tmp_path / "a") == ["run"]
+    with pytest.raises(ZeroDivisionError), atomic.whole_folder(tmp_path / "a" / "b"):
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path / "a") == ["run"]

@@ -12,6 +12,6 @@ setup(
     package_data={
         "tengri._data": ["*.h5", "*.json", "*.md"],
         "emulator._checkpoints": ["*", "*/*"],
-        "*": ["py.typed", "*.bib"],
+        "": ["py.typed", "*.bib"],
     },
 )

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import re
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from tengri.__main__ import program
 from tengri.grids import files
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("tengri", "emulator", "train")
-SOURCES = (*PACKAGES, "data", "checkpoints", "pyproject.toml", "setup.py", "README.md", "LICENSE")
-
-PROGRAM = """
-import os, sys
-import numpy as np
-import emulator, tengri, train
-from tengri import Instrument, Parameters, SEDModel, load_ssp_data
-
-ssp = load_ssp_data()
-spec = Parameters(mean_sfh_type="tsnorm", dust_emission="dl07", redshift=0.1)
-model = SEDModel(spec, ssp, Instrument.SDSS().observation(), units="mag_ab")
-magnitudes = np.asarray(model.predict_photometry())
-assert magnitudes.shape == (5,) and np.isfinite(magnitudes).all(), magnitudes
-assert os.listdir() == [], os.listdir()
-print(*(os.path.dirname(m.__file__) for m in (tengri, emulator, train)), ssp.path, sep="\\n")
-"""
+from tools.clean_wheel import COMMANDS, PACKAGES, ROOT, build, run_all
 
 
 def test_every_folder_of_code_is_a_package():
@@ -42,46 +26,48 @@ def test_every_folder_of_code_is_a_package():
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory) -> tuple[Path, set[str]]:
-    """Build from a copy, so that no earlier build/ gets in; return the wheel and its code."""
-    source, output = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", files.LOCAL)
-            shutil.copytree(ROOT / name, source / name, ignore=ignored)
-        else:
-            shutil.copy(ROOT / name, source / name)
-    _run("-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(output), str(source))
-    code = {p.relative_to(source).as_posix() for n in PACKAGES for p in (source / n).rglob("*.py")}
-    return next(output.glob("tengri-*.whl")), code
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy."""
+    return build(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel"))
+
+
+def test_every_command_is_among_those_that_are_run() -> None:
+    """`tengri --help` lists what `COMMANDS` runs."""
+    listed = set(re.findall(r"^    (\w+) ", program()[0].format_help(), re.MULTILINE))
+    assert {"train", "predict"} <= listed <= {command.split()[0] for command in COMMANDS}
 
 
 @pytest.mark.slow
-def test_contents_of_the_wheel(built):
-    wheel, code = built
-    names = zipfile.ZipFile(wheel).namelist()
+def test_contents_of_the_wheel(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
     top = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     assert top == set(PACKAGES)
-    assert {f"tengri/_data/{name}" for name in files.EMBEDDED} <= set(names)
-    assert {"tengri/_data/NOTICE.md", "emulator/_checkpoints/README.md"} <= set(names)
-    assert code <= set(names)
+    assert {f"tengri/_data/{name}" for name in files.EMBEDDED} <= names
+    assert {"tengri/_data/NOTICE.md", "emulator/_checkpoints/README.md"} <= names
+    assert "tengri/references.bib" in names and "tengri/py.typed" in names
+    code = {p.relative_to(ROOT).as_posix() for n in PACKAGES for p in (ROOT / n).rglob("*.py")}
+    assert code <= names
 
 
 @pytest.mark.slow
-def test_the_installed_wheel_works_in_an_empty_folder(built, tmp_path):
-    target, empty = tmp_path / "target", tmp_path / "empty"
+def test_every_command_works_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    """In an environment of its own, in an empty folder; the dependencies are those of here."""
+    environment, empty = tmp_path / "venv", tmp_path / "empty"
     empty.mkdir()
-    _run("-m", "pip", "install", "--no-deps", "--target", str(target), str(built[0]))
-    printed = _run("-c", PROGRAM, cwd=empty, PYTHONPATH=str(target)).splitlines()
-    data = target / "tengri" / "_data" / files.DEFAULT_SSP
-    assert printed == [*(str(target / name) for name in PACKAGES), str(data)]
-
-
-def _run(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
-    kept = {k: v for k, v in os.environ.items() if k != files.ENVIRONMENT}
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env={**kept, **environment},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    venv.create(environment, with_pip=False, symlinks=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    here = sysconfig.get_path("purelib")
+    target = ["--no-deps", "--prefix", str(environment), "--ignore-installed"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *target, str(wheel)], check=True)
+    # a path file adds a folder and reads no other path file: the checkout stays out
+    (site / "dependencies.pth").write_text(here)
+    script = environment / "bin" / "tengri"
+    body = script.read_text().splitlines()[1:]
+    script.write_text("\n".join([f"#!{environment / 'bin' / 'python'}", *body]))
+    where = subprocess.run(
+        [environment / "bin" / "python", "-c", "import tengri, emulator, train;"
+         "print(*(m.__file__ for m in (tengri, emulator, train)))"],
+        cwd=empty, capture_output=True, text=True, check=True,
+    ).stdout.split()  # fmt: skip
+    assert all(Path(file).is_relative_to(environment) for file in where)
+    run_all(script, empty)

@@ -1,0 +1,112 @@
+"""The wheel in a clean environment: install it with its dependencies, run every command once.
+
+    python -m tools.clean_wheel [--python python3.13]
+
+Needs the network, for the dependencies. Prints what each command took; fails with the first that
+does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tengri.grids import files
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("tengri", "emulator", "train")
+SOURCES = (*PACKAGES, "data", "checkpoints", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+
+#: A catalogue for `tengri predict`.
+CATALOGUE = "galaxies.csv"
+ROWS = "redshift,dust_tau_diff\n0.1,0.3\n0.2,1.0\n"
+
+#: Every command once, in an order in which each has what it needs.
+COMMANDS = (
+    "--help",
+    "--version",
+    "doctor",
+    "data list",
+    "data build bc03-miles --dry-run",
+    "data fetch --help",
+    "list surrogates",
+    "info sdss",
+    "card sdss",
+    "cite sdss",
+    "sweep dust_tau_diff 0 3 -n 5 --bands sdss_g -o sweep.png",
+    f"predict {CATALOGUE} -o out.ecsv --bands sdss_g --set sfh_dpl_log_total_mass=10",
+    "dataset tiny --set data.rows=2048 --set data.shards=2 -o set",
+    "dataset verify set",
+    "train tiny --set run.steps=40 --out run",
+    "resume run",
+    "replay run --row 7",
+    "verify run",
+    "verify sdss --exact",
+    "compare run --n 256 --sweep dust_tau_diff -o page",
+    "export run --numpy --name small",
+)
+
+
+def main() -> None:
+    """Build, install, run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--python", default=sys.executable, help="interpreter of the environment")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        wheel = build(scratch / "source", scratch / "wheel")
+        subprocess.run([args.python, "-m", "venv", str(scratch / "venv")], check=True)
+        binaries = scratch / "venv" / "bin"
+        subprocess.run([binaries / "pip", "install", "--quiet", str(wheel)], check=True)
+        (scratch / "empty").mkdir()
+        for command, seconds in run_all(binaries / "tengri", scratch / "empty"):
+            print(f"{seconds:6.1f} s  tengri {command}", flush=True)
+
+
+def build(source: Path, output: Path) -> Path:
+    """Build the wheel from a copy, so that no earlier ``build/`` gets in; return it."""
+    source.mkdir(parents=True, exist_ok=True)
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", files.LOCAL)
+            shutil.copytree(ROOT / name, source / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--wheel-dir", str(output), str(source)], check=True)
+    return next(output.glob("tengri*.whl"))
+
+
+def run_all(tengri: Path, folder: Path) -> list[tuple[str, float]]:
+    """Run every command in an empty folder; return what each took [s].
+
+    Raises
+    ------
+    SystemExit
+        A command that fails; the message has its output.
+    """
+    (folder / CATALOGUE).write_text(ROWS)
+    kept = {name: value for name, value in os.environ.items() if name != files.ENVIRONMENT}
+    taken = []
+    for command in COMMANDS:
+        began = time.perf_counter()
+        words = [str(tengri), *shlex.split(command)]
+        done = subprocess.run(
+            words, cwd=folder, env=kept, capture_output=True, text=True, check=False
+        )
+        taken.append((command, time.perf_counter() - began))
+        if done.returncode:
+            said = f"{done.stdout}{done.stderr}"
+            raise SystemExit(f"tengri {command}: exit {done.returncode}\n{said}")
+    return taken
+
+
+if __name__ == "__main__":
+    main()

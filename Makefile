@@ -34,7 +34,7 @@ docs: install
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
 train: install
-	$(BIN)/tengri train sdss
+	$(BIN)/tengri train sdss --set run.minutes=5
 
 clean:
 	rm -rf $(VENV) docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -12,6 +12,7 @@ setup(
     package_data={
         "tengri._data": ["*.h5", "*.json", "*.md"],
         "emulator._checkpoints": ["*", "*/*"],
+        "train.configs": ["*.toml"],
         "": ["py.typed", "*.bib"],
     },
 )

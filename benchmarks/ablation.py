@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py [--seconds 60] [--seeds 3] [-o benchmarks/results/ablation.json]
 
-The kernel of SDSS (``sdss_ssp``) is trained on the same rows with every choice. The cost of a step
+The kernel of SDSS (``sdss``) is trained on the same rows with every choice. The cost of a step
 is measured for all of them, interleaved; each then gets as many steps as fit into the same time,
 whatever else the machine does. |Δm| is against the float64 exact model on fresh draws from six
 families of histories.
@@ -42,7 +42,7 @@ from train.step import (
     make_step,
 )
 
-BASE = "sdss_ssp"
+BASE = "sdss"
 #: name → changes of the configuration
 CHOICES: dict[str, dict[str, Any]] = {
     "default: Muon, EMA, redshift table": {},

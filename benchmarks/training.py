@@ -1,6 +1,6 @@
 """Where the time of a training goes: exact model, network, or what is neither.
 
-    python benchmarks/training.py [sdss sdss_ssp] [-o benchmarks/results/training.json]
+    python benchmarks/training.py [sdss_tsnorm sdss] [-o benchmarks/results/training.json]
 
 Trains each configuration for some thousand steps, with smaller pools but as many uses of each row,
 and counts seconds from the end of the first block of steps on: compiling is left out.
@@ -129,7 +129,7 @@ def shares(name: str, steps: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=["sdss", "sdss_ssp"])
+    parser.add_argument("names", nargs="*", default=["sdss_tsnorm", "sdss"])
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/training.json")
     args = parser.parse_args()

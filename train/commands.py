@@ -26,7 +26,7 @@ def _train_parser(commands: Any) -> None:
         "train",
         help="train a surrogate of the exact model for named bands and priors",
         description="Train, evaluate and report a surrogate. CONFIG is the name of a shipped "
-        "configuration (tengri list configs) or a .toml or .py file.",
+        "configuration (tengri list configs) or a .toml file.",
         epilog="example: tengri train sdss --until p99=15mmag --out runs/sdss",
     )
     parser.add_argument("config", metavar="CONFIG")
@@ -124,13 +124,10 @@ def _process_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from train import config as configs
 
-    config = configs.load(args.config, args.overrides)
-    if args.until:
-        config = replace(config, run=replace(config.run, until=args.until))
+    until = [f"run.until={args.until}"] if args.until else []
+    config = configs.load(args.config, [*args.overrides, *until])
     out = args.out or Path("runs") / Path(args.config).stem
     if args.dry_run:
         from train.dryrun import describe

@@ -60,14 +60,13 @@ def survives(call: Callable[[], Any]) -> bool:
 # --- bytes --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".h5", ".toml", ".py", ".json", ".txt", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".h5", ".toml", ".json", ".txt", ".jsonl"])
 def test_any_bytes(suffix: str, tmp_path: Path, injected: Counter) -> None:
     path = tmp_path / f"x{suffix}"
     readers: dict[str, list[Callable[[], Any]]] = {
         ".h5": [lambda: load_ssp_data(path), lambda: emulator.load(path),
                 lambda: catalogues.open_table(path, None).__enter__()],
         ".toml": [lambda: configs.load(str(path))],
-        ".py": [lambda: configs.load(str(path))],
         ".json": [lambda: sealed_json.read_json(path)],
         ".txt": [lambda: load_filter(str(path))],
         ".jsonl": [lambda: read_metrics(path), lambda: damaged_lines(path)],

@@ -20,7 +20,9 @@ from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, Metalli
 from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
     SFH_FAMILIES,
+    BinEdges,
     StarFormationHistory,
+    bin_edges,
     check_table,
     family_parameters,
 )
@@ -34,14 +36,28 @@ REDSHIFT = Param(
 )
 
 
+#: Acts where a spec names it: the light is then seen from there, whatever the redshift.
+DISTANCE = Param(
+    "distance_mpc", 10.0, Uniform(1.0, 100.0), (1e-6, 1e6), "Mpc",
+    "luminosity distance in the place of the cosmological one; acts where it is named",
+)  # fmt: skip
+
+#: Of a setting that was there from the first version on.
+UNCHANGED: Any = object()
+
+
 @dataclass(frozen=True)
 class Setting:
-    """A choice that is made once per model and never fitted."""
+    """A choice that is made once per model and never fitted.
+
+    ``before`` is the value with which everything is as it was before there was the setting.
+    """
 
     name: str
     default: Any
     choices: Callable[[], Iterable[str]] | None
     description: str
+    before: Any = UNCHANGED
 
 
 SETTINGS: dict[str, Setting] = {
@@ -50,6 +66,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("mean_sfh_type", None, lambda: SFH_FAMILIES,
                 "SFH family, or a list of families that are summed; default: read off the names"),
         Setting("n_grid", 256, None, "points of the latent field of a stochastic history"),
+        Setting(bin_edges.SETTING, bin_edges.DEFAULT, None,
+                "bins of continuity and dirichlet: leja19, stretched, or edges [Gyr] from 0",
+                before="stretched"),
         Setting("met_mode", "delta", lambda: METALLICITY_HISTORIES, "metallicity history"),
         Setting("dust_law", None, lambda: LAWS, "attenuation law of both dust components"),
         Setting("dust_law_bc", None, lambda: LAWS, "law of the birth clouds; default power_law"),
@@ -77,12 +96,14 @@ class Composition:
     nebular: NebularModel | None
     agn: AGNModel | None
     agn_screen: str = "none"
+    by_distance: bool = False
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def params(self) -> dict[str, Param]:
         """Active parameters by name: SFH first, redshift last."""
         optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
+        optional += [(DISTANCE,)] if self.by_distance else []
         groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
@@ -105,8 +126,8 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         Setting name to value; what is absent takes the default of ``SETTINGS``.
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
-        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; and
-        the amplitude of the nucleus.
+        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; the
+        amplitude of the nucleus; and whether there is a distance.
 
     Raises
     ------
@@ -120,7 +141,8 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
             raise unknown("setting", name, SETTINGS)
     chosen = {name: settings.get(name, s.default) for name, s in SETTINGS.items()}
     laws = _laws(chosen)
-    sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, n_grid=chosen["n_grid"])
+    bins = BinEdges.of(chosen[bin_edges.SETTING])
+    sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, chosen["n_grid"], bins)
     return Composition(
         sfh=sfh,
         metallicity=METALLICITY_HISTORIES[chosen["met_mode"]],
@@ -131,7 +153,8 @@ def compose(settings: Mapping[str, Any], given: Collection[str]) -> Composition:
         nebular=_optional(NEBULAR_MODELS, chosen["nebular"]),
         agn=_agn(chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
-        settings={**chosen, "mean_sfh_type": list(sfh.types),
+        by_distance=DISTANCE.name in given,
+        settings={**chosen, "mean_sfh_type": list(sfh.types), bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
     )  # fmt: skip
 
@@ -195,4 +218,4 @@ def _registered(n_components: int) -> dict[str, Param]:
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
         groups += [getattr(c, "all_params", c.params) for c in registry.values()]
-    return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}
+    return {p.name: p for group in (*groups, SCREEN_PARAMS, (DISTANCE, REDSHIFT)) for p in group}

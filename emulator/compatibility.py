@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from emulator.artefact import Artefact
 
 
+#: Settings of the history.
+HISTORY = ("mean_sfh_type", "sfh_bin_edges_gyr")
+
+
 def check_spec(
     spec: Parameters, artefact: Artefact, domain: TrainedDomain, cosmology: Cosmology
 ) -> None:
@@ -68,14 +72,16 @@ def _check_components(
     if names and {names.get(n, n) for n in composition.params} == set(trained.composition.params):
         composition = replace(composition, sfh=trained.composition.sfh)
     exact = target.free_settings
-    same_history = "mean_sfh_type" in exact or spec.mean_sfh_type == trained.mean_sfh_type
+    same_history = "mean_sfh_type" in exact or all(
+        _same(spec.settings[name], trained.settings[name]) for name in HISTORY
+    )
     if composition == trained.composition and same_history:
         return
     mine, theirs = spec.settings, trained.settings
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
                  for name in theirs if name not in exact and not _same(mine[name], theirs[name])
                  ]  # fmt: skip
-    active, known = spec.composition.params, trained.composition.params
+    active, known = composition.params, trained.composition.params
     if different:
         raise ConfigError(
             f"This surrogate was trained with other components: {', '.join(different)}. Leave "

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from emulator.artefact import Artefact
 
 
+#: Settings of the history.
+HISTORY = ("mean_sfh_type", "sfh_bin_edges_gyr")
+
+
 def check_spec(
     spec: Parameters, artefact: Artefact, domain: TrainedDomain, cosmology: Cosmology
 ) -> None:
@@ -79,6 +83,8 @@ def check_exact_parts(spec: Parameters, target: Target) -> None:
 
 def _exact(name: str, target: Target) -> bool:
     """Return whether an entry of `Parameters.physics` is of a component that is not learnt."""
+    if name in target.free_settings:
+        return True
     registries = (SETTINGS[setting].choices for setting in target.free_settings)
     kinds = (getattr(choices(), "kind", "") for choices in registries if choices is not None)
     return any(name.startswith(f"{kind} ") for kind in kinds if kind)
@@ -92,14 +98,16 @@ def _check_components(
     if names and {names.get(n, n) for n in composition.params} == set(trained.composition.params):
         composition = replace(composition, sfh=trained.composition.sfh)
     exact = target.free_settings
-    same_history = "mean_sfh_type" in exact or spec.mean_sfh_type == trained.mean_sfh_type
+    same_history = "mean_sfh_type" in exact or all(
+        _same(spec.settings[name], trained.settings[name]) for name in HISTORY
+    )
     if composition == trained.composition and same_history:
         return
     mine, theirs = spec.settings, trained.settings
     different = [f"{name}={mine[name]!r} (trained with {theirs[name]!r})"
                  for name in theirs if name not in exact and not _same(mine[name], theirs[name])
                  ]  # fmt: skip
-    active, known = spec.composition.params, trained.composition.params
+    active, known = composition.params, trained.composition.params
     if different:
         raise ConfigError(
             f"This surrogate was trained with other components: {', '.join(different)}. Leave "

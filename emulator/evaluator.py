@@ -19,6 +19,7 @@ from emulator.networks import Network, Weights
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
 from emulator.targets import Target
+from tengri.components.composition import DISTANCE
 from tengri.cosmology import log10_luminosity_to_flux
 from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
@@ -118,10 +119,11 @@ class EmulatedEvaluator:
             p = self.times.apply(p, stars.cosmology.age_gyr(p["redshift"]))
         q = self._clipped(p) if self.rules.clip else p
         light = self.light(q)
-        valid = q["redshift"] > 0.0
+        z, distance = q["redshift"], q.get(DISTANCE.name)
+        valid = z > 0.0 if distance is None else z >= 0.0
         if self.rules.mask:
             valid &= self.limits.contains(p, jnp)
-        scale = log10_luminosity_to_flux(stars.cosmology, jnp.where(valid, q["redshift"], 1.0))
+        scale = log10_luminosity_to_flux(stars.cosmology, jnp.where(valid, z, 1.0), distance)
         flux = light.flux.astype(default_float())
         mass = self._log10_mass(q) if light.log10_mass is None else light.log10_mass
         return Bands(light.log10_scale + scale, jnp.where(valid, flux, jnp.nan), mass)

@@ -1,4 +1,4 @@
-"""What a surrogate can answer: z > 0, and the box that it was trained on."""
+"""What a surrogate can answer: a distance, and the box that it was trained on."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from jax import Array
 
 from emulator.domain import TrainedDomain
 from emulator.sfh_times import SFHTimes
+from tengri.components.composition import DISTANCE
 from tengri.cosmology import Cosmology
 from tengri.errors import ParameterError
 
@@ -37,7 +38,7 @@ class EmulatedGuard:
     def check(self, p: Mapping[str, Any]) -> None:
         """Raise or warn about values outside the trained box, as its mode says."""
         z = np.asarray(p["redshift"])
-        if not (z > 0.0).all():
+        if not _has_distance(p).all():
             raise ParameterError(
                 f"Fluxes need redshift > 0, got {float(z.min()):g}: a galaxy at z = 0 has no "
                 "luminosity distance."
@@ -45,10 +46,10 @@ class EmulatedGuard:
         self.domain.check(self._as_trained(p))
 
     def rows(self, p: Mapping[str, Any]) -> np.ndarray:
-        """Return which galaxies of a batch have z > 0 and lie in the trained box, (n,)."""
+        """Return which galaxies of a batch have a distance and lie in the trained box, (n,)."""
         trained = {name: np.asarray(value) for name, value in self._as_trained(p).items()}
         inside = np.asarray(self.domain.limits.contains(trained, np))
-        return inside & (np.asarray(p["redshift"]) > 0.0)
+        return inside & _has_distance(p)
 
     def _as_trained(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return parameters under the names of the training."""
@@ -56,6 +57,12 @@ class EmulatedGuard:
             return p
         named = self.times.apply(p, _age_gyr(self.cosmology, p["redshift"]))
         return {name: np.asarray(value) for name, value in named.items()}
+
+
+def _has_distance(p: Mapping[str, Any]) -> np.ndarray:
+    """Return which redshifts are above zero, or from zero where a distance is given."""
+    z = np.asarray(p["redshift"])
+    return z >= 0.0 if DISTANCE.name in p else z > 0.0
 
 
 @partial(jax.jit, static_argnames="cosmology")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
@@ -40,6 +40,21 @@ from tengri.process import check_process
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.
 EXECUTION = Execution(Sizes(1024, 16384), Sizes(65536, 65536), recompute=True)
+
+
+def _refusal(what: str) -> Callable[..., NoReturn]:
+    """Return a method that raises: a photometric surrogate has no spectrum."""
+
+    def refuse(self: EmulatedSEDModel, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise ConfigError: it takes a spectrum, which a photometric surrogate does not have."""
+        raise ConfigError(
+            f"This surrogate cannot give {what}. It gives photometry and magnitudes in "
+            f"{joined(self.filter_names)}, their error bars, predict_sfh and the part of "
+            "predict_derived that follows from the star-formation history. For spectra build "
+            "the exact model: surrogate.exact_model()."
+        )
+
+    return refuse
 
 
 class EmulatedSEDModel(PhotometricModel):
@@ -242,33 +257,15 @@ class EmulatedSEDModel(PhotometricModel):
 
     # --- what it cannot give --------------------------------------------------------------
 
-    def predict_rest_sed(self, params: Mapping[str, Any] | None = None) -> NoReturn:
-        """Raise: a photometric surrogate has no spectrum."""
-        self._refuse("a rest-frame spectrum")
-
-    def predict_rest_sed_batch(self, params: Mapping[str, Any]) -> NoReturn:
-        """Raise: a photometric surrogate has no spectrum."""
-        self._refuse("rest-frame spectra")
-
-    def predict_rest_components_batch(self, params: Mapping[str, Any]) -> NoReturn:
-        """Raise: a photometric surrogate has no spectrum."""
-        self._refuse("the components of a spectrum")
-
-    def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> NoReturn:
-        """Raise: a photometric surrogate has no spectrum."""
-        self._refuse("an observed spectrum")
-
-    def predict_spectrum(self, wave_obs: Any, params: Mapping[str, Any] | None = None) -> NoReturn:
-        """Raise: a photometric surrogate has no spectrum."""
-        self._refuse("a spectrum")
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise ConfigError(
-            f"This surrogate cannot give {what}. It gives photometry and magnitudes in "
-            f"{joined(self.filter_names)}, their error bars, predict_sfh and the part of "
-            "predict_derived that follows from the star-formation history. For spectra build "
-            "the exact model: surrogate.exact_model()."
-        )
+    predict_rest_sed = _refusal("a rest-frame spectrum")
+    predict_rest_sed_batch = _refusal("rest-frame spectra")
+    predict_rest_components_batch = _refusal("the components of a spectrum")
+    predict_obs_sed = _refusal("an observed spectrum")
+    predict_spectrum = _refusal("a spectrum")
+    predict_absolute_magnitudes = _refusal("magnitudes in other bands at rest")
+    predict_absolute_magnitudes_batch = _refusal("magnitudes in other bands at rest")
+    predict_rest_colours = _refusal("colours in other bands at rest")
+    predict_rest_colours_batch = _refusal("colours in other bands at rest")
 
     # --- words ----------------------------------------------------------------------------
 

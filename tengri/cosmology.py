@@ -62,12 +62,15 @@ class Cosmology(Protocol):
         ...
 
 
-def log10_luminosity_to_flux(cosmology: Cosmology, z: Array) -> Array:
+def log10_luminosity_to_flux(
+    cosmology: Cosmology, z: Array, distance_mpc: Array | None = None
+) -> Array:
     """Return log10 of Lsun (1+z) / 4πd² in erg/s/cm²: L_ν [Lsun/Hz] → f_ν [erg/s/cm²/Hz].
 
-    A logarithm, because 1/(4πd²) underflows in float32.
+    ``distance_mpc`` is a luminosity distance that takes the place of the cosmology's. A logarithm,
+    because 1/(4πd²) underflows in float32.
     """
-    d = cosmology.luminosity_distance_mpc(z)
+    d = cosmology.luminosity_distance_mpc(z) if distance_mpc is None else distance_mpc
     return _LOG10_LSUN_AT_MPC + jnp.log10(1.0 + z) - 2.0 * jnp.log10(d)
 
 

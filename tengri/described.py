@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tengri.components.stellar.sfh import bin_edges
 from tengri.errors import ConfigError, unknown
 from tengri.observation import INSTRUMENTS, Observation, Photometry
 from tengri.parameters import Parameters
@@ -47,7 +48,8 @@ def changed_spec(spec: Parameters, given: Mapping[str, Any]) -> Parameters:
     surrogate that has learnt stellar ages serves any.
     """
     values = {name: plain_prior(value) for name, value in given.items()}
-    if all(name in spec.all_params or not _of_history(name) for name in values):
+    own = (*spec.all_params, bin_edges.SETTING)
+    if all(name in own or not _of_history(name) for name in values):
         return spec.with_params(**values) if values else spec
     kept = {name: spec.mirrors.get(name) or spec.get_distribution(name) for name in spec.all_params}
     everything = {**spec.to_dict()["settings"], **kept}

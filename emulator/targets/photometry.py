@@ -29,7 +29,7 @@ from emulator.history import least_log10_mass
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets.batch import Batch, Penalty, TargetRows
 from emulator.targets.numpy_part import NumPyPart
-from emulator.targets.target import Params, Target
+from emulator.targets.target import Params, Target, check_no_distance
 from tengri.analysis import accuracy
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.errors import ConfigError
@@ -88,6 +88,7 @@ class PhotometryTarget(Target):
             Nothing left to learn, no amplitude or several, or a component with a luminosity
             of its own, which does not scale with the stars.
         """
+        check_no_distance(spec.composition)
         amplitude = _amplitude(spec)
         names = tuple(n for n in spec.free_params if n != amplitude)
         if not names:

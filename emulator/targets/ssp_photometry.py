@@ -44,7 +44,7 @@ from emulator.targets import age_kernel, attenuation, ssp_photometry_numpy
 from emulator.targets.age_kernel import DARK, LOG10_UNIT
 from emulator.targets.batch import Batch, Penalty, TargetRows
 from emulator.targets.numpy_part import NumPyPart
-from emulator.targets.target import Params, Target
+from emulator.targets.target import Params, Target, check_no_distance
 from tengri.analysis import accuracy
 from tengri.components.composition import Composition
 from tengri.errors import ConfigError
@@ -109,6 +109,7 @@ class SSPPhotometryTarget(Target):
         """
         composition = spec.composition
         check_metals(composition)
+        check_no_distance(composition)
         if composition.agn is not None:
             raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
         free, fixed = _inputs(spec)
@@ -121,7 +122,7 @@ class SSPPhotometryTarget(Target):
     @property
     def free_settings(self) -> tuple[str, ...]:
         """Settings of histories and AGN; of dust emission, where it learnt what dust absorbs."""
-        exact = ("mean_sfh_type", "n_grid", "agn_model")
+        exact = ("mean_sfh_type", "n_grid", "sfh_bin_edges_gyr", "agn_model")
         return (*exact, "dust_emission") if self.absorbs else exact
 
     @property
@@ -155,7 +156,7 @@ class SSPPhotometryTarget(Target):
 
     def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
         """Return a composition with the trained history, no AGN and the trained dust emission."""
-        learnt = replace(composition, sfh=trained.sfh, agn=None)
+        learnt = replace(composition, sfh=trained.sfh, agn=None, by_distance=trained.by_distance)
         return replace(learnt, dust_emission=trained.dust_emission) if self.absorbs else learnt
 
     def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:

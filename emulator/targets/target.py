@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
 from emulator.targets.batch import Batch, Penalty, TargetRows
 from emulator.targets.numpy_part import NumPyPart
-from tengri.components.composition import Composition
+from tengri.components.composition import DISTANCE, Composition
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
@@ -172,8 +172,11 @@ class Target(ABC):
         """Raise ConfigError for a component that it can never serve."""
 
     def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
-        """Return a composition with the trained components in the place of exact ones."""
-        return composition
+        """Return a composition with the trained components in the place of exact ones.
+
+        Here the distance alone is exact.
+        """
+        return replace(composition, by_distance=trained.by_distance)
 
     def sfh_times(self, spec: Parameters, trained: Parameters) -> SFHTimes:
         """Return which times of the spec stand for trained ones in another unit."""
@@ -239,3 +242,12 @@ class Target(ABC):
     def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
         """Return arguments of the exported file that are no parameters, for a batch."""
         return {}
+
+
+def check_no_distance(composition: Composition) -> None:
+    """Raise ConfigError for a training with a distance: it is not learnt, but exact."""
+    if composition.by_distance:
+        raise ConfigError(
+            f"{DISTANCE.name} is exact in every surrogate: train without it, and name it in the "
+            "spec that loads the surrogate."
+        )

@@ -149,7 +149,8 @@ def _unusable(model: PhotometricModel, values: Columns) -> np.ndarray:
     finite = [np.isfinite(v).all(axis=tuple(range(1, v.ndim))) for v in values.values()]
     inside = model.spec.within_bounds(values)
     if "redshift" in values:
-        inside &= values["redshift"] > 0.0  # the bound itself has no distance
+        z = values["redshift"]  # the bound itself has no distance, unless one is given
+        inside &= z >= 0.0 if model.spec.composition.by_distance else z > 0.0
     flag = np.where(inside, 0, OUTSIDE)
     return np.where(np.logical_and.reduce(finite), flag, MISSING).astype(np.uint8)
 

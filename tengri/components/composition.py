@@ -21,7 +21,9 @@ from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, Metalli
 from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
     SFH_FAMILIES,
+    BinEdges,
     StarFormationHistory,
+    bin_edges,
     check_table,
     family_parameters,
 )
@@ -35,8 +37,14 @@ REDSHIFT = Param(
 )
 
 
-#: Of a setting that is as old as the first release.
-UNCHANGED = object()
+#: Acts where a spec names it: the light is then seen from there, whatever the redshift.
+DISTANCE = Param(
+    "distance_mpc", 10.0, Uniform(1.0, 100.0), (1e-6, 1e6), "Mpc",
+    "luminosity distance in the place of the cosmological one; acts where it is named",
+)  # fmt: skip
+
+#: Of a setting that was there from the first version on.
+UNCHANGED: Any = object()
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("mean_sfh_type", None, lambda: SFH_FAMILIES,
                 "SFH family, or a list of families that are summed; default: read off the names"),
         Setting("n_grid", 256, None, "points of the latent field of a stochastic history"),
+        Setting(bin_edges.SETTING, bin_edges.DEFAULT, None,
+                "bins of continuity and dirichlet: leja19, stretched, or edges [Gyr] from 0",
+                before="stretched"),
         Setting("met_mode", "delta", lambda: METALLICITY_HISTORIES, "metallicity history"),
         Setting("dust_law", None, lambda: LAWS, "attenuation law of both dust components"),
         Setting("dust_law_bc", None, lambda: LAWS, "law of the birth clouds; default power_law"),
@@ -86,6 +97,7 @@ class Composition:
     nebular: NebularModel | None
     agn: AGNModel | None
     agn_screen: str = "none"
+    by_distance: bool = False
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
 
@@ -93,6 +105,7 @@ class Composition:
     def params(self) -> dict[str, Param]:
         """Active parameters by name: SFH first, redshift last."""
         optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
+        optional += [(DISTANCE,)] if self.by_distance else []
         groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
@@ -119,8 +132,8 @@ def compose(
         Setting name to value; what is absent takes the default of ``SETTINGS``.
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
-        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; and
-        the amplitude of the nucleus.
+        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; the
+        amplitude of the nucleus; and whether there is a distance.
     physics : mapping, optional
         Versions of components and choices of settings, from ``Composition.physics``, which take
         the place of today's.
@@ -139,10 +152,13 @@ def compose(
     chosen = {n: settings.get(n, stored.get(n, s.default)) for n, s in SETTINGS.items()}
     pick = Picker(stored)
     laws = _laws(chosen, pick)
-    sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, n_grid=chosen["n_grid"])
+    bins = BinEdges.of(chosen[bin_edges.SETTING])
+    sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, chosen["n_grid"], bins)
     for family in sfh.types:
         pick(SFH_FAMILIES, family)
-    later = {n: (chosen[n], s.before) for n, s in SETTINGS.items() if s.before is not UNCHANGED}
+    idle = () if sfh.is_binned else (bin_edges.SETTING,)
+    later = {name: (chosen[name], s.before) for name, s in SETTINGS.items()
+             if s.before is not UNCHANGED and name not in idle}  # fmt: skip
     return Composition(
         sfh=sfh,
         metallicity=pick(METALLICITY_HISTORIES, chosen["met_mode"]),
@@ -153,7 +169,8 @@ def compose(
         nebular=_optional(pick, NEBULAR_MODELS, chosen["nebular"]),
         agn=_agn(pick, chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
-        settings={**chosen, "mean_sfh_type": list(sfh.types),
+        by_distance=DISTANCE.name in given,
+        settings={**chosen, "mean_sfh_type": list(sfh.types), bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
     )  # fmt: skip
@@ -218,4 +235,4 @@ def _registered(n_components: int) -> dict[str, Param]:
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
         groups += [getattr(c, "all_params", c.params) for c in registry.values()]
-    return {p.name: p for group in (*groups, SCREEN_PARAMS, (REDSHIFT,)) for p in group}
+    return {p.name: p for group in (*groups, SCREEN_PARAMS, (DISTANCE, REDSHIFT)) for p in group}

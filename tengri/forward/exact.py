@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.evaluator import AgeResponse, Bands, FixedValues, Params
 from tengri.forward.galaxy import Galaxy, Light, Population, Spectra
 from tengri.forward.grid_spectra import GridSpectra
@@ -58,16 +57,26 @@ class Reach(NamedTuple):
     reddest: Any
 
     @classmethod
-    def of(cls, wave: np.ndarray, filters: Sequence[FilterCurve], z: tuple[float, float]) -> Reach:
-        """Return the reach of a spectrum on ``wave``, with a rounding error of slack in z."""
-        slack = 4.0 * float(jnp.finfo(jnp.zeros(()).dtype).eps)
+    def of(
+        cls,
+        galaxy: Galaxy,
+        filters: Sequence[FilterCurve],
+        z: tuple[float, float],
+    ) -> Reach:
+        """Return the reach of a galaxy's spectrum, with a rounding error of slack in z.
+
+        Redshift 0 has fluxes where a distance is given.
+        """
+        info, wave = jnp.finfo(jnp.zeros(()).dtype), galaxy.wave
+        slack = 4.0 * float(info.eps)
+        least = 0.0 if galaxy.composition.by_distance else float(info.tiny)
         ends = (np.array([f.wave[i] for f in filters]) for i in (0, -1))
-        numbers = (z[0] * (1.0 - slack), z[1] * (1.0 + slack), *ends, wave[0], wave[-1])
+        numbers = (max(z[0] * (1.0 - slack), least), z[1] * (1.0 + slack), *ends, wave[0], wave[-1])
         return cls(*(jnp.asarray(x, float) for x in numbers))
 
     def holds(self, z: Array) -> Array:
         """Return which bands are answered at redshift ``z``, (n_bands,)."""
-        inside = (z > 0.0) & (z >= self.z_lo) & (z <= self.z_hi)
+        inside = (z >= self.z_lo) & (z <= self.z_hi)
         stretch = 1.0 + z
         return (inside & (self.first >= self.bluest * stretch)
                 & (self.last <= self.reddest * stretch))  # fmt: skip
@@ -122,7 +131,7 @@ class ExactEvaluator:
         window = slice(None) if everything else rest_window(whole.wave, filters, *z_range)
         galaxy, spectra = grid.cut(window)
         projection = _projection(galaxy.wave, filters, z_range).in_default_float()
-        reach = Reach.of(whole.wave, filters, z_range)
+        reach = Reach.of(whole, filters, z_range)
         return cls(galaxy, spectra.in_default_float(), projection, reach, fixed)
 
     @property
@@ -145,7 +154,7 @@ class ExactEvaluator:
         light, z = self.galaxy.light(self.spectra, p), p["redshift"]
         flux = self.projection.project(light.lnu * self.galaxy.igm(p), z)
         flux = jnp.where(self.reach.holds(z), flux, jnp.nan)
-        scale = light.log10_scale + log10_luminosity_to_flux(self.galaxy.cosmology, z)
+        scale = light.log10_scale + self.galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, flux, light.log10_mass)
 
     def age_response(self, p: Params) -> AgeResponse:

@@ -66,6 +66,12 @@ class ExactEvaluators:
         return self._once((float(lo), float(hi)), lambda fixed: ExactEvaluator.build(
             self.grid, self.filters, (float(lo), float(hi)), fixed))  # fmt: skip
 
+    def at_rest(self, filters: tuple[FilterCurve, ...]) -> ExactEvaluator:
+        """Return the evaluator of some other bands at redshift 0."""
+        key = ("rest", *(f.fingerprint for f in filters))
+        return self._once(key, lambda fixed: ExactEvaluator.build(
+            self.grid, filters, (0.0, 0.0), fixed))  # fmt: skip
+
     def at(self, z: float) -> FixedRedshiftEvaluator:
         """Return the evaluator of one redshift."""
         screens = self._screens
@@ -95,8 +101,9 @@ class ExactEvaluators:
     def plain(self) -> tuple[Any, Mapping[str, tuple[float, float]] | None]:
         """Return the evaluator of plain floats in the prior's redshifts, and their ranges."""
         lo, hi = self.prior
-        # above zero, where there is a luminosity distance
-        ranges = {"redshift": (max(lo, float(np.finfo(np.float32).tiny)), hi)}
+        # above zero, where there is a luminosity distance, unless it is given
+        least = 0.0 if self.spec.composition.by_distance else float(np.finfo(np.float32).tiny)
+        ranges = {"redshift": (max(lo, least), hi)}
         ranges |= self._metallicities
         if lo < hi or self._screens is None:
             return self.over(), ranges

@@ -32,7 +32,7 @@ class ExactGuard:
     filters : tuple of FilterCurve
         The bands, if any.
     domain : Domain
-        Redshifts above zero, metallicities on the grid.
+        Redshifts above zero (from zero where a distance is given), metallicities on the grid.
     """
 
     composition: Composition
@@ -45,7 +45,8 @@ class ExactGuard:
         """Return the guard of a model's equations and bands."""
         names = galaxy.composition.metallicity.logzsol_names
         lo, hi = (float(end) - LOG10_ZSUN for end in galaxy.lgmet[[0, -1]])
-        low = {"redshift": float(np.nextafter(0.0, 1.0)), **dict.fromkeys(names, lo)}
+        least = 0.0 if galaxy.composition.by_distance else float(np.nextafter(0.0, 1.0))
+        low = {"redshift": least, **dict.fromkeys(names, lo)}
         high = {"redshift": np.inf, **dict.fromkeys(names, hi)}
         return cls(galaxy.composition, galaxy.wave, filters, Domain(low, high))
 
@@ -56,7 +57,7 @@ class ExactGuard:
         return {name: ends for name, ends in ranges.items() if name != "redshift"}
 
     def rows(self, p: Mapping[str, Any]) -> np.ndarray:
-        """Return which galaxies of a batch have z > 0 and metals on the grid, (n,)."""
+        """Return which galaxies of a batch have a distance and metals on the grid, (n,)."""
         return np.asarray(self.domain.contains(p, np))
 
     def check(self, p: Mapping[str, Any], fluxes: bool = True, bands: bool = True) -> None:
@@ -65,7 +66,8 @@ class ExactGuard:
         if fluxes and not np.all(self.domain.within("redshift", z)):
             raise ParameterError(
                 f"Fluxes need redshift > 0, got {shown(z)}: a galaxy at z = 0 has no "
-                "luminosity distance. For a rest-frame spectrum use predict_rest_sed."
+                "luminosity distance. Give distance_mpc, or use predict_rest_sed or "
+                "predict_absolute_magnitudes."
             )
         if bands and self.filters:
             self.check_reach(float(z.min()), float(z.max()))
@@ -78,12 +80,18 @@ class ExactGuard:
                     stacklevel=4,
                 )
 
-    def check_reach(self, z_lo: float, z_hi: float) -> None:
-        """Raise ConfigError if a band leaves the spectrum somewhere between two redshifts."""
-        covered = coverage(self.wave[0], self.wave[-1], self.filters, z_lo, z_hi)
+    def check_reach(
+        self, z_lo: float, z_hi: float, filters: tuple[FilterCurve, ...] | None = None
+    ) -> None:
+        """Raise ConfigError if a band leaves the spectrum somewhere between two redshifts.
+
+        ``filters`` are the bands, by default those of the model.
+        """
+        filters = self.filters if filters is None else filters
+        covered = coverage(self.wave[0], self.wave[-1], filters, z_lo, z_hi)
         if not covered.all():
             missing = [f"{f.name} ({f.wave[0]:.5g}–{f.wave[-1]:.5g} Å)"
-                       for f, ok in zip(self.filters, covered) if not ok]  # fmt: skip
+                       for f, ok in zip(filters, covered) if not ok]  # fmt: skip
             raise ConfigError(
                 f"Outside the reach of the spectrum for z = {shown(np.unique([z_lo, z_hi]))}: "
                 f"{', '.join(missing)}. The SSP grid covers {self.wave[0]:.4g}–"
@@ -96,9 +104,9 @@ class ExactGuard:
         sees = curve.pivot / (1.0 + z_lo) > DUST_EMISSION_AA
         return sees and self.composition.dust_emission is None
 
-    def warn_infrared(self, z_lo: float) -> None:
+    def warn_infrared(self, z_lo: float, filters: tuple[FilterCurve, ...] | None = None) -> None:
         """Warn about bands that see dust where the model has none."""
-        names = [f.name for f in self.filters if self.lacks_dust(f, z_lo)]
+        names = [f.name for f in filters or self.filters if self.lacks_dust(f, z_lo)]
         if names:
             warnings.warn(
                 f"{', '.join(names)} see rest wavelengths beyond 3 µm, where dust emission "

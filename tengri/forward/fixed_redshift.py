@@ -29,7 +29,6 @@ from scipy.linalg import qr, solve_triangular
 
 from tengri.components.composition import Composition
 from tengri.components.dust.screen import SCREEN_PARAMS
-from tengri.cosmology import log10_luminosity_to_flux
 from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.exact import FixedProjection, Reach
@@ -126,7 +125,7 @@ class FixedRedshiftEvaluator:
             compressed.in_default_float(),
             FixedProjection(np.pad(sums, ((0, 0), (0, more)))).in_default_float(),
             jax.tree.map(lambda x: jnp.asarray(x, float), screens),
-            Reach.of(grid.galaxy.wave, filters, (z, z)),
+            Reach.of(grid.galaxy, filters, (z, z)),
             fixed,
         )
 
@@ -143,8 +142,7 @@ class FixedRedshiftEvaluator:
         birth_cloud, diffuse = galaxy.attenuation_at(self.wave, p)
         flux = self.sums.project(diffuse * (birth_cloud * young + old), z)
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
-        scale = (population.log10_mass + galaxy.log10_flux_unit
-                 + log10_luminosity_to_flux(galaxy.cosmology, z))  # fmt: skip
+        scale = population.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, jnp.where(answered, flux, jnp.nan), population.log10_mass)
 
 

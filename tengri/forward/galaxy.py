@@ -28,12 +28,12 @@ import numpy as np
 from jax import Array
 
 from tengri.components.agn import FRACTION, FRACTION_AA
-from tengri.components.composition import Composition
+from tengri.components.composition import DISTANCE, Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
 from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S
-from tengri.cosmology import Cosmology
+from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.products import matmul
 from tengri.static_grid import digest_of
 
@@ -179,6 +179,10 @@ class Stars:
         """Return log10 of the mass formed [Msun] and its distribution over age (n_bin,)."""
         t_univ = self.cosmology.age_gyr(p["redshift"])
         return self.composition.sfh.formed(p, self.bins.edges, t_univ)
+
+    def log10_luminosity_to_flux(self, p: Params) -> Array:
+        """Return log10 of Lsun (1+z) / 4πd² [erg/s/cm²], at the distance that ``p`` has, if any."""
+        return log10_luminosity_to_flux(self.cosmology, p["redshift"], p.get(DISTANCE.name))
 
     def metals(self, p: Params) -> Array:
         """Return the distribution of each bin's mass over metallicity, (n_met, n_bin) or ~ 1."""

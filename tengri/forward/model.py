@@ -15,8 +15,9 @@ from jax import Array
 from tengri.components.stellar.nebular import check_grid_has
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import LSUN_ERG_S
-from tengri.cosmology import Cosmology, as_cosmology, log10_luminosity_to_flux
+from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.at_rest import RestFrame
 from tengri.forward.batching import Execution, Sizes
 from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
@@ -101,6 +102,7 @@ class SEDModel(PhotometricModel):
             guard=self._exact,
             execution=EXECUTION,
         )
+        self._at_rest = RestFrame(spec, self.packer, self._sources, self._exact, EXECUTION)
         if observation is not None:
             self._exact.check_reach(*self._sources.prior)
             self._exact.warn_infrared(self._sources.prior[0])
@@ -201,6 +203,51 @@ class SEDModel(PhotometricModel):
             check_stars(p, log10_mass)
         return sed
 
+    # --- at rest, from 10 pc --------------------------------------------------------------
+
+    def predict_absolute_magnitudes(
+        self, instrument: Any, params: Mapping[str, Any] | None = None
+    ) -> Array:
+        """Return absolute AB magnitudes in rest-frame bands: see `tengri.forward.at_rest`.
+
+        Parameters
+        ----------
+        instrument : Instrument or Observation
+            The bands, which need not be those of the model.
+        params : mapping, optional
+            As in `predict_photometry`; the redshift, which may be 0, is that of the stars' age.
+
+        Returns
+        -------
+        Array, shape (n_bands,)
+            As attenuated by the galaxy's own dust, without the intergalactic medium.
+
+        Raises
+        ------
+        ConfigError, ParameterError
+            A band that the spectrum does not reach at rest; parameters as in `predict_photometry`.
+        """
+        return self._at_rest.magnitudes(instrument, params, batch=False)
+
+    def predict_absolute_magnitudes_batch(
+        self, instrument: Any, params: Mapping[str, Any]
+    ) -> Array:
+        """Return absolute magnitudes of n galaxies, (n, n_bands)."""
+        return self._at_rest.magnitudes(instrument, params, batch=True)
+
+    def predict_rest_colours(
+        self, instrument: Any, params: Mapping[str, Any] | None = None
+    ) -> Array:
+        """Return rest-frame colours [mag]: absolute magnitudes of neighbours, bluer less redder.
+
+        Shape (n_bands - 1,), in the order of the bands; see `predict_absolute_magnitudes`.
+        """
+        return self._at_rest.colours(instrument, params, batch=False)
+
+    def predict_rest_colours_batch(self, instrument: Any, params: Mapping[str, Any]) -> Array:
+        """Return rest-frame colours of n galaxies, (n, n_bands - 1)."""
+        return self._at_rest.colours(instrument, params, batch=True)
+
     # --- derived quantities ---------------------------------------------------------------
 
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
@@ -256,7 +303,7 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
     elif frame == "rest":
         sed = light.lnu * rest_scale
     else:
-        dilution = log10_luminosity_to_flux(galaxy.cosmology, p["redshift"])
+        dilution = galaxy.log10_luminosity_to_flux(p)
         sed = light.lnu * galaxy.igm(p) * 10.0 ** (light.log10_scale + dilution)
     return sed, light.log10_mass
 

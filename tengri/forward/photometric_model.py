@@ -134,7 +134,8 @@ class PhotometricModel:
         Raises
         ------
         ParameterError
-            Unknown, missing, non-finite or unphysical parameters; z ≤ 0; no stars by t(z).
+            Unknown, missing, non-finite or unphysical parameters; z ≤ 0 (< 0 where the spec has
+            ``distance_mpc``); no stars by t(z).
         ConfigError
             A band that the spectrum does not reach at this redshift; an unknown unit.
         """

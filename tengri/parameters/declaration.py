@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from tengri.components.composition import Composition, registered_params
+from tengri.components.composition import SETTINGS, UNCHANGED, Composition, registered_params
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.parameters import artefact, resolve, summary
 from tengri.parameters.entries import Entry, build, compose_named, split
@@ -234,8 +234,8 @@ class Declaration:
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of parameters, priors, resolved settings and physics."""
-        later = self._composition.physics.oldest
-        first = {name: value for name, value in self.settings.items() if name not in later}
+        settings = self.settings.items()
+        first = {n: value for n, value in settings if SETTINGS[n].before is UNCHANGED}
         return artefact.fingerprint(self._entries, first, self._composition.physics.changes)
 
     @functools.cached_property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tengri.components.agn import AGN_MODELS
-from tengri.components.composition import REDSHIFT, SETTINGS
+from tengri.components.composition import DISTANCE, REDSHIFT, SETTINGS
 from tengri.components.dust import screen
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
@@ -44,7 +44,7 @@ KINDS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 )
 ALWAYS = (
     Component("two screens of dust", screen.SCREEN_PARAMS, screen.REFERENCE),
-    Component("redshift", (REDSHIFT,), COSMOLOGY),
+    Component("redshift", (REDSHIFT, DISTANCE), COSMOLOGY),
 )
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 EXACT = "exact"
 GROUP = "tengri.models"
+#: How names of parameters begin that a surrogate need not have learnt.
+EXACT_PARAMETERS = ("sfh_", "distance_mpc")
 CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters")
 
 
@@ -39,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--config": {"type": Path, "metavar": "FILE.toml",
                      "help": "take [model] of a training configuration"},
         "--ssp": {"metavar": "FILE", "help": "SSP grid of the exact model"},
+        "--cosmology": {"metavar": "NAME|H0=…,Om0=…",
+                        "help": "of the exact model: a name of astropy's, e.g. Planck18, WMAP9, "
+                        "or a flat one"},
     }.items():  # fmt: skip
         group.add_argument(name, **settings)  # type: ignore[arg-type]
 
@@ -65,7 +70,7 @@ def build(
     """
     described = _described(args)
     if args.model == EXACT:
-        return _exact(described, changes or {}, options)
+        return _exact(args, described, changes or {}, options)
     return _surrogate(args, described, changes or {}, options)
 
 
@@ -79,6 +84,12 @@ def _described(args: argparse.Namespace) -> dict[str, Any]:
         described["ssp"] = args.ssp
     described["parameters"] = {**described.get("parameters", {}), **dict(map(pair, args.values))}
     return described
+
+
+def parameters(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the parameters and settings of the file, then of ``--set``."""
+    given: dict[str, Any] = _described(args)["parameters"]
+    return given
 
 
 def pair(item: str) -> tuple[str, Any]:
@@ -106,7 +117,10 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _exact(
-    described: Mapping[str, Any], changes: Mapping[str, Any], options: dict[str, Any]
+    args: argparse.Namespace,
+    described: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    options: dict[str, Any],
 ) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
     from tengri import SEDModel, load_ssp_data
@@ -121,7 +135,8 @@ def _exact(
     options = {name: value for name, value in options.items() if name == "units"}
     observation = build_observation(described.get("instruments", ()), described.get("bands", ()))
     ssp = load_ssp_data(described.get("ssp") or None)
-    return SEDModel(build_spec(parameters), ssp, observation, **options)
+    cosmology = read_cosmology(args.cosmology)
+    return SEDModel(build_spec(parameters), ssp, observation, cosmology=cosmology, **options)
 
 
 def _surrogate(
@@ -136,15 +151,68 @@ def _surrogate(
         )
     load = _loader()
     model = load(args.model, **options)
-    history = {name: value for name, value in changes.items()
-               if name.startswith("sfh_") and name not in model.spec.all_params}  # fmt: skip
-    given = {**described["parameters"], **history}
+    check_cosmology(args.cosmology, model.cosmology)
+    beside = {name: value for name, value in changes.items()
+               if name.startswith(EXACT_PARAMETERS) and name not in model.spec.all_params
+               }  # fmt: skip
+    given = {**described["parameters"], **beside}
     if given:
         model = model.with_spec(changed_spec(model.spec, given))
     if "bands" in described:
         observation = build_observation(described["instruments"], described["bands"])
         model = model.with_observation(observation)
     return model
+
+
+def read_cosmology(text: str | None) -> Any:
+    """Return the cosmology that ``--cosmology`` names: ``Planck18``, or ``H0=70,Om0=0.3``.
+
+    Returns
+    -------
+    An astropy cosmology, a ``FlatLambdaCDM`` or, of no text, None: the default.
+
+    Raises
+    ------
+    ConfigError
+        Neither; numbers that are no cosmology; a name without astropy.
+    """
+    if text is None:
+        return None
+    if "=" in text:
+        return _flat(text)
+    try:
+        from astropy.cosmology import realizations
+    except ImportError:
+        raise ConfigError(
+            f"--cosmology {text}: names are astropy's, which is not installed "
+            "(pip install astropy). Give --cosmology H0=…,Om0=… for a flat one."
+        ) from None
+    if text not in realizations.available:
+        raise unknown("cosmology", text, realizations.available)
+    return getattr(realizations, text)
+
+
+def _flat(text: str) -> Any:
+    """Return the flat cosmology of ``H0=…,Om0=…``; what is not said is the default's."""
+    from tengri.cosmology import FlatLambdaCDM
+
+    known, given = ("H0", "Om0"), dict(map(pair, text.split(",")))
+    for name in given:
+        if name not in known:
+            raise unknown("number of a flat cosmology", name, known)
+    return FlatLambdaCDM(**given)
+
+
+def check_cosmology(text: str | None, trained: Any) -> None:
+    """Raise ConfigError where a surrogate would have to leave the cosmology of its training."""
+    from tengri.cosmology import as_cosmology
+
+    if text is None or as_cosmology(read_cosmology(text)) == trained:
+        return
+    raise ConfigError(
+        f"--cosmology {text}: this surrogate was trained with {trained}; its stars are as old as "
+        f"that Universe. Leave it out, give distance_mpc, or take --model {EXACT}."
+    )
 
 
 def _loader() -> Any:

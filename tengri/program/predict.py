@@ -178,7 +178,8 @@ def _changes(args: argparse.Namespace, table: Any, columns: dict[str, str]) -> d
     changes = {name: params[name].default for name in columns if name not in arrays}
     changes |= _first_usable(table, {name: columns[name] for name in arrays})
     if "redshift" in columns and args.model == models.EXACT:
-        changes["redshift"] = _redshifts(args, table, columns["redshift"])
+        at_zero = "distance_mpc" in columns or "distance_mpc" in models.parameters(args)
+        changes["redshift"] = _redshifts(args, table, columns["redshift"], at_zero)
     return changes
 
 
@@ -199,8 +200,11 @@ def _first_usable(table: Any, columns: dict[str, str]) -> dict[str, Any]:
     return {name: v[row] for name, v in found.items() if len(v)}
 
 
-def _redshifts(args: argparse.Namespace, table: Any, column: str) -> Any:
-    """Return the range of the usable redshifts: the exact model is cut to it."""
+def _redshifts(args: argparse.Namespace, table: Any, column: str, at_zero: bool) -> Any:
+    """Return the range of the usable redshifts: the exact model is cut to it.
+
+    ``at_zero`` says that 0 is one of them: a distance is given.
+    """
     import numpy as np
 
     from tengri.catalogue.job import CHUNK
@@ -210,7 +214,7 @@ def _redshifts(args: argparse.Namespace, table: Any, column: str) -> Any:
     for start in range(0, table.n_rows, CHUNK):
         rows = table.read([column], start, min(start + CHUNK, table.n_rows))[column]
         z, _ = plain_values(rows, "", "redshift", unit)
-        z = z[(z > 0.0) & (z <= 20.0)]
+        z = z[(z >= 0.0 if at_zero else z > 0.0) & (z <= 20.0)]
         lo, hi = min(lo, z.min(initial=np.inf)), max(hi, z.max(initial=-np.inf))
     if lo > hi:
         return 0.1  # no usable redshift at all: every row will be flagged

@@ -100,3 +100,28 @@ def test_bands_that_were_not_trained(surrogate):
         surrogate.with_observation(Observation(Photometry((shifted,))))
     with pytest.raises(ConfigError, match="got list"):
         surrogate.with_observation(["u"])
+
+
+# --- a distance is exact ----------------------------------------------------------------------
+
+
+def test_a_distance_scales_the_flux_of_a_surrogate(surrogate, artefact):
+    z = ONE["redshift"]
+    d = float(surrogate.cosmology.luminosity_distance_mpc(z))
+    near = surrogate.with_spec(Parameters(**BOX, distance_mpc=(1.0, 1e5)))
+    usual = np.asarray(surrogate.predict_photometry(ONE))
+    for factor in (1.0, 10.0):
+        found = near.predict_photometry({**ONE, "distance_mpc": factor * d})
+        np.testing.assert_allclose(found, usual / factor**2, rtol=1e-5)
+    with pytest.raises(ParameterError, match="redshift"):  # from which it has not learnt
+        near.predict_photometry({**ONE, "redshift": 0.0, "distance_mpc": d})
+    both = near.in_domain({**ONE, "redshift": np.array([0.0, 0.3]), "distance_mpc": d})
+    assert both.tolist() == [False, True]
+    with pytest.raises(ConfigError, match="exact in every surrogate"):
+        artefact.target.build(near.spec, artefact.photometry, artefact.ssp["age_edges"])
+
+
+def test_magnitudes_at_rest_take_the_exact_model(surrogate):
+    for method in (surrogate.predict_absolute_magnitudes, surrogate.predict_rest_colours):
+        with pytest.raises(ConfigError, match="exact_model"):
+            method(None, ONE)

@@ -36,9 +36,16 @@ BOX = {
 HISTORIES = {
     "tsnorm": {"mean_sfh_type": "tsnorm", "sfh_tsnorm_peak_lbt_gyr": (0.5, 8.0)},
     "continuity": {"mean_sfh_type": "continuity", "sfh_cont_ratio_0": (-1.0, 1.0)},
+    "four bins": {
+        "mean_sfh_type": "continuity",
+        "sfh_bin_edges_gyr": [0, 0.1, 1, 5, 13.8],
+        "sfh_cont_ratio_0": (-1.0, 1.0),
+    },
+    "psb": {"mean_sfh_type": "psb", "sfh_psb_tlast_gyr": (0.05, 1.0)},
+    "delta": {"mean_sfh_type": "delta", "sfh_delta_age_gyr": (0.05, 8.0)},
     "stochastic": {"mean_sfh_type": ["dpl", "field"], "n_grid": 32},
 }
-QUICK = ("stochastic",)
+QUICK = ("stochastic", "delta")
 EVERY_HISTORY = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in HISTORIES]
 )

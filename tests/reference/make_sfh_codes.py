@@ -10,8 +10,10 @@ mass formed in bins of them. Its sampling of the history, 0.0025 dex, limits mas
 Prospector (Johnson et al. 2021; Leja et al. 2017, 2019): mass per bin of the transforms.
 """
 
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import bagpipes
 import numpy as np
@@ -34,6 +36,9 @@ BAGPIPES = {
 RATIOS = [0.3, -0.2, 0.5, -0.4, 0.1, 0.7]
 BROKEN = [0.9, 0.75, 0.8, 0.5, 0.6, 0.35]  # b_i of the stick, Beta deviates
 EDGES_GYR = [0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 6.0, 13.7]
+AGES_OF_UNIVERSE_GYR = [13.7, 5.75, 1.5, 0.64]
+PSB = {"tlast": 0.35, "tflex": 2.0, "ratio_young": -1.3, "ratios": [0.4, -0.6, 0.2, 1.1],
+       "ratios_old": [-0.3, 0.5, 0.2], "t_univ": 7.5}  # fmt: skip
 
 
 def of_bagpipes(component: str, parameters: dict, redshift: float) -> dict:
@@ -62,7 +67,44 @@ def of_prospector() -> dict:
         "edges_gyr": EDGES_GYR,
         "continuity": {"ratios": RATIOS, "mass": continuity.tolist()},
         "dirichlet": {"broken": BROKEN, "mass": dirichlet.tolist()},
+        "edges_at": {str(t): edges_at(t) for t in AGES_OF_UNIVERSE_GYR},
+        "psb": of_psb(),
     }
+
+
+def edges_at(t_univ_gyr: float) -> list[float]:
+    """Return the edges [Gyr] of seven bins at an age of the Universe."""
+
+    class Cosmology:
+        """Answers with that age."""
+
+        @staticmethod
+        def age(z: float) -> SimpleNamespace:
+            return SimpleNamespace(value=t_univ_gyr)
+
+    transforms.cosmo = Cosmology
+    young = [0.0, 7.4772, 8.0]  # log10 years
+    start = np.array([*itertools.pairwise(young)] + [[0.0, 0.0]] * 5)
+    bins = transforms.zred_to_agebins(zred=0.0, agebins=start)
+    return [0.0, *(10 ** bins[:, 1] / 1e9).tolist()]
+
+
+def of_psb() -> dict:
+    """Return edges [Gyr] and masses of nine bins of a post-starburst history of unit mass."""
+    old = np.log10(np.linspace(PSB["tflex"], PSB["t_univ"], 4)[1:] * 1e9)
+    given = {
+        "logmass": np.array([0.0]),
+        "agebins": np.stack([np.zeros(9), np.concatenate([np.zeros(6), old])], axis=1),
+        "logsfr_ratios": np.array(PSB["ratios"]),
+        "logsfr_ratio_young": np.array([PSB["ratio_young"]]),
+        "logsfr_ratio_old": np.array(PSB["ratios_old"]),
+        **{name: np.array([PSB[name]]) for name in ("tlast", "tflex")},
+        "nflex": np.array([5]),
+        "nfixed": np.array([3]),
+    }
+    bins = transforms.psb_logsfr_ratios_to_agebins(**given)
+    mass = transforms.logsfr_ratios_to_masses_psb(**given)
+    return {**PSB, "edges_gyr": [0.0, *(10 ** bins[:, 1] / 1e9).tolist()], "mass": mass.tolist()}
 
 
 def main() -> None:

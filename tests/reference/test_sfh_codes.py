@@ -14,7 +14,7 @@ import pytest
 from dsps.sfh.diffburst import BurstParams, calc_bursty_age_weights
 from scipy.stats import norm
 
-from tengri.components.stellar.sfh import StarFormationHistory
+from tengri.components.stellar.sfh import BinEdges, StarFormationHistory
 from tengri.components.stellar.sfh.gp_sfh import bin_variance
 from tests.tengri.stellar.curves import formed, sfr
 
@@ -61,16 +61,49 @@ def test_curve_and_masses_are_those_of_bagpipes(family):
 def test_continuity_and_dirichlet_are_those_of_prospector():
     case = CODES["prospector"]
     edges = np.array(case["edges_gyr"])
-    continuity = StarFormationHistory.build("continuity")
+    stretched = BinEdges.of("stretched")
+    continuity = StarFormationHistory.build("continuity", bins=stretched)
     p = {f"sfh_cont_ratio_{i}": r for i, r in enumerate(case["continuity"]["ratios"])}
     _, share = formed(continuity, p | {"sfh_cont_log_total_mass": 10.0}, edges, edges[-1])
     np.testing.assert_allclose(share, case["continuity"]["mass"], rtol=1e-6)
     # they take the Beta deviates b_i, we their quantiles: z_i = b_i^(N-1-i)
-    dirichlet = StarFormationHistory.build("dirichlet")
+    dirichlet = StarFormationHistory.build("dirichlet", bins=BinEdges.of(edges))
     broken = case["dirichlet"]["broken"]
     p = {f"sfh_dir_z_{i}": b ** (len(broken) - i) for i, b in enumerate(broken)}
     _, share = formed(dirichlet, p | {"sfh_dir_log_total_mass": 10.0}, edges, edges[-1])
     np.testing.assert_allclose(share, case["dirichlet"]["mass"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("t_univ", CODES["prospector"]["edges_at"])
+def test_bins_at_every_redshift_are_those_of_prospector(t_univ):
+    """Theirs say 10^7.4772 yr for 30 Myr."""
+    edges = np.array(CODES["prospector"]["edges_at"][t_univ])
+    np.testing.assert_allclose(BinEdges.of("leja19").at(float(t_univ)), edges, rtol=2e-4)
+    history = StarFormationHistory.build("continuity")
+    p = {q.name: q.default for q in history.params} | {"sfh_cont_ratio_0": -1.0}
+    _, share = formed(history, p, edges, float(t_univ))
+    rate = np.asarray(share) / np.diff(edges)
+    np.testing.assert_allclose(rate[1:] / rate[0], 10.0, rtol=3e-3)
+
+
+def test_post_starburst_history_is_that_of_prospector():
+    case = CODES["prospector"]["psb"]
+    history = StarFormationHistory.build("psb")
+    p = {
+        "log_total_mass": 10.0,
+        "tlast_gyr": case["tlast"],
+        "tflex_gyr": case["tflex"],
+        "ratio_young": case["ratio_young"],
+        **{f"ratio_{i}": r for i, r in enumerate(case["ratios"])},
+        **{f"ratio_old_{i}": r for i, r in enumerate(case["ratios_old"])},
+    }
+    edges, mass = np.array(case["edges_gyr"]), np.array(case["mass"])
+    p = {f"sfh_psb_{name}": value for name, value in p.items()}
+    _, share = formed(history, p, edges, case["t_univ"])
+    np.testing.assert_allclose(share, mass, rtol=1e-7)  # theirs begins after a year
+    np.testing.assert_allclose(share[1:6], share[1], rtol=1e-9)  # equal masses by definition
+    rate = sfr(history, p, 0.5 * (edges[1:] + edges[:-1]), case["t_univ"])
+    np.testing.assert_allclose(rate, 10.0 * mass / np.diff(edges), rtol=1e-7)
 
 
 @pytest.mark.parametrize("log_fburst", [-2.0, -0.5])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import erf, hyp2f1
 
-from tengri.components.stellar.sfh import StarFormationHistory
+from tengri.components.stellar.sfh import BinEdges, StarFormationHistory
 from tests.tengri.stellar.curves import formed, sfr
 
 EDGES = np.concatenate([[0.0], 10 ** np.arange(-4, 0, 0.05), np.arange(1.0, 14.01, 0.25)])
@@ -115,13 +115,20 @@ def test_closed_forms_of_the_exponentials() -> None:
 
 
 def test_continuity_reproduces_leja_2019() -> None:
-    """Eq. 9 (x_n = log SFR_n/SFR_{n+1}) with the bins of the present day."""
+    """x_n = log SFR_n/SFR_{n+1}, and the seven bins of section 2, which are rounded."""
     ratios = np.array([0.2, -0.1, 0.4, -0.3, 0.1, 0.25])
     history = StarFormationHistory.build("continuity")
     p = {f"sfh_cont_ratio_{i}": r for i, r in enumerate(ratios)} | {"sfh_cont_log_total_mass": 10.0}
-    bins = np.array([0, 0.03, 0.1, 0.3, 1, 3, 6, 13.7])
-    rate = np.asarray(sfr(history, p, 0.5 * (bins[1:] + bins[:-1]), 13.7))
+    published = np.array([0, 0.03, 0.1, 0.33, 1.1, 3.6, 11.7, 13.7])
+    rate = np.asarray(sfr(history, p, 0.5 * (published[1:] + published[:-1]), 13.7))
     np.testing.assert_allclose(np.log10(rate[:-1] / rate[1:]), ratios, atol=1e-9)
+    bins = np.asarray(BinEdges().at(13.7))
+    np.testing.assert_allclose(bins, published, rtol=0.02)
     assert np.sum(rate * np.diff(bins)) * 1e9 == pytest.approx(1e10)
     _, fractions = formed(history, p, bins, 13.7)
     np.testing.assert_allclose(fractions, rate * np.diff(bins) / 10, rtol=1e-9)
+    # "edges" that are said: those of the paper to the last digit
+    said = StarFormationHistory.build("continuity", bins=BinEdges.of(published))
+    _, fractions = formed(said, p, published, 13.7)
+    rate = fractions / np.diff(published)
+    np.testing.assert_allclose(np.log10(rate[:-1] / rate[1:]), ratios, atol=1e-9)

@@ -169,6 +169,27 @@ def test_exact_model_of_the_columns(capsys, tmp_path):
     np.testing.assert_allclose(stored(out)["sdss_r"], np.asarray(expected)[:, 1], rtol=1e-9)
 
 
+def test_distances_of_the_columns(capsys, catalogue, columns, tmp_path, whole):
+    """At redshift 0, and for a surrogate, which knows no such redshift."""
+    path, out = tmp_path / "near.h5", tmp_path / "out.h5"
+    z, d = np.array([0.0, 0.0, -0.1]), np.array([0.8, 8.0, 0.8])
+    with h5py.File(path, "w") as file:
+        file["redshift"], file["distance_mpc"] = z, d
+        file["distance_mpc"].attrs["unit"] = "Mpc"
+    answer = predict(capsys, path, out, "--bands", "sdss_r", "--set", "sfh_dpl_log_peak_sfr=1.0")
+    assert (answer["rows"], answer["outside"]) == (3, 1)
+    flux = stored(out)["sdss_r"]
+    assert flux[0] / flux[1] == pytest.approx(100.0) and np.isnan(flux[2])
+    with h5py.File(catalogue, "a") as file:
+        file["distance_mpc"] = np.full(len(columns["id"]), 3000.0)
+    predict(capsys, catalogue, tmp_path / "fast.h5", *SDSS)
+    fast, good = stored(tmp_path / "fast.h5"), whole["out_of_domain"] == 0
+    d = load("sdss_tsnorm").cosmology.luminosity_distance_mpc(columns["redshift"][good])
+    expected = whole["sdss_g"][good] * (np.asarray(d) / 3000.0) ** 2
+    np.testing.assert_allclose(fast["sdss_g"][good], expected, rtol=1e-5)
+    assert np.array_equal(fast["out_of_domain"], whole["out_of_domain"])
+
+
 @pytest.mark.slow
 def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_path):
     path, z = tmp_path / "cat.h5", np.linspace(0.05, 0.8, 6)

@@ -72,9 +72,14 @@ def exp(t: np.ndarray, q: Q, t_univ: float) -> np.ndarray:
     return np.where(since >= 0, np.exp(-np.maximum(since, 0) / q["tau_gyr"]), 0.0)
 
 
-def _stepwise(levels: list[float], t: np.ndarray, t_univ: float) -> np.ndarray:
-    edges = np.array([0, 0.03, 0.1, 0.3, 1, 3, 6, 13.7]) * t_univ / 13.7
-    held = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, 6)
+def leja_edges(t_univ: float) -> np.ndarray:
+    """30 and 100 Myr fixed, the rest equal in log lookback time up to 0.85 t_univ."""
+    between = 10 ** np.linspace(-1.0, np.log10(0.85 * t_univ), 5)
+    return np.array([0.0, 0.03, *between, t_univ])
+
+
+def _stepwise(levels: list[float], t: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    held = np.clip(np.searchsorted(edges, t, side="right") - 1, 0, len(levels) - 1)
     return (np.array(levels) / max(levels))[held]
 
 
@@ -82,7 +87,7 @@ def continuity(t: np.ndarray, q: Q, t_univ: float) -> np.ndarray:
     levels = [1.0]
     for i in range(6):
         levels.append(levels[-1] / 10 ** q[f"ratio_{i}"])
-    return _stepwise(levels, t, t_univ)
+    return _stepwise(levels, t, leja_edges(t_univ))
 
 
 def dirichlet(t: np.ndarray, q: Q, t_univ: float) -> np.ndarray:
@@ -91,19 +96,54 @@ def dirichlet(t: np.ndarray, q: Q, t_univ: float) -> np.ndarray:
         broken = q[f"z_{i}"] ** (1 / (6 - i))
         levels.append(left * (1 - broken))
         left *= broken
-    return _stepwise([*levels, left], t, t_univ)
+    return _stepwise([*levels, left], t, leja_edges(t_univ))
+
+
+def psb_edges(q: Q, t_univ: float) -> np.ndarray:
+    t_flex = min(q["tflex_gyr"], t_univ)
+    t_last = min(q["tlast_gyr"], t_flex)
+    products = np.cumprod([1.0, *(10 ** q[f"ratio_{i}"] for i in range(4))])
+    flexible = t_last + (t_flex - t_last) * np.cumsum(products) / products.sum()
+    return np.array([0.0, t_last, *flexible, *np.linspace(t_flex, t_univ, 4)[1:]])
+
+
+def psb(t: np.ndarray, q: Q, t_univ: float) -> np.ndarray:
+    names = (
+        "ratio_young",
+        *(f"ratio_{i}" for i in range(4)),
+        *(f"ratio_old_{i}" for i in range(3)),
+    )
+    levels = [1.0]
+    for name in names:
+        levels.append(levels[-1] / 10 ** q[name])
+    return _stepwise(levels, t, psb_edges(q, t_univ))
 
 
 CURVES: dict[str, Callable[[np.ndarray, Q, float], np.ndarray]] = {
     f.__name__: f
-    for f in (tsnorm, snorm, norm, dpl, lnorm, const, tau, delayed, exp, continuity, dirichlet)
+    for f in (
+        tsnorm,
+        snorm,
+        norm,
+        dpl,
+        lnorm,
+        const,
+        tau,
+        delayed,
+        exp,
+        continuity,
+        dirichlet,
+        psb,
+    )
 }
 
 
 def breakpoints(name: str, q: Q, t_univ: float) -> list[float]:
     """Where the curve is not smooth."""
     if name in ("continuity", "dirichlet"):
-        return list(np.array([0.03, 0.1, 0.3, 1, 3, 6]) * t_univ / 13.7)
+        return list(leja_edges(t_univ)[1:-1])
+    if name == "psb":
+        return list(psb_edges(q, t_univ)[1:-1])
     return [q[k] for k in ("age_gyr", "start_gyr", "end_gyr") if k in q]
 
 

@@ -37,7 +37,7 @@ def middle(history: StarFormationHistory) -> dict:
     p = {}
     for i, param in enumerate(history.params):
         if param.shape == ():
-            p[param.name] = float(param.prior.from_unit(0.37 + 0.013 * i))
+            p[param.name] = float(param.prior.from_unit(0.37 + 0.0131 * i))
         elif param.shape == (-1,):
             p[param.name] = TABLE[param.name]
         else:

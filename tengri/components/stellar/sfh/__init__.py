@@ -1,5 +1,6 @@
 """Star-formation histories: families, their composition, prior draws, the stochastic field."""
 
+from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.family import SFHFamily
 from tengri.components.stellar.sfh.gp_sfh import compute_field_gp, make_log_age_grid
 from tengri.components.stellar.sfh.history import StarFormationHistory
@@ -13,6 +14,7 @@ from tengri.components.stellar.sfh.table import check_table
 
 __all__ = [
     "SFH_FAMILIES",
+    "BinEdges",
     "SFHFamily",
     "StarFormationHistory",
     "check_table",

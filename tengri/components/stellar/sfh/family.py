@@ -9,6 +9,8 @@ Conventions, everywhere below this folder:
 * a *mass* is ``(ln_scale, m)``: ``m * exp(ln_scale)`` [Gyr x unit SFR] formed in each bin
 * *ages* are the mean lookback times [Gyr] of what forms in each bin, ``(n,)``; finite in bins
   where nothing does
+* *shares* are masses as the light of a grid has them: a history that is narrower than its bins is
+  shared out to the bins around it, so that light is continuous in its age
 
 ``edges`` are NumPy wherever they are known beforehand, as those of a grid are; an age that depends
 on a parameter makes them a JAX array.
@@ -27,6 +29,7 @@ from jax import Array
 
 from tengri.components.array_module import Floats
 from tengri.components.stellar.sfh import quadrature
+from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.quadrature import clipped
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
@@ -37,6 +40,7 @@ Kernel = Callable[[Array, Mapping[str, Array], Array], Array]
 Mass = Callable[[Mapping[str, Array], Any, Array], tuple[Array, Array]]
 Ages = Callable[[Mapping[str, Array], np.ndarray, Array], Array]
 Amplitude = Literal["log_peak_sfr", "log_total_mass"]
+AMPLITUDES: tuple[Amplitude, ...] = ("log_peak_sfr", "log_total_mass")
 
 LOG_ZERO = -1.0e30  # the logarithm of no star formation: finite, and exp() of it is exactly 0
 EARLIEST = 1e-6  # of the age of the Universe: where cosmic time starts to count
@@ -68,6 +72,14 @@ class SFHFamily(Versioned):
     ages : callable, optional
         ``(q, edges, t_univ) -> ages`` where they have a closed form; by default the SFR is
         integrated numerically within each bin, which suits a kernel that is smooth there.
+    shares : callable, optional
+        As ``mass``, of a history narrower than any bin: see above. It has no ``log_sfr``.
+    amplitude_kinds : tuple of str
+        Amplitudes that make sense.
+    rebinned : callable, optional
+        ``BinEdges -> SFHFamily``: the family with other bins, where it has bins that are set.
+    more_params : tuple of Param
+        Those that only a family with more bins has.
     """
 
     name: str
@@ -80,15 +92,22 @@ class SFHFamily(Versioned):
     mass: Mass | None = None
     twins: Mapping[str, Param] = field(default_factory=dict)
     ages: Ages | None = None
+    shares: Mass | None = None
+    amplitude_kinds: tuple[Amplitude, ...] = AMPLITUDES
+    rebinned: Callable[[BinEdges], SFHFamily] | None = None
+    more_params: tuple[Param, ...] = ()
 
     @property
     def amplitudes(self) -> dict[str, Param]:
-        """Both amplitude parameters by kind; none for mixtures and modulators."""
-        return amplitude_params(self.prefix) if self.kind == "additive" else {}
+        """The amplitude parameters by kind; none for mixtures and modulators."""
+        if self.kind != "additive":
+            return {}
+        known = amplitude_params(self.prefix)
+        return {kind: known[kind] for kind in self.amplitude_kinds}
 
     @property
     def all_params(self) -> tuple[Param, ...]:
-        """Every parameter that may be used: twins and both amplitudes included."""
+        """Every parameter that may be used: twins and amplitudes included."""
         return (*self.amplitudes.values(), *self.params, *self.twins.values())
 
     def masses(self, q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
@@ -97,11 +116,29 @@ class SFHFamily(Versioned):
             raise TypeError(f"SFH family {self.name!r} is a {self.kind}: it has no mass.")
         return self.mass(q, edges, t_univ)
 
+    def shared(self, q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
+        """Kernel mass in each bin of a grid as its light has it, ``(ln_scale, m)``."""
+        if self.shares is None:
+            return self.masses(q, edges, t_univ)
+        return self.shares(q, edges, t_univ)
+
     def mean_ages(self, q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
         """Mean lookback time of what forms in each bin [Gyr]."""
         if self.ages is not None:
             return self.ages(q, edges, t_univ)
         return quadrature.ages(lambda t: self.log_kernel(t, q, t_univ), edges, t_univ)
+
+    def log_kernel_on(
+        self, t: Array, q: Mapping[str, Array], t_univ: Array, edges: np.ndarray
+    ) -> Array:
+        """ln(SFR / amplitude) at ``t``: of shares the mean rate in the bin of ``edges``."""
+        if self.shares is None:
+            return self.log_kernel(t, q, t_univ)
+        scale, m = self.shares(q, edges, t_univ)
+        rate = m / jnp.asarray(np.diff(edges), float)
+        ln_rate = jnp.where(rate > 0.0, jnp.log(jnp.where(rate > 0.0, rate, 1.0)), LOG_ZERO)
+        own = jnp.searchsorted(jnp.asarray(edges[1:-1], float), t, side="right")
+        return scale + ln_rate[own]
 
     def log_kernel(self, t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:
         """ln(SFR / amplitude) at lookback times ``t``."""

@@ -21,7 +21,8 @@ from jax.scipy.special import logsumexp
 from jax.typing import ArrayLike
 
 from tengri.components.array_module import Floats, array_module, as_floats
-from tengri.components.stellar.sfh import burst, gp_sfh
+from tengri.components.stellar.sfh import bin_edges, burst, gp_sfh
+from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.family import Amplitude, SFHFamily
 from tengri.components.stellar.sfh.registry import SFH_FAMILIES, families_of
 from tengri.errors import ConfigError, ParameterError
@@ -33,6 +34,7 @@ LN_NO_STARS = -30 * LN10  # [Msun]: a history that forms nothing before the epoc
 
 # Bins over which a history is normalised where the caller has none of their own.
 EDGES_GYR = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), np.arange(0.75, 14.01, 0.25)])
+DEFAULT_BINS = BinEdges()
 NO_EDGES = np.array([0.0, np.inf])
 
 Params = Mapping[str, Array]
@@ -60,6 +62,8 @@ class StarFormationHistory:
         Kind of amplitude of each additive family.
     n_grid : int
         Nodes of the latent field.
+    bins : BinEdges
+        Of the families whose bins are set; by default where there is none.
 
     Examples
     --------
@@ -72,6 +76,7 @@ class StarFormationHistory:
     params: tuple[Param, ...]
     amplitudes: tuple[Amplitude, ...]
     n_grid: int = gp_sfh.N_GRID
+    bins: BinEdges = DEFAULT_BINS
 
     @classmethod
     def build(
@@ -79,6 +84,7 @@ class StarFormationHistory:
         types: str | Iterable[str] | None = None,
         given: Collection[str] = (),
         n_grid: int | None = None,
+        bins: BinEdges | None = None,
     ) -> StarFormationHistory:
         """Choose families, amplitudes and time parameters.
 
@@ -91,19 +97,22 @@ class StarFormationHistory:
             the amplitude.
         n_grid : int, optional
             Nodes of the latent field.
+        bins : BinEdges, optional
+            Of the families whose bins are set.
 
         Raises
         ------
         UnknownNameError
             A family, or an ``sfh_`` name where the families are read off the names.
         ConfigError
-            Families that cannot be combined.
+            Families that cannot be combined; edges of bins where no family has any.
         ParameterError
             Two names for one thing: both amplitudes, or a time in Gyr and as a fraction.
         """
         chosen = _checked_types(types, given)
         n_grid = _checked_n_grid(n_grid)
-        members = [SFH_FAMILIES[name] for name in chosen]
+        bins = _checked_bins(chosen, bins)
+        members = [_family(name, bins) for name in chosen]
         kinds = tuple(_amplitude(m, given) for m in members if m.kind == "additive")
         picks = iter(kinds)
         params: list[Param] = []
@@ -112,7 +121,12 @@ class StarFormationHistory:
                 params.append(member.amplitudes[next(picks)])
             params += [_pick_twin(p, member.twins.get(p.name), given) for p in member.params]
         sized = (gp_sfh.latent(n_grid) if p.name == "sfh_field_xi" else p for p in params)
-        return cls(chosen, tuple(sized), kinds, n_grid)
+        return cls(chosen, tuple(sized), kinds, n_grid, bins)
+
+    @property
+    def is_binned(self) -> bool:
+        """Whether a family is constant in bins, whose edges are a setting."""
+        return any(SFH_FAMILIES[name].rebinned is not None for name in self.types)
 
     def formed(self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike) -> tuple:
         """Return the mass formed and how it is distributed over age bins.
@@ -189,7 +203,10 @@ class StarFormationHistory:
         return (1 - f) * age + f * jnp.sum(shares * self._ages("burst", p, edges, t_univ))
 
     def _ages(self, name: str, p: Params, edges: np.ndarray, t_univ: Array) -> Array:
-        return SFH_FAMILIES[name].mean_ages(self._local(name, p, t_univ), edges, t_univ)
+        return self._family(name).mean_ages(self._local(name, p, t_univ), edges, t_univ)
+
+    def _family(self, name: str) -> SFHFamily:
+        return _family(name, self.bins)
 
     def sfr(
         self,
@@ -206,7 +223,7 @@ class StarFormationHistory:
         bins = np.asarray(edges_gyr, float)
         parts = self._parts(p, bins, t_univ, bins)
         kernels = (
-            SFH_FAMILIES[name].log_kernel(t, self._local(name, p, t_univ), t_univ)
+            self._family(name).log_kernel_on(t, self._local(name, p, t_univ), t_univ, bins)
             for name in self._additive
         )
         ln_sfr = jnp.stack([part.ln_amplitude + k for part, k in zip(parts, kernels)])
@@ -255,7 +272,8 @@ class StarFormationHistory:
         parts = []
         for name, kind in zip(self._additive, self.amplitudes):
             q = self._local(name, p, t_univ)
-            scale, m = SFH_FAMILIES[name].masses(q, limits, t_univ)
+            family = self._family(name)
+            scale, m = (family.shared if limits is bins else family.masses)(q, limits, t_univ)
             parts.append(_part(scale, m * boost, kind, LN10 * q[kind]))
         return parts
 
@@ -303,6 +321,25 @@ def _checked_types(types: str | Iterable[str] | None, given: Collection[str]) ->
             f"{' and '.join(names) or 'An empty list'} cannot stand alone: add one of {additive}."
         )
     return names
+
+
+def _family(name: str, bins: BinEdges) -> SFHFamily:
+    family = SFH_FAMILIES[name]
+    return family if family.rebinned is None else family.rebinned(bins)
+
+
+def _checked_bins(types: tuple[str, ...], bins: BinEdges | None) -> BinEdges:
+    """Return the edges; a rule without effect counts as the default one."""
+    bins = DEFAULT_BINS if bins is None else bins
+    binned = [name for name, family in SFH_FAMILIES.items() if family.rebinned is not None]
+    if set(binned) & set(types):
+        return bins
+    if not isinstance(bins.choice, str):
+        raise ConfigError(
+            f"{bin_edges.SETTING} has no effect on {' and '.join(types)}: it sets the bins of "
+            f"{' and '.join(binned)}."
+        )
+    return DEFAULT_BINS
 
 
 def _checked_n_grid(n_grid: int | None) -> int:

@@ -6,12 +6,14 @@ import zlib
 from collections.abc import Iterable
 from functools import partial
 from numbers import Real
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.stellar.sfh.bin_edges import SETTING, BinEdges
 from tengri.components.stellar.sfh.gp_sfh import make_log_age_grid
 from tengri.components.stellar.sfh.history import StarFormationHistory
 from tengri.components.stellar.sfh.registry import SFH_FAMILIES
@@ -30,7 +32,7 @@ def sample_sfh_prior(
     key: Array,
     n: int = 20,
     age_grid_yr: np.ndarray | None = None,
-    **overrides: Distribution | float | tuple[float, float],
+    **overrides: Any,
 ) -> tuple[Array, Array]:
     """Draw star-formation histories from the registry's priors, as seen today.
 
@@ -47,7 +49,7 @@ def sample_sfh_prior(
         Lookback times [yr]; by default 256 from 1 Myr to the Big Bang, uniform in log.
     **overrides
         Distributions, numbers or ``(lo, hi)`` by full parameter name
-        (``sfh_dpl_alpha=Uniform(0.5, 1.5)``).
+        (``sfh_dpl_alpha=Uniform(0.5, 1.5)``); the setting ``sfh_bin_edges_gyr``.
 
     Returns
     -------
@@ -60,7 +62,8 @@ def sample_sfh_prior(
     UnknownNameError
         A family, or an override that the family does not have.
     """
-    history = StarFormationHistory.build(_with_base(family), overrides)
+    bins = BinEdges.of(overrides.pop(SETTING, None))
+    history = StarFormationHistory.build(_with_base(family), overrides, bins=bins)
     known = {p.name: p for p in history.params}
     for name in overrides:
         if name not in known:

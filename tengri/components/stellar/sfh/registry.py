@@ -6,11 +6,13 @@ from collections.abc import Iterable
 
 from tengri.components.stellar.sfh.binned import CONTINUITY, DIRICHLET
 from tengri.components.stellar.sfh.burst import BURST
+from tengri.components.stellar.sfh.delta import DELTA
 from tengri.components.stellar.sfh.double_power_law import DPL
 from tengri.components.stellar.sfh.exponential import CONST, DELAYED, EXP, TAU
 from tengri.components.stellar.sfh.family import SFHFamily
 from tengri.components.stellar.sfh.gp_sfh import FIELD
 from tengri.components.stellar.sfh.lognormal import LNORM
+from tengri.components.stellar.sfh.psb import PSB
 from tengri.components.stellar.sfh.skew_normal import NORM, SNORM, TSNORM
 from tengri.components.stellar.sfh.table import TABLE
 from tengri.errors import unknown
@@ -18,15 +20,16 @@ from tengri.registry import Param, Registry
 
 SFH_FAMILIES: Registry[SFHFamily] = Registry(
     "SFH family", TSNORM, DPL, CONST, CONTINUITY, TABLE, SNORM, NORM, LNORM, TAU, DELAYED, EXP,
-    DIRICHLET, BURST, FIELD,
+    DIRICHLET, PSB, DELTA, BURST, FIELD,
 )  # fmt: skip
 
 DEFAULT_FAMILY = "dpl"
 
 
 def family_parameters(name: str) -> tuple[Param, ...]:
-    """Return every parameter that a family may have: all ``_frac`` twins, both amplitudes."""
-    return SFH_FAMILIES[name].all_params
+    """Return every parameter that a family may have: ``_frac`` twins, amplitudes, more bins."""
+    family = SFH_FAMILIES[name]
+    return (*family.all_params, *family.more_params)
 
 
 def family_of(parameter: str) -> str:

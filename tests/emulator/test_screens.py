@@ -10,7 +10,7 @@ import pytest
 
 import emulator
 from emulator.analytic.dust import DustLight
-from emulator.targets import SSPPhotometryTarget, target_from_dict
+from emulator.targets import PhotometryTarget, SSPPhotometryTarget, target_from_dict
 from tengri import Parameters, Photometry
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
@@ -71,6 +71,12 @@ def test_a_published_surrogate_says_what_it_has_not_learnt(more, named):
     spec = emulator.load("sdss").spec
     with pytest.raises(ConfigError, match=named):
         emulator.load("sdss", spec=spec.with_params(**more))
+
+
+def test_the_photometry_target_learns_the_clear_share():
+    spec = Parameters(**BOX, dust_f_clear=(0.0, 0.5))
+    target = PhotometryTarget.build(spec, Photometry(FILTERS), tiny_ssp().age_edges_gyr)
+    assert "dust_f_clear" in target.input_names
 
 
 @pytest.mark.parametrize("name", sorted(EMISSION_MODELS))

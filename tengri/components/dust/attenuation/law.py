@@ -84,16 +84,16 @@ class DustLaw(Versioned):
     held: bool = True
 
     def __post_init__(self) -> None:
-        """Hold the curve below the Lyman limit, once."""
-        if self.held and not isinstance(self.curve, HeldBelowLymanLimit):
-            object.__setattr__(self, "curve", HeldBelowLymanLimit(self.curve))
+        """Hold the curve below the Lyman limit, or let it go on."""
+        curve = self.curve
+        measured = curve.measured if isinstance(curve, HeldBelowLymanLimit) else curve
+        curve = HeldBelowLymanLimit(measured) if self.held else measured
+        object.__setattr__(self, "curve", curve)
 
 
 def once_not_held(law: DustLaw) -> DustLaw:
     """Return a law whose first version went on below the Lyman limit, with that version."""
-    curve = law.curve
-    measured = curve.measured if isinstance(curve, HeldBelowLymanLimit) else curve
-    before = replace(law, curve=measured, held=False)
+    before = replace(law, held=False)
     what = "attenuation is constant below the Lyman limit, where the curve went on before"
     return replace(law, changes=(*law.changes, Change(what, before)))
 

@@ -170,13 +170,19 @@ def seen(wave_aa: np.ndarray, p: Params) -> Array:
     """Return L_ν/L_abs [1/Hz] against the microwave background, shape (n_wave,)."""
     wave, grid = np.asarray(wave_aa, np.float64), _cold_grid()
     red = wave >= grid.wave[0]
-    weights, wave_red = luminosity_weights(p), wave[red]
-    lit = einsum("kqu,kquw->w", weights, jnp.asarray(_unit_shapes(wave_red.tobytes(), milky_way),
-                                                     float))  # fmt: skip
-    cold = einsum("kqu,kquw->w", weights, jnp.asarray(_cold_shapes(wave_red.tobytes()), float))
-    warm = einsum("kqu,kquw->w", weights, jnp.asarray(grid.power, float))
-    power = 1.0 + jnp.sum(warm * (_warmer(grid.nodes, p) - 1.0))
-    lnu = (lit + cold * (_warmer(wave_red, p) - 1.0)) / power
+    start, weights = corner(p)
+    redward = wave[red]
+
+    def mixed(templates: np.ndarray) -> Array:
+        """Return the sum of the few that are lit of ``templates`` (n_qpah, n_umin, 2, n)."""
+        table, n = jnp.asarray(templates, float), templates.shape[-1]
+        origin = jnp.zeros((), jnp.int32)
+        few = jax.lax.dynamic_slice(table, (*start, origin, origin), (2, 2, 2, n))
+        return einsum("quk,qukw->w", weights, few)
+
+    warm = mixed(grid.power) * (_warmer(grid.nodes, p) - 1.0)
+    cold = mixed(_cold_shapes(redward.tobytes())) * (_warmer(redward, p) - 1.0)
+    lnu = (mixed(shapes(redward)) + cold) / (1.0 + jnp.sum(warm))
     return spread(lnu, np.flatnonzero(red), len(red))
 
 
@@ -231,22 +237,22 @@ def _unit_shapes(wave_aa: bytes, source: Source) -> np.ndarray:
 
 @cache
 def _cold() -> np.ndarray:
-    """Return the light s j of grains in equilibrium, of unit templates (2, n_qpah, n_umin, n)."""
+    """Return the light s j of grains in equilibrium, of unit templates (n_qpah, n_umin, 2, n)."""
     table = milky_way()
-    lit = _unit_shapes(table.wave.tobytes(), milky_way)
+    lit = shapes(table.wave)
     nu = C_AA_PER_S / table.wave
     temperature = T_OF_U1 * table.umin[:, None] ** (1.0 / (4.0 + BETA))
     bodies = 1.0 / np.expm1(np.minimum(nu / NU_PER_K / temperature, 600.0))
     bodies -= 1.0 / np.expm1(np.minimum(nu / NU_PER_K / cmb.T0_K, 600.0))
-    grey = (nu / nu[0]) ** (3.0 + BETA) * bodies  # (n_umin, n)
+    grey = ((nu / nu[0]) ** (3.0 + BETA) * bodies)[:, None]  # (n_umin, 1, n)
     submillimetre = (table.wave > _COLD_AA[0]) & (table.wave < _COLD_AA[1])
-    height = np.max(lit[..., submillimetre] / grey[:, submillimetre], axis=-1)
+    height = np.max(lit[..., submillimetre] / grey[..., submillimetre], axis=-1)
     return np.minimum(lit, height[..., None] * grey)
 
 
 @lru_cache(maxsize=8)
 def _cold_shapes(wave_aa: bytes) -> np.ndarray:
-    """Return that light on a wavelength grid, (2, n_qpah, n_umin, n_wave)."""
+    """Return that light on a wavelength grid, (n_qpah, n_umin, 2, n_wave)."""
     return milky_way().at(_cold(), np.frombuffer(wave_aa, np.float64))
 
 
@@ -255,7 +261,7 @@ class _ColdGrid(NamedTuple):
 
     wave: np.ndarray
     nodes: np.ndarray
-    power: np.ndarray  # (2, n_qpah, n_umin, n_nodes)
+    power: np.ndarray  # (n_qpah, n_umin, 2, n_nodes)
 
 
 @cache

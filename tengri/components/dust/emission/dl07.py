@@ -219,7 +219,7 @@ def corner(p: Params, source: Source = milky_way) -> tuple[tuple[Array, Array], 
                                                             np.log(table.umin))  # fmt: skip
     node = jnp.outer(jnp.stack([1.0 - s, s]), jnp.stack([1.0 - t, t]))
     ratio = jax.lax.dynamic_slice(jnp.asarray(table.ratio, float), (i, j), (2, 2))
-    return (i, j), node[..., None] * _kinds(p["dust_gamma_dl"], node, ratio)
+    return (i, j), node[..., None] * _kinds(p["dust_gamma_dl"], node, ratio)[None, None]
 
 
 def shapes(wave_aa: np.ndarray, source: Source = milky_way) -> np.ndarray:

@@ -5,7 +5,7 @@
 #
 # Three models give the shape of the infrared spectrum; the luminosity is what the screens absorb.
 # Each parameter is swept below, in the rest-frame spectrum and in the bands of WISE, Spitzer and
-# Herschel. Then the energy balance, and the cosmic microwave background, which no model includes.
+# Herschel. Then the energy balance, and the cosmic microwave background, a setting (`cmb`).
 
 # %%
 import os
@@ -182,9 +182,10 @@ for law in ("calzetti",) if FAST else LAWS:
 # %% [markdown]
 # ## The cosmic microwave background
 #
-# It heats dust, and it is the background against which dust is seen (da Cunha et al. 2013). The
-# models leave both out: `dust_T` is the temperature that the dust has, T(z), and observed fluxes
-# are to be divided by the share that is seen. Warm dust below z = 2 loses less than a per cent.
+# It heats dust, and it is the background against which dust is seen (da Cunha et al. 2013). With
+# `cmb="none"`, the default, models leave both out: `dust_T` then is T(z), and observed fluxes are
+# to be divided by the share that is seen. With `cmb="dacunha13"` both are in, and `dust_T` is the
+# temperature at z = 0. Warm dust below z = 2 loses less than a per cent.
 
 # %%
 redshift = np.linspace(0.0, 10.0, 101)

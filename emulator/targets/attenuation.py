@@ -19,7 +19,8 @@ import numpy as np
 from jax import Array
 
 from emulator import cubic
-from tengri.components.dust.attenuation import LAWS
+from tengri.components.dust.attenuation import LAWS, DustLaw
+from tengri.errors import ConfigError
 
 #: The largest optical depth that is factored out: beyond it float32 ends. And the largest beside
 #: that of the clearest band: what lies deeper is seen by a band's red edge, if at all, and divided
@@ -32,8 +33,30 @@ HEATING_AA, THINNEST = 3000.0, 1e-6
 LN_NODES = np.log(np.geomspace(400.0, 1e6, 80))
 
 
+def laws_of(names: tuple[str, str], physics: tuple[int, int]) -> tuple[DustLaw, DustLaw]:
+    """Return the laws of birth clouds and diffuse dust of the versions that a kernel was made with.
+
+    Raises
+    ------
+    ConfigError
+        A version that is of a newer release, or no longer at hand.
+    """
+    clouds, diffuse = (_law_at(name, version) for name, version in zip(names, physics))
+    return clouds, diffuse
+
+
+def _law_at(name: str, physics: int) -> DustLaw:
+    law = LAWS[name].at(physics)
+    if law is None:
+        raise ConfigError(
+            f"This surrogate factors out the dust law {name!r} of physics {physics}, which this "
+            "release no longer has: train it anew, or use the release that it was trained with."
+        )
+    return law
+
+
 def ln_factored_out(
-    laws: tuple[str, str], pivots: tuple[float, ...], absorbs: bool, deepest_beside: float,
+    laws: tuple[DustLaw, DustLaw], pivots: tuple[float, ...], absorbs: bool, deepest_beside: float,
     p: Mapping[str, Array],
 ) -> tuple[Array, Array]:  # fmt: skip
     """Return ln of what is factored out for birth clouds and diffuse dust, each (n_rows,).
@@ -53,13 +76,13 @@ def ln_factored_out(
 
 
 def _optical_depths(
-    laws: tuple[str, str], pivots: tuple[float, ...], absorbs: bool, p: Mapping[str, Array]
+    laws: tuple[DustLaw, DustLaw], pivots: tuple[float, ...], absorbs: bool, p: Mapping[str, Array]
 ) -> tuple[Array, Array]:
     """Return optical depths of birth clouds and diffuse dust at the pivots, each (n_rows,)."""
     ln_wave = jnp.asarray(np.log(pivots), float) - jnp.log1p(p["redshift"])
     if absorbs:
         ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
-    k_bc, k_diff = (_cubic(ln_wave, LAWS[law].curve(np.exp(LN_NODES), p)) for law in laws)
+    k_bc, k_diff = (_cubic(ln_wave, law.curve(np.exp(LN_NODES), p)) for law in laws)
     return p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
 
 

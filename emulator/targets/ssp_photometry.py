@@ -47,6 +47,7 @@ from emulator.targets.numpy_part import NumPyPart
 from emulator.targets.target import Params, Target, check_no_distance
 from tengri.analysis import accuracy
 from tengri.components.composition import Composition
+from tengri.components.dust.attenuation import DustLaw
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import AgeBins, Stars
@@ -81,6 +82,8 @@ class SSPPhotometryTarget(Target):
         Whether the light that dust absorbs is learnt, too.
     deepest_beside : float
         Optical depth beside that of the clearest band, beyond which nothing is factored out.
+    laws_physics : (int, int)
+        Version of the physics of the two laws: the first where a file does not say.
     """
 
     name: ClassVar[str] = "ssp_photometry"
@@ -95,6 +98,7 @@ class SSPPhotometryTarget(Target):
     n_young: int
     absorbs: bool = False
     deepest_beside: float = attenuation.DEEPEST_BESIDE
+    laws_physics: tuple[int, int] = (1, 1)
 
     @classmethod
     def build(
@@ -105,25 +109,32 @@ class SSPPhotometryTarget(Target):
         Raises
         ------
         ConfigError
-            A metallicity history, an AGN, a parameter that follows another, or nothing to learn.
+            A metallicity history, an AGN, light that escapes from dust, a parameter that follows
+            another, or nothing to learn.
         """
         composition = spec.composition
         check_metals(composition)
         check_no_distance(composition)
         if composition.agn is not None:
             raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
+        _check_screens(composition)
         free, fixed = _inputs(spec)
         bins = AgeBins.split(np.asarray(age_edges))
-        return cls(free, fixed, (composition.dust_bc.name, composition.dust_diff.name),
+        bc, diffuse = composition.dust_bc, composition.dust_diff
+        return cls(free, fixed, (bc.name, diffuse.name),
                    tuple(float(f.pivot) for f in photometry.filters),
                    len(bins.edges) - 1, bins.n_young,
-                   composition.dust_emission is not None)  # fmt: skip
+                   composition.dust_emission is not None,
+                   laws_physics=(bc.physics, diffuse.physics))  # fmt: skip
 
     @property
     def free_settings(self) -> tuple[str, ...]:
-        """Settings of histories and AGN; of dust emission, where it learnt what dust absorbs."""
+        """Settings of histories and AGN; of dust emission, where it learnt what dust absorbs.
+
+        The microwave background is a matter of that emission.
+        """
         exact = ("mean_sfh_type", "n_grid", "sfh_bin_edges_gyr", "agn_model")
-        return (*exact, "dust_emission") if self.absorbs else exact
+        return (*exact, "dust_emission", "cmb") if self.absorbs else exact
 
     @property
     def n_bands(self) -> int:
@@ -191,7 +202,11 @@ class SSPPhotometryTarget(Target):
         At the pivots; of the row of absorbed light, that of the light that does not.
         """
         limit = self.deepest_beside
-        return attenuation.ln_factored_out(self.laws, self.pivots, self.absorbs, limit, p)
+        return attenuation.ln_factored_out(self._laws(), self.pivots, self.absorbs, limit, p)
+
+    def _laws(self) -> tuple[DustLaw, DustLaw]:
+        """Return the laws as they were when the kernel was made."""
+        return attenuation.laws_of(self.laws, self.laws_physics)
 
     def _known(self, x: Array) -> Array:
         """Return ln of the attenuation that is factored out (n_rows, n_bins), of raw inputs."""
@@ -302,7 +317,7 @@ class SSPPhotometryTarget(Target):
         self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
     ) -> NumPyPart:
         """Return the code of kernels, ages, curves of attenuation and templates of dust."""
-        return ssp_photometry_numpy.part(self.laws, spec, photometry, age_edges)
+        return ssp_photometry_numpy.part(self._laws(), spec, photometry, age_edges)
 
     def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
         """Return the masses formed in each bin of age [Msun], (n, n_bins)."""
@@ -341,6 +356,17 @@ def _inputs(spec: Parameters) -> tuple[tuple[str, ...], tuple[tuple[str, float],
         )
     fixed = tuple((n, float(spec.fixed_value(n))) for n in names if n not in free)
     return free, fixed
+
+
+def _check_screens(composition: Composition) -> None:
+    """Raise ConfigError for light of young stars that is not behind all of the dust."""
+    beside = {"dust_f_clear": composition.partly_clear,
+              f"escape={composition.escape!r}": composition.escape != "screened"}  # fmt: skip
+    for what in (name for name, is_so in beside.items() if is_so):
+        raise ConfigError(
+            f"{what}: the target 'ssp_photometry' factors out dust that all light is behind. "
+            "Train the target 'photometry', or leave it out."
+        )
 
 
 def check_metals(composition: Composition) -> None:

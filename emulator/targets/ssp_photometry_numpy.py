@@ -12,7 +12,8 @@ from emulator.analytic.source import LOG10_PER_HZ
 from emulator.targets.age_kernel import LOG10_UNIT
 from emulator.targets.attenuation import DEEPEST, HEATING_AA, LN_NODES, THINNEST
 from emulator.targets.numpy_part import NumPyPart
-from tengri.components.dust.attenuation import LAWS
+from tengri.components.dust.attenuation import DustLaw
+from tengri.components.dust.attenuation.law import LYMAN_LIMIT_AA
 from tengri.components.dust.emission import dl07
 from tengri.errors import ConfigError
 from tengri.forward.exact_evaluators import redshift_range
@@ -22,7 +23,7 @@ from tengri.parameters import Parameters
 
 
 def part(
-    laws: tuple[str, str], spec: Parameters, photometry: Photometry, age_edges: np.ndarray
+    laws: tuple[DustLaw, DustLaw], spec: Parameters, photometry: Photometry, age_edges: np.ndarray
 ) -> NumPyPart:
     """Return code, arrays and facts of a kernel behind dust of two attenuation laws.
 
@@ -47,18 +48,23 @@ def part(
     return NumPyPart(code, arrays, facts, tuple(bounds), bounds)
 
 
-def _laws(laws: tuple[str, str]) -> dict[str, np.ndarray]:
-    """Return the curves of attenuation on the nodes, where they depend on no parameter."""
+def _laws(laws: tuple[DustLaw, DustLaw]) -> dict[str, np.ndarray]:
+    """Return the curves of attenuation on the nodes, where they depend on no parameter.
+
+    Of a power law the wavelengths whose powers it has there: it may be constant at the blue end.
+    """
     out = {}
-    for which, name in zip(("bc", "diff"), laws):
-        law = LAWS[name]
+    for which, law in zip(("bc", "diff"), laws):
         if not law.params:
             out[f"law/{which}"] = np.asarray(law.curve(np.exp(LN_NODES), {}), np.float64)
-        elif name != "power_law":
+        elif law.name != "power_law":
             raise ConfigError(
-                f"The dust law {name!r} has parameters of its own, which the NumPy file does not "
-                "know: it can be exported with power_law, or with a law that has none."
+                f"The dust law {law.name!r} has parameters of its own, which the NumPy file does "
+                "not know: it can be exported with power_law, or with a law that has none."
             )
+        else:
+            held = np.log(LYMAN_LIMIT_AA) if law.held else -np.inf
+            out[f"ln_powers/{which}"] = np.maximum(LN_NODES, held)
     return out
 
 
@@ -69,9 +75,14 @@ def _dust(emission: Any, dust: DustIntegrals | None) -> dict[str, np.ndarray]:
             f"The dust emission {emission.name!r} is a formula that the NumPy file does not know: "
             f"it can be exported with {dl07.DL07.name}."
         )
+    if emission.grid is None:
+        raise ConfigError(
+            "Dust before the microwave background (cmb=…) is a formula that the NumPy file does "
+            "not know: it can be exported with cmb='none'."
+        )
     if dust is None:
         return {}
-    table = dl07.templates()
+    table = dl07.table(emission)
     shapes = np.stack([table.at(lnu, dust.rest) / table.power(lnu)[..., None]
                        for lnu in (table.umin_only, table.umin_umax)])  # fmt: skip
     return {

@@ -116,7 +116,8 @@ def optical_depth(p: dict[str, Array], which: str) -> Array:
     if f"law/{which}" in ARRAYS:
         curve = np.broadcast_to(ARRAYS[f"law/{which}"], (len(p["redshift"]), len(nodes)))
     else:  # a power law
-        curve = np.exp(p["dust_slope"][:, None] * (nodes - np.log(5500.0)))
+        powers = ARRAYS[f"ln_powers/{which}"] - np.log(5500.0)
+        curve = np.exp(p["dust_slope"][:, None] * powers)
     step = nodes[1] - nodes[0]
     ln_wave = np.log(TARGET["pivots"]) - np.log1p(p["redshift"])[:, None]
     if TARGET["absorbs"]:

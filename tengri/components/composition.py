@@ -14,7 +14,8 @@ from typing import Any
 from tengri.components.agn import AGN_MODELS, AGN_SCREENS, FRACTION, AGNModel
 from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
-from tengri.components.dust.screen import SCREEN_PARAMS
+from tengri.components.dust.emission.cmb import CMB_EFFECTS
+from tengri.components.dust.screen import CLEAR, ESCAPES, SCREEN_PARAMS
 from tengri.components.igm import IGM_MODELS, IGMModel
 from tengri.components.physics import Physics, Picker
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
@@ -74,7 +75,12 @@ SETTINGS: dict[str, Setting] = {
         Setting("dust_law", None, lambda: LAWS, "attenuation law of both dust components"),
         Setting("dust_law_bc", None, lambda: LAWS, "law of the birth clouds; default power_law"),
         Setting("dust_law_diff", None, lambda: LAWS, "law of the diffuse dust; default power_law"),
+        Setting("escape", "screened", lambda: ESCAPES,
+                "dust in front of the light that escapes from the gas; picket_fence: holes in the "
+                "birth clouds, the diffuse dust alone", before="screened"),
         Setting("dust_emission", None, lambda: EMISSION_MODELS, "infrared re-emission"),
+        Setting("cmb", "none", lambda: CMB_EFFECTS,
+                "the microwave background behind the dust that it heats", before="none"),
         Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
         Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
@@ -98,6 +104,8 @@ class Composition:
     agn: AGNModel | None
     agn_screen: str = "none"
     by_distance: bool = False
+    escape: str = "screened"
+    partly_clear: bool = False
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
 
@@ -106,7 +114,8 @@ class Composition:
         """Active parameters by name: SFH first, redshift last."""
         optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
         optional += [(DISTANCE,)] if self.by_distance else []
-        groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
+        clear = (CLEAR,) if self.partly_clear else ()
+        groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS, clear,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
 
@@ -133,7 +142,7 @@ def compose(
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
         ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; the
-        amplitude of the nucleus; and whether there is a distance.
+        amplitude of the nucleus; whether there is a distance, and light that meets no dust.
     physics : mapping, optional
         Versions of components and choices of settings, from ``Composition.physics``, which take
         the place of today's.
@@ -165,11 +174,13 @@ def compose(
         dust_bc=laws[0],
         dust_diff=laws[1],
         igm=pick(IGM_MODELS, chosen["igm_model"] or "none"),
-        dust_emission=_optional(pick, EMISSION_MODELS, chosen["dust_emission"]),
+        dust_emission=_dust_emission(pick, chosen),
         nebular=_optional(pick, NEBULAR_MODELS, chosen["nebular"]),
         agn=_agn(pick, chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
         by_distance=DISTANCE.name in given,
+        escape=_escape(chosen),
+        partly_clear=CLEAR.name in given,
         settings={**chosen, "mean_sfh_type": list(sfh.types), bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
@@ -205,6 +216,34 @@ def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | N
     return model.with_fraction()
 
 
+def _dust_emission(pick: Picker, chosen: Mapping[str, Any]) -> DustEmission | None:
+    """Return the emission of dust, against the background where that is asked for."""
+    emission: DustEmission | None = _optional(pick, EMISSION_MODELS, chosen["dust_emission"])
+    effect = chosen["cmb"] or "none"
+    if effect not in CMB_EFFECTS:
+        raise unknown("cmb", effect, CMB_EFFECTS)
+    if effect == "none":
+        return emission
+    if emission is None:
+        raise ConfigError(
+            f"cmb={effect!r} has no effect without dust emission: set dust_emission, e.g. "
+            "dust_emission='modified_blackbody'."
+        )
+    return emission.before_background()
+
+
+def _escape(chosen: Mapping[str, Any]) -> str:
+    escape = chosen["escape"] or "screened"
+    if escape not in ESCAPES:
+        raise unknown("escape", escape, ESCAPES)
+    if escape != "screened" and chosen["nebular"] in (None, "none"):
+        raise ConfigError(
+            f"escape={escape!r} has no effect without gas that light escapes from: set "
+            "nebular='cloudy' and neb_fesc."
+        )
+    return str(escape)
+
+
 def _agn_screen(chosen: Mapping[str, Any]) -> str:
     screen = chosen["agn_screen"] or "none"
     if screen not in AGN_SCREENS:
@@ -235,4 +274,5 @@ def _registered(n_components: int) -> dict[str, Param]:
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
         groups += [getattr(c, "all_params", c.params) for c in registry.values()]
-    return {p.name: p for group in (*groups, SCREEN_PARAMS, (DISTANCE, REDSHIFT)) for p in group}
+    groups += [SCREEN_PARAMS, (CLEAR, DISTANCE, REDSHIFT)]
+    return {p.name: p for group in groups for p in group}

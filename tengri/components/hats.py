@@ -19,6 +19,9 @@ def hat_weights(x: Array, nodes: np.ndarray) -> Array:
     passed = larger((x - lower) / jnp.asarray(np.diff(nodes), float), 0.0)
     last = np.arange(len(nodes) - 1) == len(nodes) - 2
     passed = jnp.where(last, smaller(passed, 1.0), smaller(1.0, passed))
+    # at a node the quotient above may be 1 but for rounding: its slope is over there
+    over = (x >= jnp.asarray(nodes[1:], float)) & ~last
+    passed = jnp.where(over, 1.0, passed)
     return jnp.append(1.0, passed) - jnp.append(passed, 0.0)
 
 

@@ -13,7 +13,8 @@ them at all others, :math:`D(\lambda) = \sum_q D(\lambda_q) W_q(\lambda)`. So
 with the band weights P (IGM included), the SSP spectra S and the weights w of age and metallicity.
 The λ_q and W are the pivots and the coefficients of an interpolative decomposition (Cheng et al.
 2005, SIAM J. Sci. Comput. 26, 1389) of screens drawn all over the box of their parameters: they
-hold to ``TOLERANCE``, whatever the law. A band to which no light comes through the IGM has one
+hold to ``TOLERANCE``, whatever the law, and for light without dust, which is one of the screens. A
+band to which no light comes through the IGM has one
 node of weight zero.
 """
 
@@ -28,7 +29,7 @@ import numpy as np
 from scipy.linalg import qr, solve_triangular
 
 from tengri.components.composition import Composition
-from tengri.components.dust.screen import SCREEN_PARAMS
+from tengri.components.dust.screen import SCREEN_PARAMS, behind
 from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.exact import FixedProjection, Reach
@@ -139,8 +140,8 @@ class FixedRedshiftEvaluator:
         galaxy, z = self.galaxy, p["redshift"]
         population = galaxy.population(p)
         young, old = galaxy.stars(self.spectra, population.weights, p)
-        birth_cloud, diffuse = galaxy.attenuation_at(self.wave, p)
-        flux = self.sums.project(diffuse * (birth_cloud * young + old), z)
+        seen = behind(p, galaxy.attenuation_at(self.wave, p), young, old)
+        flux = self.sums.project(seen, z)
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
         scale = population.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, jnp.where(answered, flux, jnp.nan), population.log10_mass)

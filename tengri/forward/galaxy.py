@@ -8,8 +8,10 @@ r"""The rest-frame light of one galaxy.
 
 ``m`` is the mass formed in a metallicity node and age bin, ``S`` the SSP spectrum, ``L_gas`` the
 nebular emission around young stars where that is a component. ``L_dust`` is what the screens
-absorb, ``L_AGN`` lies behind the diffuse screen only with ``agn_screen="diffuse"``. Written for
-one galaxy; under ``vmap`` the sums become matrix products over the batch.
+absorb, ``L_AGN`` lies behind the diffuse screen only with ``agn_screen="diffuse"``. With
+``escape="picket_fence"`` what passes the gas by counts among the old stars, no birth cloud in
+front; with ``dust_f_clear`` that share of the bracket meets no dust. Written for one galaxy; under
+``vmap`` the sums become matrix products over the batch.
 
 Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
 split in two), n_wave rest wavelengths.
@@ -30,7 +32,7 @@ from jax import Array
 from tengri.components.agn import FRACTION, FRACTION_AA
 from tengri.components.composition import DISTANCE, Composition
 from tengri.components.dust.attenuation import DustLaw
-from tengri.components.dust.screen import T_BIRTH_GYR, transmissions
+from tengri.components.dust.screen import T_BIRTH_GYR, behind, transmissions
 from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
@@ -238,14 +240,19 @@ class Galaxy(Stars):
     def stars(self, flux: Spectra, w: Array, p: Params) -> tuple[Array, Array]:
         """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,).
 
-        With young stars comes that of the gas around them.
+        With young stars comes that of the gas around them. Old is all that no birth cloud is in
+        front of: with a picket fence also what escapes from the young.
         """
         n = self.bins.n_young
         young = matmul(w[:, :n].reshape(-1), flux.young)
         old = matmul(w[:, n:].reshape(-1), flux.old)
         if self.gas is None or flux.gas is None:
             return young, old
-        return self.gas.around(p, young, w[:, :n], jnp.asarray(flux.gas)), old
+        lit = p, young, w[:, :n], jnp.asarray(flux.gas)
+        if self.composition.escape == "screened":
+            return self.gas.around(*lit), old
+        escaped, inside = self.gas.apart(*lit)
+        return inside, old + escaped
 
     def attenuation(self, p: Params) -> tuple[Array, Array]:
         """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""
@@ -265,12 +272,12 @@ class Galaxy(Stars):
     def light_of(self, flux: Spectra, population: Population, p: Params) -> Light:
         """Return the rest-frame light of given stars, their dust and the nucleus."""
         young, old = self.stars(flux, population.weights, p)
-        birth_cloud, diffuse = self.attenuation(p)
-        stars = diffuse * (birth_cloud * young + old)
+        transmitted = self.attenuation(p)
+        stars = behind(p, transmitted, young, old)
         scale = population.log10_mass + self.log10_flux_unit
         absorbed = self.luminosity(young + old - stars)
         light = Light(scale, {"stars": stars}, absorbed, population.log10_mass)
-        light = self._with_agn(light, diffuse, p)
+        light = self._with_agn(light, transmitted[1], p)
         if self.composition.dust_emission is None:
             return light
         dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)

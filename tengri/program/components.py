@@ -43,7 +43,7 @@ KINDS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("Intergalactic medium", "igm_model", IGM_MODELS),
 )
 ALWAYS = (
-    Component("two screens of dust", screen.SCREEN_PARAMS, screen.REFERENCE),
+    Component("two screens of dust", (*screen.SCREEN_PARAMS, screen.CLEAR), screen.REFERENCE),
     Component("redshift", (REDSHIFT, DISTANCE), COSMOLOGY),
 )
 

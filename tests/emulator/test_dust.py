@@ -90,7 +90,7 @@ def test_templates_at_the_corners_are_all_that_are_lit():
     with jax.enable_x64(True):
         shapes = grid.shapes(wave)
         for low, high in ((0.1, 25.0), (0.1, 0.1), (25.0, 25.0)):
-            p = {"dust_qpah": rng.uniform(0.1, 4.58), "dust_umin": rng.uniform(low, high),
+            p = {"dust_qpah": rng.uniform(0.47, 4.58), "dust_umin": rng.uniform(low, high),
                  "dust_gamma_dl": rng.uniform()}  # fmt: skip
             (i, j), weights = grid.corner(jax.tree.map(jax.numpy.asarray, p))
             few = np.einsum("abk,abkw->w", weights, shapes[int(i) : i + 2, int(j) : j + 2])
@@ -139,7 +139,7 @@ def test_the_dust_may_be_any_or_none(artefact):
 def test_parameters_of_the_dust_are_not_guarded_but_bounded(artefact):
     fast = EmulatedSEDModel(artefact)
     one = {n: float(v[0]) for n, v in draws(fast.spec, 1).items()}
-    wider = {**one, "dust_qpah": 0.2, "dust_umin": 20.0}
+    wider = {**one, "dust_qpah": 0.6, "dust_umin": 20.0}
     assert np.isfinite(fast.predict_magnitudes(wider)).all()
     with pytest.raises(ParameterError, match="dust_qpah"):
         fast.predict_magnitudes({**one, "dust_qpah": 9.0})

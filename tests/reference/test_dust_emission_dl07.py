@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from sedpy.observate import Filter
 
-from tengri.components.dust.emission.dl07 import spectrum, templates
+from tengri import Parameters, SEDModel, Uniform, load_ssp_data
+from tengri.components.dust.emission.dl07 import DL07, MILKY_WAY_QPAH, spectrum, templates
+from tengri.errors import ParameterError
 
 DATA = Path(__file__).parent / "data"
 C_UM_S = 2.99792458e14
@@ -90,3 +93,55 @@ def test_total_luminosity_from_four_bands(qpah, umin, gamma):
                "spitzer_mips_70": (71.42, 1.0), "spitzer_mips_160": (155.9, 1.0)}  # fmt: skip
     total = sum(c * nominal_band(n, um, (qpah, umin, gamma)) for n, (um, c) in weights.items())
     assert total == pytest.approx(1.0, abs=0.11)
+
+
+COLOURS_UM = np.array([3.35, 7.9, 12.0, 24.0, 70.0, 160.0, 350.0])
+
+
+def colours(component, qpah):
+    """Return ln L_ν/L_IR (n_qpah, n_um) at U = 1."""
+    spectrum = jax.jit(lambda q: component.spectrum(COLOURS_UM * 1e4, {
+        "dust_qpah": q, "dust_umin": 1.0, "dust_gamma_dl": 0.01}))  # fmt: skip
+    return np.log([np.asarray(spectrum(float(q))) for q in qpah])
+
+
+def largest_jump(component, nodes):
+    """Return how far an inner node lies from the straight line between its neighbours, ln F."""
+    f = np.exp(colours(component, nodes))
+    t = ((nodes[1:-1] - nodes[:-2]) / (nodes[2:] - nodes[:-2]))[:, None]
+    return np.abs(np.log(f[1:-1] / ((1 - t) * f[:-2] + t * f[2:]))).max(axis=0)
+
+
+def test_colours_change_smoothly_with_the_share_of_pahs():
+    """More PAHs, more of their bands, at every step; the Clouds in between were no such step."""
+    before = DL07.at(1)
+    nodes = templates().qpah
+    steps = np.diff(colours(DL07, np.linspace(0.47, 4.58, 83)), axis=0)
+    assert (steps[:, :3] > 0.0).all()  # 3.4, 7.9 and 12 µm
+    assert (steps[:, 4:] < 0.0).all()  # the power is missing at 70 to 350 µm
+    mixed = np.diff(colours(before, np.linspace(0.47, 4.58, 83)), axis=0)
+    assert (mixed[:, :3] < 0.0).any() and (mixed[:, 4:] > 0.0).any()
+    galaxy, all_of_them = np.array(MILKY_WAY_QPAH), nodes[nodes >= 0.47]
+    assert largest_jump(DL07, galaxy).max() < 0.05
+    assert largest_jump(before, all_of_them).max() > 0.15
+    for q in galaxy:  # at the nodes of the Milky Way nothing changed
+        np.testing.assert_allclose(colours(DL07, [q]), colours(before, [q]), rtol=1e-9)
+
+
+def test_values_outside_the_data_are_an_error():
+    model = SEDModel(Parameters(dust_emission="dl07", dust_qpah=(0.47, 4.58), redshift=0.1),
+                     load_ssp_data())  # fmt: skip
+    with pytest.raises(ParameterError, match="dust_qpah"):
+        model.predict_rest_sed({"dust_qpah": 0.3})
+    with pytest.raises(ParameterError, match="dust_qpah"):
+        Parameters(dust_emission="dl07", dust_qpah=Uniform(0.1, 4.58))
+
+
+def test_a_stored_spec_keeps_the_templates_of_its_time():
+    today = Parameters(dust_emission="dl07", redshift=0.1)
+    first = today.with_physics({"dust emission model dl07": 1})
+    stored = first.with_params(dust_qpah=(0.1, 4.58)).to_dict()
+    spec = Parameters.from_dict(stored)
+    assert spec.composition.dust_emission == DL07.at(1)
+    assert spec.get_distribution("dust_qpah") == Uniform(0.1, 4.58)
+    assert today.composition.dust_emission == DL07

@@ -44,8 +44,8 @@ class With(dict):
 
 def stored(version: int, **given: object) -> Parameters:
     """Return a spec as it comes back from a file that was written at a version of the law."""
-    today = Parameters(dust_law_diff=GREY.name, dust_tau_diff=2.0, dust_tau_bc=0.0, redshift=0.1,
-                       **given)  # fmt: skip
+    today = Parameters(dust_law_diff=GREY.name, dust_law_bc="calzetti", dust_tau_diff=2.0,
+                       dust_tau_bc=0.0, redshift=0.1, **given)  # fmt: skip
     content = today.to_dict()
     assert content["physics"] == {"dust law grey_for_a_test": 3}
     if version == 1:

@@ -24,7 +24,8 @@ import numpy as np
 from jax import Array
 
 from tengri.components.agn import mixing
-from tengri.components.dust.attenuation import LAWS
+from tengri.components.dust.attenuation.extinction import SMC_TERMS, pei92
+from tengri.components.dust.attenuation.law import fixed
 from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K
 
 REFERENCE = (
@@ -42,6 +43,7 @@ CONTINUUM = 0.3
 POLAR_K, POLAR_BETA = 100.0, 1.6
 SMC_R_V = 2.93  # Pei 1992
 TAU_PER_EBV = SMC_R_V * np.log(10.0) / 2.5  # V-band optical depth
+_SMC_CURVE = fixed(pei92(SMC_TERMS))
 HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM
 #: Wavelengths [Å] of the integrals over all the spectrum.
 FULL_AA = np.geomspace(1e3, 1e9, 6001)
@@ -102,5 +104,9 @@ def polar(wave_aa: np.ndarray) -> np.ndarray:
 
 
 def polar_curve(wave_aa: np.ndarray) -> np.ndarray:
-    """Return the optical depth of polar dust per E(B-V), (n_wave,)."""
-    return TAU_PER_EBV * np.asarray(LAWS["smc"].curve(np.asarray(wave_aa), {}), np.float64)
+    """Return the optical depth of polar dust per E(B-V), (n_wave,).
+
+    Pei's fit reaches 100 Å: the light of the disc beyond the Lyman limit is not held behind the
+    curve's value there, as that of stars is.
+    """
+    return TAU_PER_EBV * np.asarray(_SMC_CURVE(np.asarray(wave_aa), {}), np.float64)

@@ -6,7 +6,14 @@ Every star sees the diffuse dust; stars younger than 10 Myr also see their birth
 
     T(\lambda, t) = \exp[-\tau_{diff} k_{diff}(\lambda) - \tau_{bc} k_{bc}(\lambda) [t < t_{birth}]]
 
-with ``k(5500 Å) = 1``, so that both τ are V-band optical depths (A_V = 1.086 τ).
+with ``k(5500 Å) = 1``, so that both τ are V-band optical depths (A_V = 1.086 τ). Where
+``dust_f_clear`` is a parameter, that share f of the light of stars and gas meets no dust at all,
+T' = f + (1 − f) T: like ``frac_nodust`` of FSPS (Conroy, Gunn & White 2009, ApJ 699, 486), which
+spares it the diffuse dust alone.
+
+``escape`` says what the light that escapes from the gas (``neb_fesc``) meets. ``screened``: holes
+in the gas and none in the dust, both screens. ``picket_fence``: holes in the birth clouds, gas and
+dust alike, so that it meets the diffuse dust alone, as ``frac_obrun`` of FSPS.
 """
 
 from __future__ import annotations
@@ -31,6 +38,14 @@ SCREEN_PARAMS = (
 )  # fmt: skip
 
 
+#: The share of light that meets no dust: active only where it is mentioned.
+CLEAR = Param("dust_f_clear", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
+              "share of the light of stars and gas that meets no dust, neither screen")  # fmt: skip
+
+#: What the light meets that escapes from the gas.
+ESCAPES = ("screened", "picket_fence")
+
+
 def transmissions(p: Mapping[str, Array], k_bc: Array, k_diff: Array) -> tuple[Array, Array]:
     """Return the transmitted fractions ``(birth cloud, diffuse)``, each (n_wave,).
 
@@ -42,3 +57,25 @@ def transmissions(p: Mapping[str, Array], k_bc: Array, k_diff: Array) -> tuple[A
         Attenuation curves, 1 at 5500 Å.
     """
     return jnp.exp(-p["dust_tau_bc"] * k_bc), jnp.exp(-p["dust_tau_diff"] * k_diff)
+
+
+def behind(
+    p: Mapping[str, Array], transmitted: tuple[Array, Array], young: Array, old: Array
+) -> Array:
+    """Return the light of stars that dust lets pass, (n_wave,).
+
+    Parameters
+    ----------
+    p : mapping
+        May hold ``dust_f_clear``.
+    transmitted : (Array, Array)
+        Fractions that birth clouds and diffuse dust let pass, as of `transmissions`.
+    young, old : Array, shape (n_wave,)
+        Light in birth clouds, and light that the diffuse dust alone is in front of.
+    """
+    birth_cloud, diffuse = transmitted
+    seen = diffuse * (birth_cloud * young + old)
+    if CLEAR.name not in p:
+        return seen
+    clear = p[CLEAR.name]
+    return clear * (young + old) + (1.0 - clear) * seen

@@ -11,6 +11,11 @@ gas, nothing below the Lyman limit. ``Q`` are the ionising photons per second an
 the light per photon, linear in logU, log Z and log age between the nodes of the table and held at
 its ends; the age is the mean over the photons. Gas has the metallicity of its stars.
 
+``neb_fesc`` is the share f_esc of the young stars' light, at all wavelengths, that leaves through
+holes in the gas: it lights none and keeps its ionising photons. It is not what an observer calls
+the escape fraction of a galaxy, for dust is still in front: both screens, or the diffuse one alone
+with ``escape="picket_fence"`` (`tengri.components.dust.screen`).
+
 Shapes: n_met metallicities and n_young age bins of the SSP grid; n_node = n_logu · n_z · n_t nodes
 of the table, those in age that young stars reach; n_lit = n_node + n_met · n_young.
 """
@@ -43,7 +48,7 @@ PARAMS = (
     Param("neb_logU", -3.0, Uniform(-4.0, 0.0), (-4.0, 0.0), "log10",
           "log10 of the ionisation parameter of the gas"),
     Param("neb_fesc", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
-          "share of the ionising photons that escape from the gas"),
+          "share of the young stars' light, ionising photons included, that no gas is in front of"),
 )  # fmt: skip
 
 
@@ -109,8 +114,13 @@ class Gas:
 
     def around(self, p: Params, stars: Array, w: Array, spectra: Array) -> Array:
         """Return the light of young stars, some of it through the gas around them, (n_wave,)."""
+        escaped, lit = self.apart(p, stars, w, spectra)
+        return escaped + lit
+
+    def apart(self, p: Params, stars: Array, w: Array, spectra: Array) -> tuple[Array, Array]:
+        """Return that light in two: what passes the gas by, and gas with what it leaves."""
         escaping = p["neb_fesc"]
-        return escaping * stars + (1.0 - escaping) * matmul(self.weights(p, w), spectra)
+        return escaping * stars, (1.0 - escaping) * matmul(self.weights(p, w), spectra)
 
 
 def _check_stellar(ssp: SSPData) -> None:

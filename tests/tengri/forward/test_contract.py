@@ -40,6 +40,7 @@ for _name in IGM_MODELS:
     CASES[f"igm {_name}"] = DEFAULT_SFH | {"igm_model": _name}
 for _name in EMISSION_MODELS:
     CASES[f"dust emission {_name}"] = DEFAULT_SFH | {"dust_emission": _name}
+    CASES[f"cmb {_name}"] = CASES[f"dust emission {_name}"] | {"cmb": "dacunha13"}
 for _name in AGN_MODELS:
     CASES[f"agn {_name}"] = DEFAULT_SFH | {"agn_model": _name}
 for _name in NEBULAR_MODELS:
@@ -48,6 +49,7 @@ CASES["kitchen sink"] = {
     "mean_sfh_type": ["dpl", "const", "burst", "field"], "n_grid": 32, "met_mode": "ramp",
     "dust_law_bc": "power_law", "dust_law_diff": "noll09", "agn_model": "standard",
     "agn_screen": "diffuse", "nebular": "cloudy", "dust_emission": "dl07",
+    "cmb": "dacunha13", "escape": "picket_fence",
 }  # fmt: skip
 
 BANDS = ["galex_fuv", "sdss_u", "sdss_r", "2mass_ks", "wise_w1", "wise_w3", "wise_w4"]

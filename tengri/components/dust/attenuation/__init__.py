@@ -1,7 +1,8 @@
 """Attenuation laws by name: ``LAWS["calzetti"].curve(wave_aa, {})``.
 
 A law is one entry: a function ``k(λ)`` that reads like its paper, and the parameters that it
-has. ``k(5500 Å) = 1`` exactly, so that what multiplies it is a V-band optical depth.
+has. ``k(5500 Å) = 1`` exactly, so that what multiplies it is a V-band optical depth. Below the
+Lyman limit every law is constant: `DustLaw` sees to it, also for a law that is added.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from tengri.components.dust.attenuation.law import (
     Values,
     microns,
     not_below_lyman_limit,
+    once_not_held,
 )
 from tengri.components.dust.attenuation.starburst import R_V_STARBURST, starburst
 from tengri.priors import Uniform
@@ -99,25 +100,31 @@ AMPLITUDE = Param("dust_bump_strength", 3.0, Uniform(0.0, 6.0), (0.0, 20.0), "",
 FACTOR = Param("dust_bump_strength", 1.0, Uniform(0.0, 2.0), (0.0, 10.0), "",
                "2175 Å bump relative to 0.85 - 1.9 dust_delta")  # fmt: skip
 
-NOLL09 = DustLaw(
-    "noll09",
-    (AMPLITUDE, delta(highest=1.0)),
-    noll09,
-    "Noll et al. 2009, A&A 507, 1793",
+NOLL09 = once_not_held(
+    DustLaw(
+        "noll09",
+        (AMPLITUDE, delta(highest=1.0)),
+        noll09,
+        "Noll et al. 2009, A&A 507, 1793",
+    )
 )
 
-KRIEK_CONROY = DustLaw(
-    "kriek_conroy",
-    # Where 0.85 - 1.9 δ is negative the bump would be a hole.
-    (FACTOR, delta(highest=0.44)),
-    kriek_conroy,
-    "Kriek & Conroy 2013, ApJ 775, L16",
+KRIEK_CONROY = once_not_held(
+    DustLaw(
+        "kriek_conroy",
+        # Where 0.85 - 1.9 δ is negative the bump would be a hole.
+        (FACTOR, delta(highest=0.44)),
+        kriek_conroy,
+        "Kriek & Conroy 2013, ApJ 775, L16",
+    )
 )
 
-SALIM18 = DustLaw(
-    "salim18",
-    # From δ = 0.98 on R_V is no longer positive.
-    (AMPLITUDE, delta(highest=0.9)),
-    salim18,
-    "Salim, Boquien & Lee 2018, ApJ 859, 11",
+SALIM18 = once_not_held(
+    DustLaw(
+        "salim18",
+        # From δ = 0.98 on R_V is no longer positive.
+        (AMPLITUDE, delta(highest=0.9)),
+        salim18,
+        "Salim, Boquien & Lee 2018, ApJ 859, 11",
+    )
 )

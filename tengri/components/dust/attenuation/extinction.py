@@ -14,6 +14,7 @@ from tengri.components.dust.attenuation.law import (
     fixed,
     microns,
     not_below_lyman_limit,
+    once_not_held,
     polynomial,
 )
 from tengri.priors import Uniform
@@ -128,6 +129,8 @@ CARDELLI = DustLaw(
     "Cardelli, Clayton & Mathis 1989, ApJ 345, 245",
 )  # fmt: skip
 
-SMC = DustLaw("smc", (), fixed(pei92(SMC_TERMS)), "Pei 1992, ApJ 395, 130")
-LMC = DustLaw("lmc", (), fixed(pei92(LMC_TERMS)), "Pei 1992, ApJ 395, 130")
-MW = DustLaw("mw", (), fixed(pei92(MILKY_WAY_TERMS)), "Pei 1992, ApJ 395, 130")
+PEI92 = "Pei 1992, ApJ 395, 130"
+
+SMC = once_not_held(DustLaw("smc", (), fixed(pei92(SMC_TERMS)), PEI92))
+LMC = once_not_held(DustLaw("lmc", (), fixed(pei92(LMC_TERMS)), PEI92))
+MW = once_not_held(DustLaw("mw", (), fixed(pei92(MILKY_WAY_TERMS)), PEI92))

@@ -9,13 +9,13 @@ where two pieces of a curve meet, its derivative is that of one of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jax.typing import ArrayLike
 
 from tengri.components.array_module import Floats, array_module, as_floats
-from tengri.registry import Param, Versioned
+from tengri.registry import Change, Param, Versioned
 
 #: Parameter values of one galaxy, full public name to scalar.
 Values = Mapping[str, ArrayLike]
@@ -31,13 +31,35 @@ Shape = Callable[[Floats], Floats]
 PIVOT = 0.55
 PIVOT_UM = np.array([PIVOT])
 
-#: Blueward of the Lyman limit [µm] curves are held constant.
-LYMAN_LIMIT_UM = 0.0912
+#: Blueward of the Lyman limit curves are held constant: in Å, and in µm.
+LYMAN_LIMIT_AA, LYMAN_LIMIT_UM = 912.0, 0.0912
+
+
+@dataclass(frozen=True)
+class HeldBelowLymanLimit:
+    """A curve that keeps its value at the Lyman limit blueward of it.
+
+    Attributes
+    ----------
+    measured : callable
+        The curve as it was published.
+    """
+
+    measured: Curve
+
+    def __call__(self, wave_aa: Floats, p: Values) -> Floats:
+        """Return the curve at ``wave_aa`` [Å]."""
+        wave = as_floats(wave_aa)
+        held = array_module(wave).where(wave < LYMAN_LIMIT_AA, LYMAN_LIMIT_AA, wave)
+        return self.measured(held, p)
 
 
 @dataclass(frozen=True)
 class DustLaw(Versioned):
     """One attenuation law.
+
+    Below the Lyman limit, where no curve was measured and gas decides what escapes, every law is
+    constant: ``curve`` is wrapped so, whatever the function that was given does there.
 
     Attributes
     ----------
@@ -51,12 +73,29 @@ class DustLaw(Versioned):
         scalars.
     reference : str
         Where the curve was published.
+    held : bool
+        Whether the curve is constant below the Lyman limit: all are but those of the past.
     """
 
     name: str
     params: tuple[Param, ...]
     curve: Curve
     reference: str
+    held: bool = True
+
+    def __post_init__(self) -> None:
+        """Hold the curve below the Lyman limit, or let it go on."""
+        curve = self.curve
+        measured = curve.measured if isinstance(curve, HeldBelowLymanLimit) else curve
+        curve = HeldBelowLymanLimit(measured) if self.held else measured
+        object.__setattr__(self, "curve", curve)
+
+
+def once_not_held(law: DustLaw) -> DustLaw:
+    """Return a law whose first version went on below the Lyman limit, with that version."""
+    before = replace(law, held=False)
+    what = "attenuation is constant below the Lyman limit, where the curve went on before"
+    return replace(law, changes=(*law.changes, Change(what, before)))
 
 
 def microns(wave_aa: ArrayLike) -> Floats:

@@ -7,8 +7,20 @@ It heats dust as starlight does, and it is the background against which dust is 
     T(z)^{4+\beta} = T^{4+\beta} + T_0^{4+\beta} [(1+z)^{4+\beta} - 1], \quad
     L_\nu^{seen} = L_\nu \left[ 1 - \frac{B_\nu(T_0 (1+z))}{B_\nu(T(z))} \right]
 
-The emission models leave both out, for energy balance is that of starlight alone. These functions
-say how much is at stake, and correct what was observed.
+T is the temperature that the same dust would have in the same starlight at z = 0. What dust takes
+from the background it gives back to it, so that what is seen, integrated over frequency, is what
+stars gave: for opacity ∝ ν^β
+
+.. math::
+
+    \int \nu^\beta [B_\nu(T(z)) - B_\nu(T_0(1+z))] d\nu
+    = \int \nu^\beta [B_\nu(T) - B_\nu(T_0)] d\nu ,
+
+which is the first equation. The energy balance of the models is this one: with ``cmb="dacunha13"``
+``L_ν`` stands for what is seen, and its integral is the absorbed starlight, as without.
+
+Dust at high redshift is hardly warmer than the background. All is written in g = ln T(z)/T_0(1+z),
+so that no two nearly equal numbers are subtracted.
 """
 
 from __future__ import annotations
@@ -21,17 +33,41 @@ from tengri.components.blackbody import NU_PER_K
 from tengri.constants import C_AA_PER_S
 
 T0_K = 2.7255  # Fixsen 2009, ApJ 707, 916
+REFERENCE = "da Cunha et al. 2013, ApJ 766, 13"
+
+#: Whether models of dust emission have the background.
+CMB_EFFECTS = ("none", "dacunha13")
+
+
+def background(redshift: ArrayLike) -> Array:
+    """Return the temperature T_0 (1 + z) [K] of the background."""
+    return T0_K * (1.0 + jnp.asarray(redshift, float))
+
+
+def gain(temperature: ArrayLike, beta: ArrayLike, redshift: ArrayLike) -> Array:
+    """Return g = ln of the temperature of dust over that of the background; equation 12.
+
+    ``temperature`` [K] is that of the dust at z = 0, ``beta`` the emissivity index.
+    """
+    power = 4.0 + jnp.asarray(beta, float)
+    by_stars = jnp.expm1(power * jnp.log(jnp.asarray(temperature, float) / T0_K))
+    faded = jnp.exp(-power * jnp.log1p(jnp.asarray(redshift, float)))
+    return jnp.log1p(by_stars * faded) / power
 
 
 def heated(temperature: ArrayLike, beta: ArrayLike, redshift: ArrayLike) -> Array:
-    """Return the temperature T(z) [K] of dust that starlight alone would heat to ``temperature``.
+    """Return the temperature T(z) [K] of dust that has ``temperature`` at z = 0.
 
     Equation 12; ``beta`` is the emissivity index.
     """
-    power = 4.0 + jnp.asarray(beta, float)
-    by_stars = jnp.asarray(temperature, float)
-    grown = jnp.expm1(power * jnp.log1p(jnp.asarray(redshift, float)))
-    return by_stars * (1.0 + (T0_K / by_stars) ** power * grown) ** (1.0 / power)
+    return background(redshift) * jnp.exp(gain(temperature, beta, redshift))
+
+
+def contrast(nu: ArrayLike, gained: ArrayLike, redshift: ArrayLike) -> Array:
+    """Return 1 − B_ν(T_0(1+z))/B_ν(T(z)) at ``nu`` [Hz] for g = ``gained``; equation 18."""
+    # (e^y - e^x)/(e^y - 1) of x = hν/kT and y of the background
+    y = jnp.asarray(nu, float) / (NU_PER_K * background(redshift))
+    return jnp.expm1(y * jnp.expm1(-jnp.asarray(gained, float))) / jnp.expm1(-y)
 
 
 def seen_share(wave_rest_aa: ArrayLike, temperature: ArrayLike, redshift: ArrayLike) -> Array:
@@ -39,7 +75,5 @@ def seen_share(wave_rest_aa: ArrayLike, temperature: ArrayLike, redshift: ArrayL
 
     ``temperature`` is that of the dust at that redshift, T(z); equation 18.
     """
-    kelvin = C_AA_PER_S / (NU_PER_K * jnp.asarray(wave_rest_aa, float))
-    # 1 - (e^x - 1)/(e^y - 1) of x = hν/kT and y of the background, without e^large
-    x, y = kelvin / temperature, kelvin / (T0_K * (1.0 + jnp.asarray(redshift, float)))
-    return 1.0 - jnp.exp(x - y) * jnp.expm1(-x) / jnp.expm1(-y)
+    gained = jnp.log(jnp.asarray(temperature, float) / background(redshift))
+    return contrast(C_AA_PER_S / jnp.asarray(wave_rest_aa, float), gained, redshift)

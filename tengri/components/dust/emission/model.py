@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from jax import Array
 
+from tengri.components.dust.emission import cmb
+from tengri.errors import ConfigError
 from tengri.registry import Param, Versioned
 
 
@@ -44,6 +47,9 @@ class DustEmission(Versioned):
         ``() -> wavelengths [Å]`` between which the spectrum is linear, where it is a table.
     grid : TemplateGrid, optional
         The same spectrum as a few templates of many.
+    seen : callable, optional
+        ``spectrum`` of dust that the microwave background heats and is behind of, where p holds
+        the redshift: see `tengri.components.dust.emission.cmb`.
     """
 
     name: str
@@ -52,3 +58,20 @@ class DustEmission(Versioned):
     reference: str
     nodes: Callable[[], np.ndarray] | None = None
     grid: TemplateGrid | None = None
+    seen: Callable[[np.ndarray, Mapping[str, Array]], Array] | None = None
+
+    def before_background(self) -> Self:
+        """Return the emission as it is seen against the microwave background.
+
+        Raises
+        ------
+        ConfigError
+            The model does not say what the background does to it.
+        """
+        if self.seen is None:
+            raise ConfigError(
+                f"dust_emission={self.name!r} does not say what the microwave background does to "
+                "it: leave cmb='none', or take a model with `seen`, e.g. 'modified_blackbody'."
+            )
+        reference = f"{self.reference}; {cmb.REFERENCE}"
+        return replace(self, spectrum=self.seen, grid=None, reference=reference)

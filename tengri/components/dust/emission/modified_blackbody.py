@@ -2,7 +2,8 @@ r"""``modified_blackbody``: optically thin dust of one temperature.
 
 .. math:: L_\nu \propto \nu^\beta B_\nu(T) \propto x^{3+\beta} / (e^x - 1), \quad x = h\nu/kT
 
-divided by its integral, Γ(4+β) ζ(4+β) kT/h.
+divided by its integral, Γ(4+β) ζ(4+β) kT/h. Against the microwave background
+L_ν ∝ ν^β [B_ν(T(z)) − B_ν(T_0(1+z))], exactly: see `cmb`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jax import Array
 from jax.scipy.special import gammaln
 
 from tengri.components.blackbody import NU_PER_K
+from tengri.components.dust.emission import cmb
 from tengri.components.dust.emission.model import DustEmission
 from tengri.constants import C_AA_PER_S
 from tengri.priors import Uniform
@@ -37,6 +39,16 @@ def spectrum(wave_aa: np.ndarray, p: Mapping[str, Array]) -> Array:
     return unit_modified_blackbody(nu, p["dust_T"], p["dust_beta_ir"])
 
 
+def seen(wave_aa: np.ndarray, p: Mapping[str, Array]) -> Array:
+    """Return L_ν/L_abs [1/Hz] against the microwave background, shape (n_wave,)."""
+    nu = jnp.asarray(C_AA_PER_S / np.asarray(wave_aa), float)
+    beta, z = p["dust_beta_ir"], p["redshift"]
+    g = cmb.gain(p["dust_T"], beta, z)
+    emitted = unit_modified_blackbody(nu, cmb.background(z) * jnp.exp(g), beta)
+    # of the emitted power the part that is not the background's
+    return emitted * cmb.contrast(nu, g, z) / -jnp.expm1(-(4.0 + beta) * g)
+
+
 def unit_modified_blackbody(nu: Array, temperature: Array, beta: Array) -> Array:
     """Return ν^β B_ν(T) / ∫ν^β B_ν(T) dν [1/Hz] at ``nu`` [Hz]."""
     s = 4.0 + beta
@@ -57,4 +69,5 @@ MODIFIED_BLACKBODY = DustEmission(
     (DUST_T, DUST_BETA_IR),
     spectrum,
     "Hildebrand 1983, QJRAS 24, 267",
+    seen=seen,
 )

@@ -105,10 +105,12 @@ class SSPPhotometryTarget(Target):
         Raises
         ------
         ConfigError
-            A metallicity history, an AGN, a parameter that follows another, or nothing to learn.
+            A metallicity history, an AGN, dust of the Milky Way, a parameter that follows another,
+            or nothing to learn.
         """
         composition = spec.composition
         check_metals(composition)
+        check_foreground(composition)
         if composition.agn is not None:
             raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
         free, fixed = _inputs(spec)
@@ -150,8 +152,9 @@ class SSPPhotometryTarget(Target):
     # --- which specs it serves ------------------------------------------------------------
 
     def check_components(self, composition: Composition) -> None:
-        """Raise ConfigError for a metallicity that depends on age."""
+        """Raise ConfigError for metals that depend on age, and for dust of the Milky Way."""
         check_metals(composition)
+        check_foreground(composition)
 
     def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
         """Return a composition with the trained history, no AGN and the trained dust emission."""
@@ -348,4 +351,13 @@ def check_metals(composition: Composition) -> None:
         raise ConfigError(
             f"met_mode={composition.metallicity.name!r}: the target 'ssp_photometry' has learnt "
             "one metallicity for all ages. Use met_mode='delta', or the exact model."
+        )
+
+
+def check_foreground(composition: Composition) -> None:
+    """Raise ConfigError for dust of the Milky Way: it dims the exact terms, too."""
+    if composition.milky_way is not None:
+        raise ConfigError(
+            "mw_ebv: the target 'ssp_photometry' learns galaxies without dust of the Milky Way. "
+            "Leave mw_ebv out, use the exact model, or train the target 'photometry' with it."
         )

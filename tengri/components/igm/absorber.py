@@ -82,7 +82,7 @@ class Absorber(Versioned):
 
     def nodes(self) -> np.ndarray:
         """Return rest wavelengths [Å] at which the two strongest lines must be known."""
-        alpha = np.concatenate([[0.0], np.geomspace(3e-4, 0.3, 40)])
+        alpha = np.concatenate([[0.0], np.geomspace(3e-4, 0.3, 60)])
         beta = np.concatenate([[0.0], np.geomspace(3e-4, 0.02, 16)])
         sides = [line * (1.0 + sign * d) for line, d in ((LYMAN_ALPHA_AA, alpha), (1025.72, beta))
                  for sign in (-1.0, 1.0)]  # fmt: skip

@@ -92,7 +92,7 @@ class DampingWing(Versioned):
 
     def nodes(self) -> np.ndarray:
         """Return rest wavelengths [Å] at which the wing must be known."""
-        return LYMAN_ALPHA_AA * (1.0 + np.append(0.0, np.geomspace(CORE, 0.2, 40)))
+        return LYMAN_ALPHA_AA * (1.0 + np.append(0.0, np.geomspace(CORE, 0.2, 60)))
 
     def transmission(self, wave_rest: np.ndarray, p: Mapping[str, Array]) -> Array:
         """Return the transmitted fraction (n_wave,) beside that of the mean model.

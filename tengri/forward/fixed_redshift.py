@@ -148,8 +148,11 @@ class FixedRedshiftEvaluator:
         galaxy, z = self.galaxy, p["redshift"]
         population = galaxy.population(p)
         young, old = galaxy.stars(self.spectra, population.weights, p)
-        birth_cloud, diffuse = _attenuation(galaxy, self.wave, p)
-        flux = self.sums.project(diffuse * (birth_cloud * young + old), z)
+        birth_cloud, diffuse = galaxy.attenuation_at(self.wave, p)
+        seen = diffuse * (birth_cloud * young + old)
+        if galaxy.composition.milky_way is not None:
+            seen = seen * galaxy.composition.milky_way.transmission(self.wave, p)
+        flux = self.sums.project(seen, z)
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
         scale = (population.log10_mass + galaxy.log10_flux_unit
                  + log10_luminosity_to_flux(galaxy.cosmology, z))  # fmt: skip
@@ -163,18 +166,15 @@ def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:
     return {name: lo + (hi - lo) * row for row, (name, (lo, hi)) in zip(u, ranges.items())}
 
 
-def _attenuation(galaxy: Galaxy, wave: Any, p: Params) -> tuple[jax.Array, jax.Array]:
-    """Return the transmitted fractions (birth cloud, all other dust), each (n_wave,)."""
-    birth_cloud, diffuse = galaxy.attenuation_at(wave, p)
-    if galaxy.composition.milky_way is None:
-        return birth_cloud, diffuse
-    return birth_cloud, diffuse * galaxy.composition.milky_way.transmission(wave, p)
-
-
 def _screens(galaxy: Galaxy, points: dict[str, np.ndarray]) -> np.ndarray:
     """Return the transmission to old and to young stars at ``points``, (2 n, n_wave)."""
-    birth_cloud, diffuse = jax.jit(jax.vmap(lambda p: _attenuation(galaxy, galaxy.wave, p)))(points)
-    return np.concatenate([diffuse, birth_cloud * diffuse])
+    birth_cloud, diffuse = jax.jit(jax.vmap(galaxy.attenuation))(points)
+    screens = np.concatenate([diffuse, birth_cloud * diffuse])
+    milky_way = galaxy.composition.milky_way
+    if milky_way is None:
+        return screens
+    in_front = jax.jit(jax.vmap(lambda p: milky_way.transmission(galaxy.wave, p)))(points)
+    return screens * np.tile(in_front, (2, 1))
 
 
 def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

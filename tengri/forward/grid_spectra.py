@@ -43,9 +43,9 @@ class GridSpectra:
         """Put the grid on all wavelengths that the components need."""
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
         if composition.neutral_gas:
-            nodes = np.concatenate([gas.nodes() for gas in composition.neutral_gas])
-            nodes = np.union1d(wave, nodes[(nodes > wave[0]) & (nodes < wave[-1])])
-            wave, flux = nodes, on_nodes(wave, flux, nodes)
+            wings = np.concatenate([gas.nodes() for gas in composition.neutral_gas])
+            wings = np.union1d(wave, wings[(wings > wave[0]) & (wings < wave[-1])])
+            wave, flux = wings, on_nodes(wave, flux, wings)
         if composition.dust_emission is not None or composition.agn is not None:
             dust = composition.dust_emission
             nodes = () if dust is None or dust.nodes is None else dust.nodes()

@@ -9,7 +9,8 @@ A(1 µm) = 0.78 · 1.319 E(B−V)_SFD for every R_V: with the law of Fitzpatrick
 their table 6, 0.88 of what the law gives without. With ``"none"`` E(B−V) is that of the law itself,
 c = 1: a reddening of stars, or a map that has been recalibrated already.
 
-The law is tabulated at steps of ``STEP`` in ln λ and linear between: see ``MilkyWay.transmission``.
+The law is tabulated at steps of ``STEP`` in ln λ and linear between: A(λ)/E(B−V) is within 3e-6 of
+it redward of 3000 Å and 3e-4, at the joints of the law, blueward.
 """
 
 from __future__ import annotations

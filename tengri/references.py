@@ -112,6 +112,9 @@ def _components(composition: Any) -> Iterator[Cited]:
         "intergalactic medium": composition.igm,
         "nebular emission": composition.nebular,
         "active nucleus": composition.agn,
+        "neutral gas": composition.damping_wing,
+        "neutral gas around the galaxy": composition.absorber,
+        "dust of the Milky Way": composition.milky_way,
     }
     for what, component in chosen.items():
         if component is not None:

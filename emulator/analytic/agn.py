@@ -99,6 +99,11 @@ class AGNLight:
                 f"{FRACTION.name} is a share of starlight at 5100 Å, which a surrogate of bands "
                 "does not have: set agn_log_lbol, or use the exact model."
             )
+        if beside := composition.foreground_params:
+            raise ConfigError(
+                f"{', '.join(beside)}: a nucleus beside a surrogate is seen through the mean "
+                "intergalactic medium alone. Leave the parameter out, or use the exact model."
+            )
         wave = wavelengths() if agn.nodes is None else np.union1d(wavelengths(), agn.nodes())
         beyond = np.expm1(np.log1p([z_lo, z_hi]) + 2.0 * SHIFT_STEP * np.array([-1.0, 1.0]))
         wave = wave[rest_window(wave, filters, *beyond)]

@@ -109,12 +109,13 @@ class SSPPhotometryTarget(Target):
         Raises
         ------
         ConfigError
-            A metallicity history, an AGN, light that escapes from dust, a parameter that follows
-            another, or nothing to learn.
+            A metallicity history, an AGN, light that escapes from dust, dust of the Milky Way, a
+            parameter that follows another, or nothing to learn.
         """
         composition = spec.composition
         check_metals(composition)
         check_no_distance(composition)
+        check_foreground(composition)
         if composition.agn is not None:
             raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
         _check_screens(composition)
@@ -162,8 +163,9 @@ class SSPPhotometryTarget(Target):
     # --- which specs it serves ------------------------------------------------------------
 
     def check_components(self, composition: Composition) -> None:
-        """Raise ConfigError for a metallicity that depends on age."""
+        """Raise ConfigError for metals that depend on age, and for dust of the Milky Way."""
         check_metals(composition)
+        check_foreground(composition)
 
     def learnt_part(self, composition: Composition, trained: Composition) -> Composition:
         """Return a composition with the trained history, no AGN and the trained dust emission."""
@@ -375,4 +377,13 @@ def check_metals(composition: Composition) -> None:
         raise ConfigError(
             f"met_mode={composition.metallicity.name!r}: the target 'ssp_photometry' has learnt "
             "one metallicity for all ages. Use met_mode='delta', or the exact model."
+        )
+
+
+def check_foreground(composition: Composition) -> None:
+    """Raise ConfigError for dust of the Milky Way: it dims the exact terms, too."""
+    if composition.milky_way is not None:
+        raise ConfigError(
+            "mw_ebv: the target 'ssp_photometry' learns galaxies without dust of the Milky Way. "
+            "Leave mw_ebv out, use the exact model, or train the target 'photometry' with it."
         )

@@ -11,12 +11,25 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import numpy as np
+from jax import Array
+
 from tengri.components.agn import AGN_MODELS, AGN_SCREENS, FRACTION, AGNModel
 from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
 from tengri.components.dust.emission.cmb import CMB_EFFECTS
+from tengri.components.dust.milky_way import MW_EBV, MW_LAWS, R_V, RECALIBRATIONS, MilkyWay
 from tengri.components.dust.screen import CLEAR, ESCAPES, SCREEN_PARAMS
-from tengri.components.igm import IGM_MODELS, IGMModel
+from tengri.components.igm import (
+    ABSORBER,
+    DAMPING_WING,
+    IGM_MODELS,
+    Absorber,
+    DampingWing,
+    IGMModel,
+)
+from tengri.components.igm.absorber import IGM_LOG_NHI_DLA
+from tengri.components.igm.damping_wing import IGM_XHI
 from tengri.components.physics import Physics, Picker
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
 from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
@@ -86,6 +99,13 @@ SETTINGS: dict[str, Setting] = {
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
         Setting("agn_screen", "none", lambda: AGN_SCREENS,
                 "dust of the host in front of the nucleus; diffuse: the screen of all stars"),
+        Setting("mw_law", "fitzpatrick99", lambda: MW_LAWS,
+                "law of extinction of the Milky Way, where mw_ebv is given",
+                before="fitzpatrick99"),
+        Setting("mw_rv", R_V, None, "A_V/E(B-V) of that law, 2 to 6", before=R_V),
+        Setting("mw_sfd_recalibration", "sf11", lambda: RECALIBRATIONS,
+                "mw_ebv is that of the SFD map, on the scale of Schlafly & Finkbeiner (2011); "
+                "none: that of the law itself", before="sf11"),
     )
 }  # fmt: skip
 
@@ -106,18 +126,51 @@ class Composition:
     by_distance: bool = False
     escape: str = "screened"
     partly_clear: bool = False
+    damping_wing: DampingWing | None = None
+    absorber: Absorber | None = None
+    milky_way: MilkyWay | None = None
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
 
     @property
     def params(self) -> dict[str, Param]:
         """Active parameters by name: SFH first, redshift last."""
-        optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
+        parts = (self.dust_emission, self.nebular, self.agn, *self.neutral_gas, self.milky_way)
+        optional = [c.params for c in parts if c]
         optional += [(DISTANCE,)] if self.by_distance else []
         clear = (CLEAR,) if self.partly_clear else ()
         groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS, clear,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
+
+    @property
+    def neutral_gas(self) -> tuple[DampingWing | Absorber, ...]:
+        """Hydrogen beside the mean of the intergalactic medium."""
+        return tuple(c for c in (self.damping_wing, self.absorber) if c)
+
+    @property
+    def foreground_params(self) -> tuple[str, ...]:
+        """Parameters, besides the redshift, of what lies between the galaxy and us."""
+        parts = (*self.neutral_gas, *((self.milky_way,) if self.milky_way else ()))
+        return tuple(param.name for part in parts for param in part.params)
+
+    def igm_transmission(self, wave_rest: np.ndarray, p: Mapping[str, Array]) -> Array:
+        """Return the fraction that all gas lets through, shape (n_wave,).
+
+        ``wave_rest`` are concrete rest wavelengths [Å], (n_wave,); ``p`` holds the redshift and
+        the parameters of the gas.
+        """
+        fraction = self.igm.transmission(wave_rest, p["redshift"])
+        for gas in self.neutral_gas:
+            fraction = fraction * gas.transmission(wave_rest, p)
+        return fraction
+
+    def foreground(self, wave_rest: np.ndarray, p: Mapping[str, Array]) -> Array:
+        """Return the fraction that reaches us through all gas and the Milky Way, (n_wave,)."""
+        fraction = self.igm_transmission(wave_rest, p)
+        if self.milky_way is None:
+            return fraction
+        return fraction * self.milky_way.transmission(wave_rest, p)
 
     def check_together(self, values: Mapping[str, Any]) -> None:
         """Raise for parameters that contradict each other; each alone obeys its own bounds.
@@ -181,6 +234,9 @@ def compose(
         by_distance=DISTANCE.name in given,
         escape=_escape(chosen),
         partly_clear=CLEAR.name in given,
+        damping_wing=DAMPING_WING if IGM_XHI.name in given else None,
+        absorber=ABSORBER if IGM_LOG_NHI_DLA.name in given else None,
+        milky_way=_milky_way(chosen, given),
         settings={**chosen, "mean_sfh_type": list(sfh.types), bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
@@ -253,9 +309,26 @@ def _agn_screen(chosen: Mapping[str, Any]) -> str:
     return screen
 
 
+def _milky_way(chosen: Mapping[str, Any], given: Collection[str]) -> MilkyWay | None:
+    """Return the dust of the Milky Way, where E(B-V) was mentioned."""
+    names = ("mw_law", "mw_rv", "mw_sfd_recalibration")
+    if MW_EBV.name in given:
+        return MilkyWay(*(chosen[name] for name in names))
+    for name in names:
+        if chosen[name] != SETTINGS[name].default:
+            raise ConfigError(
+                f"{name}={chosen[name]!r} has no effect without dust of the Milky Way: give "
+                f"{MW_EBV.name}, a value, a prior or FREE."
+            )
+    return None
+
+
 def _optional(pick: Picker, registry: Registry[Any], name: str | None) -> Any:
     return None if name in (None, "none") else pick(registry, name)
 
+
+#: Parameters that act where they are mentioned, without a setting.
+FOREGROUND_PARAMS = (IGM_XHI, IGM_LOG_NHI_DLA, MW_EBV)
 
 # the registries, besides that of histories, whose components have parameters
 _WITH_PARAMS: tuple[Mapping[str, Any], ...] = (
@@ -274,5 +347,5 @@ def _registered(n_components: int) -> dict[str, Param]:
     groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
     for registry in _WITH_PARAMS:
         groups += [getattr(c, "all_params", c.params) for c in registry.values()]
-    groups += [SCREEN_PARAMS, (CLEAR, DISTANCE, REDSHIFT)]
+    groups += [SCREEN_PARAMS, FOREGROUND_PARAMS, (CLEAR, DISTANCE, REDSHIFT)]
     return {p.name: p for group in groups for p in group}

@@ -152,7 +152,7 @@ class ExactEvaluator:
         assert self.projection is not None and self.reach is not None
         p = self.fixed.complete(p)
         light, z = self.galaxy.light(self.spectra, p), p["redshift"]
-        flux = self.projection.project(light.lnu * self.galaxy.igm(p), z)
+        flux = self.projection.project(light.lnu * self.galaxy.foreground(p), z)
         flux = jnp.where(self.reach.holds(z), flux, jnp.nan)
         scale = light.log10_scale + self.galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, flux, light.log10_mass)
@@ -173,7 +173,7 @@ class ExactEvaluator:
             return light.parts["stars"], light.absorbed
 
         (lnu, absorbed), slope = jax.vjp(stars, jnp.full(n_bin, 1.0 / n_bin))
-        rows, nothing = self.projection.rows(z) * galaxy.igm(p), jnp.zeros_like(absorbed)
+        rows, nothing = self.projection.rows(z) * galaxy.foreground(p), jnp.zeros_like(absorbed)
         (bands,) = jax.vmap(lambda row: slope((row, nothing)))(rows)
         (heat,) = slope((jnp.zeros_like(lnu), jnp.ones_like(absorbed)))
         return AgeResponse(jnp.where(self.reach.holds(z)[:, None], bands, jnp.nan), heat)

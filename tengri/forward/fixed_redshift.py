@@ -13,9 +13,9 @@ them at all others, :math:`D(\lambda) = \sum_q D(\lambda_q) W_q(\lambda)`. So
 with the band weights P (IGM included), the SSP spectra S and the weights w of age and metallicity.
 The λ_q and W are the pivots and the coefficients of an interpolative decomposition (Cheng et al.
 2005, SIAM J. Sci. Comput. 26, 1389) of screens drawn all over the box of their parameters: they
-hold to ``TOLERANCE``, whatever the law, and for light without dust, which is one of the screens. A
-band to which no light comes through the IGM has one
-node of weight zero.
+hold to ``TOLERANCE``, whatever the law, and for light without dust, which is one of the screens.
+The dust of the Milky Way is one more screen, in front of all; the wings of neutral hydrogen have
+no few wavelengths. A band to which no light comes through the IGM has one node of weight zero.
 """
 
 from __future__ import annotations
@@ -47,15 +47,21 @@ NODE_STEP = 16
 
 
 def supports_compression(composition: Composition) -> bool:
-    """Return whether nothing but stars and gas shines: other light needs all wavelengths."""
-    return composition.dust_emission is None and composition.agn is None
+    """Return whether nothing but stars and gas shines, behind nothing but dust and the mean IGM.
+
+    Other light, and the wings of neutral hydrogen, need all wavelengths.
+    """
+    shines = composition.dust_emission is not None or composition.agn is not None
+    return not (shines or composition.neutral_gas)
 
 
 def screen_domain(spec: Parameters) -> Domain:
     """Return the priors of the registry and of the spec together, with a margin, of the screens."""
     laws = spec.composition.dust_bc, spec.composition.dust_diff
+    milky_way = spec.composition.milky_way
+    ours = () if milky_way is None else milky_way.params
     low, high = {}, {}
-    for param in (*SCREEN_PARAMS, *laws[0].params, *laws[1].params):
+    for param in (*SCREEN_PARAMS, *laws[0].params, *laws[1].params, *ours):
         ends = *param.prior.reach, *spec.get_distribution(param.name).reach
         margin = MARGIN * (max(ends) - min(ends))
         low[param.name], high[param.name] = min(ends) - margin, max(ends) + margin
@@ -106,7 +112,8 @@ class FixedRedshiftEvaluator:
         # constants are made in float64, whatever the process computes in
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             igm = np.asarray(galaxy.igm({"redshift": jnp.asarray(z)}))
-            drawn = _screens(galaxy, _draws(screens, N_DRAWS))
+            points = {**_draws(screens, N_DRAWS), "redshift": np.full(N_DRAWS, z)}
+            drawn = _screens(galaxy, points)
         seen = band_matrix(galaxy.wave, filters, z) * igm
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
         band = np.repeat(np.arange(len(nodes)), [n.size for n in nodes])
@@ -141,6 +148,8 @@ class FixedRedshiftEvaluator:
         population = galaxy.population(p)
         young, old = galaxy.stars(self.spectra, population.weights, p)
         seen = behind(p, galaxy.attenuation_at(self.wave, p), young, old)
+        if galaxy.composition.milky_way is not None:
+            seen = seen * galaxy.composition.milky_way.transmission(self.wave, p)
         flux = self.sums.project(seen, z)
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
         scale = population.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
@@ -157,7 +166,12 @@ def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:
 def _screens(galaxy: Galaxy, points: dict[str, np.ndarray]) -> np.ndarray:
     """Return the transmission to old and to young stars at ``points``, (2 n, n_wave)."""
     birth_cloud, diffuse = jax.jit(jax.vmap(galaxy.attenuation))(points)
-    return np.concatenate([diffuse, birth_cloud * diffuse])
+    screens = np.concatenate([diffuse, birth_cloud * diffuse])
+    milky_way = galaxy.composition.milky_way
+    if milky_way is None:
+        return screens
+    in_front = jax.jit(jax.vmap(lambda p: milky_way.transmission(galaxy.wave, p)))(points)
+    return screens * np.tile(in_front, (2, 1))
 
 
 def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

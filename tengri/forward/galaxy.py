@@ -317,8 +317,12 @@ class Galaxy(Stars):
         return -jnp.trapezoid(lnu, nu)
 
     def igm(self, p: Params) -> Array:
-        """Return the transmission of the intergalactic medium at ``wave``, shape (n_wave,)."""
-        return self.composition.igm.transmission(self.wave, p["redshift"])
+        """Return the transmission of the gas between the galaxy and us at ``wave``, (n_wave,)."""
+        return self.composition.igm_transmission(self.wave, p)
+
+    def foreground(self, p: Params) -> Array:
+        """Return the fraction of light at ``wave`` that gas and Milky Way let pass, (n_wave,)."""
+        return self.composition.foreground(self.wave, p)
 
 
 def _curve(law: DustLaw, wave: Array | np.ndarray, p: Params) -> Array:

@@ -1,6 +1,7 @@
 """The spectra of an SSP grid on the wavelengths that a galaxy needs.
 
-Dust and nuclei add nodes in the infrared, gas those of its lines; a set of bands sees a window.
+Dust and nuclei add nodes in the infrared, gas those of its lines, neutral hydrogen those of its
+wings; a set of bands sees a window.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ class GridSpectra:
     def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
         """Put the grid on all wavelengths that the components need."""
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+        if composition.neutral_gas:
+            wings = np.concatenate([gas.nodes() for gas in composition.neutral_gas])
+            wings = np.union1d(wave, wings[(wings > wave[0]) & (wings < wave[-1])])
+            wave, flux = wings, on_nodes(wave, flux, wings)
         if composition.dust_emission is not None or composition.agn is not None:
             dust = composition.dust_emission
             nodes = () if dust is None or dust.nodes is None else dust.nodes()

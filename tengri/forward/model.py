@@ -158,8 +158,8 @@ class SEDModel(PhotometricModel):
         Returns
         -------
         SEDResult
-            ``wavelength`` in vacuum Å as observed, ``sed`` = f_ν in erg/s/cm²/Hz, IGM
-            applied.
+            ``wavelength`` in vacuum Å as observed, ``sed`` = f_ν in erg/s/cm²/Hz, behind
+            the IGM and, where the spec names ``mw_ebv``, the dust of the Milky Way.
         """
         sed = self._spectrum("observed", params)
         z = self.spec.resolve({} if params is None else params)["redshift"]
@@ -304,7 +304,7 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
         sed = light.lnu * rest_scale
     else:
         dilution = galaxy.log10_luminosity_to_flux(p)
-        sed = light.lnu * galaxy.igm(p) * 10.0 ** (light.log10_scale + dilution)
+        sed = light.lnu * galaxy.foreground(p) * 10.0 ** (light.log10_scale + dilution)
     return sed, light.log10_mass
 
 

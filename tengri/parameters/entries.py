@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tengri.components.composition import SETTINGS, Composition, compose, registered_params
+from tengri.components.composition import (
+    FOREGROUND_PARAMS,
+    SETTINGS,
+    Composition,
+    compose,
+    registered_params,
+)
 from tengri.errors import (
     ParameterError,
     TengriError,
@@ -18,6 +24,8 @@ from tengri.errors import (
 from tengri.parameters.values import Mirror, check_bounds, fill_in, read_value
 from tengri.priors import Distribution, Fixed
 from tengri.registry import Param
+
+_WHERE_NAMED = frozenset(param.name for param in FOREGROUND_PARAMS)
 
 
 @dataclass(frozen=True)
@@ -155,7 +163,7 @@ def no_effect(name: str, settings: Mapping[str, Any], values: Collection[str]) -
 
 def _users(name: str, settings: Mapping[str, Any], values: Collection[str]) -> list[str]:
     """Return the single settings that would bring the parameter into the model."""
-    found = []
+    found = [f"{name}=… in Parameters(…)"] if name in _WHERE_NAMED else []
     for setting in SETTINGS.values():
         for choice in setting.choices() if setting.choices else ():
             try:

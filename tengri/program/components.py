@@ -13,7 +13,8 @@ from tengri.components.composition import DISTANCE, REDSHIFT, SETTINGS
 from tengri.components.dust import screen
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
-from tengri.components.igm import IGM_MODELS
+from tengri.components.dust.milky_way import MilkyWay
+from tengri.components.igm import ABSORBER, DAMPING_WING, IGM_MODELS
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
 from tengri.components.stellar.nebular import NEBULAR_MODELS
 from tengri.components.stellar.sfh import SFH_FAMILIES
@@ -46,6 +47,12 @@ ALWAYS = (
     Component("two screens of dust", (*screen.SCREEN_PARAMS, screen.CLEAR), screen.REFERENCE),
     Component("redshift", (REDSHIFT, DISTANCE), COSMOLOGY),
 )
+#: Parameters that act only where a spec names them.
+WHERE_NAMED = tuple(
+    Component(name, part.params, part.reference)
+    for name, part in (("damping wing of neutral gas", DAMPING_WING),
+                       ("damped absorber", ABSORBER), ("dust of the Milky Way", MilkyWay()))
+)  # fmt: skip
 
 
 def components(registry: Mapping[str, Any]) -> list[Component]:
@@ -61,6 +68,7 @@ def markdown() -> str:
     sections = [f"## {title}: `{setting}`\n\n{_table(HEAD, _rows(components(registry)))}"
                 for title, setting, registry in KINDS]  # fmt: skip
     sections.append(f"## In every galaxy\n\n{_table(HEAD, _rows(ALWAYS))}")
+    sections.append(f"## Where a spec names it\n\n{_table(HEAD, _rows(WHERE_NAMED))}")
     sections.append(
         f"## Settings\n\n{_table(('setting', 'default', 'choices', 'meaning'), _settings())}"
     )

@@ -16,9 +16,10 @@ import pytest
 from tengri.components.composition import REDSHIFT
 from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
+from tengri.components.dust.milky_way import MilkyWay
 from tengri.components.dust.screen import SCREEN_PARAMS, transmissions
 from tengri.components.hats import cell, hat_weights
-from tengri.components.igm import IGM_MODELS
+from tengri.components.igm import ABSORBER, DAMPING_WING, IGM_MODELS
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
 from tengri.components.stellar.nebular import NEBULAR_MODELS
 from tengri.components.stellar.sfh import SFH_FAMILIES, StarFormationHistory
@@ -27,6 +28,7 @@ from tengri.registry import Param
 T_UNIV = 13.0
 EDGES = np.array([0.0, 0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 5.0, 8.0, 11.0, 14.0])
 WAVE = np.geomspace(300.0, 1e8, 60)
+LINE = np.linspace(1100.0, 1500.0, 50)
 NODES = np.log10([0.0001, 0.0004, 0.004, 0.008, 0.02, 0.05])
 
 Function = Callable[[dict], jax.Array]
@@ -73,10 +75,13 @@ COMPONENTS: dict[str, tuple[Function, tuple]] = {
        for n, m in EMISSION_MODELS.items()},
     **{f"igm {n}": (lambda p, m=m: m.transmission(WAVE[:25], p["redshift"]), (REDSHIFT,))
        for n, m in IGM_MODELS.items()},
+    **{c.name: (lambda p, c=c: c.transmission(LINE, p | {"redshift": 8.0}), c.params)
+       for c in (DAMPING_WING, ABSORBER, MilkyWay())},
     **{f"nebular {n}": (nebular(m.table()), m.params) for n, m in NEBULAR_MODELS.items()},
 }  # fmt: skip
 QUICK = {"const", "const, fractions", "exp", "delayed, fractions", "metallicity two_step",
-         "screen", "emission dl07", "igm inoue", "nebular cloudy"}  # fmt: skip
+         "screen", "emission dl07", "igm inoue", "damping_wing",
+         "damped_absorber", "nebular cloudy"}  # fmt: skip
 
 
 def places(q: Param) -> list[tuple[float, tuple[float, ...]]]:

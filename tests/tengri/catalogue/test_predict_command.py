@@ -190,6 +190,20 @@ def test_distances_of_the_columns(capsys, catalogue, columns, tmp_path, whole):
     assert np.array_equal(fast["out_of_domain"], whole["out_of_domain"])
 
 
+def test_each_row_has_its_own_dust_of_the_milky_way(capsys, tmp_path):
+    path, out, clear = (tmp_path / name for name in ("cat.csv", "out.h5", "clear.h5"))
+    path.write_text("redshift,ebv,sfh_dpl_log_peak_sfr\n0.05,0.0,1\n0.05,0.1,1\n0.05,0.02,1\n")
+    predict(capsys, path, clear, "--bands", "sdss_g,sdss_i", "--units", "mag_ab")
+    words = "--bands", "sdss_g,sdss_i", "--units", "mag_ab", "--column", "mw_ebv=ebv"
+    predict(capsys, path, out, *words)
+    for band, per_ebv in (("sdss_g", 3.303), ("sdss_i", 1.698)):
+        dimmer = stored(out)[band] - stored(clear)[band]
+        np.testing.assert_allclose(dimmer, per_ebv * np.array([0.0, 0.1, 0.02]), atol=0.008)
+    assert main(["predict", str(path), "-o", str(tmp_path / "no.h5"), "--model", "sdss",
+                 *words]) != 0  # fmt: skip
+    assert "mw_ebv" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_path):
     path, z = tmp_path / "cat.h5", np.linspace(0.05, 0.8, 6)

@@ -16,7 +16,7 @@ DEFINED_HERE = {"const", "table", "delta", "none", "ramp"}
 
 def listed() -> list[components.Component]:
     chosen = [c for *_, registry in components.KINDS for c in components.components(registry)]
-    return [*chosen, *components.ALWAYS]
+    return [*chosen, *components.ALWAYS, *components.WHERE_NAMED]
 
 
 def test_every_component_carries_a_reference():

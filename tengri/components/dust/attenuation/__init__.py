@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tengri.components.dust.attenuation.bump import KRIEK_CONROY, NOLL09, SALIM18
 from tengri.components.dust.attenuation.extinction import CARDELLI, LMC, MW, SMC
+from tengri.components.dust.attenuation.fitzpatrick import FITZPATRICK99
 from tengri.components.dust.attenuation.law import DustLaw
 from tengri.components.dust.attenuation.power_law import POWER_LAW
 from tengri.components.dust.attenuation.starburst import CALZETTI, LEITHERER02, REDDY15
@@ -22,6 +23,7 @@ LAWS: Registry[DustLaw] = Registry(
     CALZETTI,
     NOLL09,
     CARDELLI,
+    FITZPATRICK99,
     SMC,
     LMC,
     LEITHERER02,

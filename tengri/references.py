@@ -111,6 +111,7 @@ def _components(composition: Any) -> Iterator[Cited]:
         "dust emission": composition.dust_emission,
         "intergalactic medium": composition.igm,
         "nebular emission": composition.nebular,
+        "escape of Lyα": composition.lya_escape,
         "active nucleus": composition.agn,
     }
     for what, component in chosen.items():

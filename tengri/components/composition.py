@@ -17,8 +17,9 @@ from tengri.components.dust.emission import EMISSION_MODELS, DustEmission
 from tengri.components.dust.screen import SCREEN_PARAMS
 from tengri.components.igm import IGM_MODELS, IGMModel
 from tengri.components.physics import Physics, Picker
+from tengri.components.stellar.lyman_alpha import FESC_LYA, LYA_ESCAPES, LyaEscape
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
-from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
+from tengri.components.stellar.nebular import LOGZ, NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
     SFH_FAMILIES,
     StarFormationHistory,
@@ -66,6 +67,9 @@ SETTINGS: dict[str, Setting] = {
         Setting("dust_emission", None, lambda: EMISSION_MODELS, "infrared re-emission"),
         Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
         Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
+        Setting("lya_escape", "hayes11", lambda: LYA_ESCAPES,
+                "Lyα that reaches the observer; case_b: all of it behind dust and IGM like other "
+                "light", before="case_b"),
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
         Setting("agn_screen", "none", lambda: AGN_SCREENS,
                 "dust of the host in front of the nucleus; diffuse: the screen of all stars"),
@@ -86,13 +90,15 @@ class Composition:
     nebular: NebularModel | None
     agn: AGNModel | None
     agn_screen: str = "none"
+    lya_escape: LyaEscape | None = None
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
 
     @property
     def params(self) -> dict[str, Param]:
         """Active parameters by name: SFH first, redshift last."""
-        optional = [c.params for c in (self.dust_emission, self.nebular, self.agn) if c]
+        chosen = self.dust_emission, self.nebular, self.lya_escape, self.agn
+        optional = [c.params for c in chosen if c]
         groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS,
                   self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
         return {p.name: p for group in groups for p in group}
@@ -119,8 +125,8 @@ def compose(
         Setting name to value; what is absent takes the default of ``SETTINGS``.
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
-        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; and
-        the amplitude of the nucleus.
+        ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; the
+        amplitude of the nucleus; and what acts only where it is mentioned.
     physics : mapping, optional
         Versions of components and choices of settings, from ``Composition.physics``, which take
         the place of today's.
@@ -150,9 +156,10 @@ def compose(
         dust_diff=laws[1],
         igm=pick(IGM_MODELS, chosen["igm_model"] or "none"),
         dust_emission=_optional(pick, EMISSION_MODELS, chosen["dust_emission"]),
-        nebular=_optional(pick, NEBULAR_MODELS, chosen["nebular"]),
+        nebular=_nebular(pick, chosen["nebular"], given),
         agn=_agn(pick, chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
+        lya_escape=_lya_escape(pick, chosen["lya_escape"], given),
         settings={**chosen, "mean_sfh_type": list(sfh.types),
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
@@ -174,6 +181,20 @@ def _laws(chosen: Mapping[str, Any], pick: Picker) -> tuple[DustLaw, DustLaw]:
                 "or a law without that parameter for one component."
             )
     return birth_cloud, diffuse
+
+
+def _nebular(pick: Picker, name: str | None, given: Collection[str]) -> NebularModel | None:
+    """Return the gas, with a metallicity of its own where that was mentioned."""
+    model: NebularModel | None = _optional(pick, NEBULAR_MODELS, name)
+    return model.with_logz() if model is not None and LOGZ.name in given else model
+
+
+def _lya_escape(pick: Picker, name: str, given: Collection[str]) -> LyaEscape | None:
+    """Return which share of Lyα escapes; None where the line is light like any other."""
+    escape: LyaEscape = pick(LYA_ESCAPES, name)
+    if FESC_LYA.name in given:
+        return escape.with_number()
+    return escape if escape.share is not None else None
 
 
 def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | None:
@@ -203,7 +224,7 @@ def _optional(pick: Picker, registry: Registry[Any], name: str | None) -> Any:
 
 # the registries, besides that of histories, whose components have parameters
 _WITH_PARAMS: tuple[Mapping[str, Any], ...] = (
-    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, AGN_MODELS,
+    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, LYA_ESCAPES, AGN_MODELS,
 )  # fmt: skip
 
 

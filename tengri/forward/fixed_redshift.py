@@ -74,7 +74,7 @@ class FixedRedshiftEvaluator:
     wave : Array, shape (n_q,)
         Rest wavelengths λ_q [Å] of all bands.
     spectra : Spectra
-        M of young stars, old stars and gas, each (n, n_q).
+        M of young stars, old stars and gas, each (n, n_q); the profile of Lyα in the bands.
     sums : FixedProjection
         Which nodes belong to which band, (n_bands, n_q).
     screens : Domain
@@ -107,7 +107,8 @@ class FixedRedshiftEvaluator:
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
             igm = np.asarray(galaxy.igm({"redshift": jnp.asarray(z)}))
             drawn = _screens(galaxy, _draws(screens, N_DRAWS))
-        seen = band_matrix(galaxy.wave, filters, z) * igm
+        bands = band_matrix(galaxy.wave, filters, z)
+        seen = bands * igm
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
         band = np.repeat(np.arange(len(nodes)), [n.size for n in nodes])
         sums = (band == np.arange(len(nodes))[:, None]).astype(float)
@@ -119,7 +120,9 @@ class FixedRedshiftEvaluator:
             return np.pad(of_stars @ which, ((0, 0), (0, more)))
 
         gas = None if spectra.gas is None else at_nodes(spectra.gas)
-        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas)
+        # what escapes of Lyα lies behind neither screen nor IGM
+        lya = spectra.lya and spectra.lya._replace(profile=bands @ spectra.lya.profile)
+        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas, lya)
         return cls(
             grid.galaxy,
             jnp.asarray(wave, float),
@@ -142,6 +145,9 @@ class FixedRedshiftEvaluator:
         young, old = galaxy.stars(self.spectra, population.weights, p)
         birth_cloud, diffuse = galaxy.attenuation_at(self.wave, p)
         flux = self.sums.project(diffuse * (birth_cloud * young + old), z)
+        if self.spectra.lya is not None:
+            peak, share = galaxy.lyman_alpha(self.spectra, population.weights, p)
+            flux = flux + share * peak * self.spectra.lya.profile
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
         scale = (population.log10_mass + galaxy.log10_flux_unit
                  + log10_luminosity_to_flux(galaxy.cosmology, z))  # fmt: skip

@@ -147,7 +147,7 @@ class SEDModel(PhotometricModel):
         return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_components_batch(self, params: Mapping[str, Any]) -> dict[str, Array]:
-        """Return the terms of `predict_rest_sed_batch`, (n, n_wave) each: stars, dust, agn."""
+        """Return the terms of `predict_rest_sed_batch`, (n, n_wave): stars, lya, dust, agn."""
         return self._spectrum("parts", params, batch=True)
 
     def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
@@ -257,7 +257,7 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
         sed = light.lnu * rest_scale
     else:
         dilution = log10_luminosity_to_flux(galaxy.cosmology, p["redshift"])
-        sed = light.lnu * galaxy.igm(p) * 10.0 ** (light.log10_scale + dilution)
+        sed = light.through(galaxy.igm(p)) * 10.0 ** (light.log10_scale + dilution)
     return sed, light.log10_mass
 
 

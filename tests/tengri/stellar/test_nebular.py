@@ -264,8 +264,46 @@ def test_gas_that_the_grid_contradicts_is_refused(stars):
     SEDModel(Parameters(**YOUNG, **CLEAR, neb_logU=-3.0, neb_fesc=0.0), load_ssp_data())
 
 
+def test_gas_of_the_metallicity_of_its_stars_is_the_tied_one(stars):
+    young = np.arange(int(np.searchsorted(stars.age_edges_gyr, 0.01)))
+    gas, rng = Gas(cloudy_table(), stars, young), np.random.default_rng(0)
+    for node, lgmet in enumerate(stars.ssp_lgmet):
+        w = jnp.zeros((7, len(young))).at[node].set(rng.random(len(young)))
+        tied, own = (
+            gas.weights({"neb_logU": jnp.asarray(-2.7), **p}, w)
+            for p in ({}, {"neb_logz": jnp.asarray(lgmet - np.log10(0.0142))})
+        )
+        np.testing.assert_allclose(own, tied, rtol=1e-9, atol=1e-9 * float(tied.max()))
+
+
+def test_gas_has_a_metallicity_of_its_own(stars, bare):
+    """Photons are those of the stars whatever the gas is made of; oxygen follows the gas."""
+    spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy", neb_logz=(-2.0, 0.2))
+    model = SEDModel(spec, stars)
+    tied = SEDModel(Parameters(**YOUNG, **CLEAR, nebular="cloudy"), stars)
+    lights = [nebular(model, bare, neb_logz=z) for z in (-2.0, -1.0, -0.4, 0.0)]
+    beta, oxygen = ([line(*light, at, 7.0) for light in lights] for at in (H_BETA, OIII))
+    np.testing.assert_allclose(beta, beta[0], rtol=0.1)
+    assert oxygen[0] < 0.2 * oxygen[2] and oxygen[3] < oxygen[2]  # cold gas emits less again
+    same = nebular(tied, bare)
+    assert line(*lights[3], H_BETA) == pytest.approx(line(*same, H_BETA), rel=0.02)
+    slope = jax.jacfwd(lambda z: model.predict_rest_sed({"neb_logz": z}).sed)
+    for end in (-2.0, 0.2):
+        assert np.isfinite(slope(end)).all()
+
+
+def test_a_metallicity_of_gas_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"neb_logz = -0.5 cannot change the nebular light"):
+        SEDModel(Parameters(**YOUNG, **CLEAR, neb_logz=-0.5), load_ssp_data())
+    with pytest.raises(ParameterError, match="neb_logz"):
+        Parameters(**YOUNG, **CLEAR, neb_logz=(-0.5, 0.1))
+
+
 def test_values_beyond_the_table_are_refused(free):
     with pytest.raises(ParameterError, match="neb_logU"):
         free.predict_rest_sed({"neb_logU": -4.5, "neb_fesc": 0.0})
     with pytest.raises(ParameterError, match="neb_fesc"):
         free.predict_rest_sed({"neb_logU": -3.0, "neb_fesc": 1.1})
+    for beyond in (-2.2, 0.9):
+        with pytest.raises(ParameterError, match="neb_logz"):
+            Parameters(nebular="cloudy", neb_logz=beyond)

@@ -185,6 +185,22 @@ def test_gradients_are_finite_in_single_precision(stars, float32):
     assert np.all(slopes[1] < 0.0)
 
 
+def test_gradients_of_what_acts_where_it_is_mentioned(stars, float32):
+    free = {"neb_logz": (-2.0, 0.2), "neb_fesc_lya": (0.0, 1.0)}
+    spec = Parameters(**YOUNG, **{**CLEAR, "redshift": 0.3}, nebular="cloudy", **free)
+    model = SEDModel(spec, stars, Instrument.from_names(["galex_fuv", "sdss_r"]).observation())
+
+    def flux(z, f):
+        return model.predict_photometry({"neb_logz": z, "neb_fesc_lya": f}) * 1e25
+
+    z, f = (a.ravel().astype(np.float32)
+            for a in np.meshgrid([-2.0, -0.9, 0.0, 0.2], [0.0, 0.3, 1.0]))  # fmt: skip
+    by_z, by_f = jax.jit(jax.vmap(jax.jacfwd(flux, argnums=(0, 1))))(z, f)
+    assert by_z.dtype == np.float32 and np.isfinite(by_z).all() and np.isfinite(by_f).all()
+    assert np.all(by_f[:, 0] > 0.0) and np.all(by_f[:, 1] == 0.0)
+    assert np.all(by_z[:, 1] != 0.0)
+
+
 def test_grids_with_other_nodes_are_served(stars, free):
     """Half of the wavelengths, metallicities and ages: lines keep their flux per photon."""
     ages = np.arange(0, len(stars.ssp_lg_age_gyr), 2)

@@ -294,16 +294,19 @@ class Galaxy(Stars):
         if flux.lya is not None:
             peak, share = self.lyman_alpha(flux, population.weights, p)
             line = peak * jnp.asarray(flux.lya.profile)
-            # dust takes what the screens would, and no more than what does not escape
-            at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
-            taken = jnp.minimum(1.0 - share, 1.0 - birth_cloud[at] * diffuse[at])
-            light = light._replace(parts={"stars": stars, "lya": share * line},
-                                   absorbed=absorbed + taken * self.luminosity(line))  # fmt: skip
+            light = self._with_lya(light, line, share, birth_cloud * diffuse)
         light = self._with_agn(light, diffuse, p)
         if self.composition.dust_emission is None:
             return light
         dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)
         return light._replace(parts={**light.parts, "dust": dust})
+
+    def _with_lya(self, light: Light, line: Array, share: Array, screens: Array) -> Light:
+        """Add what escapes of Lyα, and to the heat of dust what the screens take of the rest."""
+        at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
+        taken = jnp.minimum(1.0 - share, 1.0 - screens[at])
+        absorbed = light.absorbed + taken * self.luminosity(line)
+        return light._replace(parts={**light.parts, "lya": share * line}, absorbed=absorbed)
 
     def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:

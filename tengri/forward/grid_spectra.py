@@ -49,11 +49,7 @@ class GridSpectra:
         """Put the grid on all wavelengths that the components need."""
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
         bins, own_lya = AgeBins.split(ssp.age_edges_gyr), composition.lya_escape is not None
-        lya = None
-        if own_lya and composition.nebular is None and has_gas(ssp):
-            given = wave
-            profile = drawn(wave) if "line_sigma_kms" in ssp.attrs else None
-            flux, lya = separated(wave, flux, _lit(bins), profile)
+        flux, lya = _separated(composition, ssp, bins) if own_lya else (flux, None)
         if composition.dust_emission is not None or composition.agn is not None:
             dust = composition.dust_emission
             nodes = () if dust is None or dust.nodes is None else dust.nodes()
@@ -61,7 +57,7 @@ class GridSpectra:
             more = () if agn is None or agn.nodes is None else agn.nodes()
             wave, flux = with_infrared_nodes(wave, flux, nodes, more)
         if lya is not None:
-            lya = LyaLine(lya.peak, np.interp(wave, given, lya.profile))
+            lya = LyaLine(lya.peak, np.interp(wave, ssp.ssp_wave, lya.profile))
         gas, lit = None, None
         if composition.nebular is not None:
             young = bins.node[: bins.n_young]
@@ -86,6 +82,18 @@ class GridSpectra:
         gas = None if self.gas is None else self.gas[:, window] * scale
         lya = None if self.lya is None else self.lya.scaled(scale).cut(window)
         return galaxy, Spectra(young, old, gas, lya)
+
+
+def _separated(
+    composition: Composition, ssp: SSPData, bins: AgeBins
+) -> tuple[np.ndarray, LyaLine | None]:
+    """Return the grid without the Lyα that is part of it, and the line, if there is one."""
+    wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+    if composition.nebular is not None or not has_gas(ssp):
+        return flux, None
+    # foreign grids have it drawn in some other way
+    profile = drawn(wave) if "line_sigma_kms" in ssp.attrs else None
+    return separated(wave, flux, _lit(bins), profile)
 
 
 def _lit(bins: AgeBins) -> np.ndarray:

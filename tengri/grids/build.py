@@ -113,6 +113,8 @@ NEBULAR_UNITS = {
     "continuum": "Lsun/Hz per 1e47 ionising photons per second",
     "lines": "Lsun per 1e47 ionising photons per second",
     "replaced": "1: not as in the source (tengri.grids.recombination)",
+    "source_continuum": "as continuum: the replaced nodes, in order, as in the source",
+    "source_lines": "as lines: the replaced nodes, in order, as in the source",
 }
 
 
@@ -132,7 +134,8 @@ def build_nebular(wheel: Path, output: Path) -> str:
         glow = gas.continuum * ionising.UNIT_PHOTONS * (stars.wave > compact.LYMAN_LIMIT)
         continuum.append(np.stack([compact.project(stars.wave, rows, wave) for rows in glow]))
         lines.append(gas.lines * ionising.UNIT_PHOTONS)
-    mended = recombination.mended(np.stack(lines), np.stack(continuum), gas.line_wave)
+    source = np.stack(lines), np.stack(continuum)
+    mended = recombination.mended(*source, gas.line_wave)
     datasets = {
         "lgmet": bc03.log10(stars.z),
         "logu": np.array(logus),
@@ -142,6 +145,8 @@ def build_nebular(wheel: Path, output: Path) -> str:
         "continuum": compact.rounded(mended.continuum),
         "lines": compact.rounded(mended.lines),
         "replaced": mended.replaced,
+        "source_continuum": compact.rounded(source[1][mended.replaced == 1]),
+        "source_lines": compact.rounded(source[0][mended.replaced == 1]),
     }
     attrs = provenance(wheel) | {
         "lsun_erg_per_s": bc03.LSUN,

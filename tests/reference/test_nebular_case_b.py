@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tengri.components.stellar.nebular import CLOUDY
 from tengri.components.stellar.nebular_table import cloudy_table
 
 LSUN, PHOTONS, PLANCK, C = 3.828e33, 1e47, 6.62607015e-27, 2.99792458e10
@@ -72,3 +73,16 @@ def test_metal_lines_of_replaced_nodes_go_on_smoothly(table):
     for ratio in strong:
         steps, half = (np.diff(np.log(ratio[:, z, :9]), axis=0) for z in (5, 4))
         assert np.abs(steps[3:] - half[3:]).max() < 1e-3
+
+
+def test_specs_of_older_physics_have_the_source_s_nodes(table):
+    """What the replaced nodes were like: Hβ per photon down to a fiftieth of case B."""
+    before = CLOUDY.at(1).table()
+    same = table.replaced == 0
+    np.testing.assert_array_equal(before.lines[same], table.lines[same])
+    np.testing.assert_array_equal(before.continuum[same], table.continuum[same])
+    per_photon = line(before, H_BETA) * LSUN / PHOTONS / 4.78e-13
+    assert per_photon.min() < 0.02
+    alpha = line(before, 6564.61) * LSUN / PHOTONS / 1.37e-12
+    off = np.maximum(np.abs(per_photon - 1.0), np.abs(alpha - 1.0))
+    assert off[~same].min() > 0.095 and off[same].max() < 0.105

@@ -32,7 +32,7 @@ from tengri.components.hats import fixed_hat_weights, hat_weights
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.metallicity import LOG10_ZSUN
-from tengri.components.stellar.nebular_table import NebularTable, cloudy_table
+from tengri.components.stellar.nebular_table import NebularTable, cloudy_table, source_table
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
@@ -188,15 +188,20 @@ def has_gas(ssp: SSPData) -> bool:
     return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or "_wNE" in ssp.name)
 
 
+_REFERENCE = "Ferland et al. 2017, RMxAA 53, 385; Carnall et al. 2018, MNRAS 480, 4379"
+
 CLOUDY = NebularModel(
     "cloudy",
     PARAMS,
-    "Ferland et al. 2017, RMxAA 53, 385; Carnall et al. 2018, MNRAS 480, 4379",
+    _REFERENCE,
     cloudy_table,
     changes=(
-        Change("nodes of the Cloudy table whose gas did not absorb its ionising photons (Z = 0.05 "
-               "from logU = -2.5 on, Z = 0.1, stars of 8 Myr and more) have been replaced"),
+        Change(
+            "nodes of its table that lost ionising photons, at Z >= 0.05 and around stars of "
+            "8 Myr and more, take the light of their neighbours",
+            before=NebularModel("cloudy", PARAMS, _REFERENCE, source_table),
+        ),
     ),
-)  # fmt: skip
+)
 
 NEBULAR_MODELS: Registry[NebularModel] = Registry("nebular model", CLOUDY)

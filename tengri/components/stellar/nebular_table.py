@@ -8,7 +8,7 @@ are apart from the continuum and are drawn as triangles, as on the compact stell
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tengri.io import hdf5_reader, seal
 
 _DATASETS = ("logu", "lgmet", "lg_age_gyr", "wave", "continuum", "line_wave", "lines",
              "replaced")  # fmt: skip
+_OF_SOURCE = ("source_continuum", "source_lines")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,11 +123,26 @@ def cloudy_table() -> NebularTable:
     return _read(files.resolve(files.NEBULAR))
 
 
+def source_table() -> NebularTable:
+    """Return the table as its source has it, with the nodes that lose ionising photons."""
+    return _as_in_source(files.resolve(files.NEBULAR))
+
+
+@cache
+def _as_in_source(path: Path) -> NebularTable:
+    table = _read(path)
+    lines, continuum = table.lines.copy(), table.continuum.copy()
+    with hdf5_reader.open_hdf5(path) as file:
+        for values, name in ((lines, "source_lines"), (continuum, "source_continuum")):
+            values[table.replaced == 1] = hdf5_reader.array(file, name, path)
+    return replace(table, lines=lines, continuum=continuum, replaced=0.0 * table.replaced)
+
+
 @cache
 def _read(path: Path) -> NebularTable:
     seal.verify(path)
     with hdf5_reader.open_hdf5(path) as file:
-        missing = set(_DATASETS) - set(file)
+        missing = {*_DATASETS, *_OF_SOURCE} - set(file)
         if missing:
             raise DataError(f"{path}: no dataset {', '.join(sorted(missing))}; get a fresh copy.")
         return NebularTable(

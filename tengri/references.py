@@ -111,6 +111,7 @@ def _components(composition: Any) -> Iterator[Cited]:
         "dust emission": composition.dust_emission,
         "intergalactic medium": composition.igm,
         "nebular emission": composition.nebular,
+        "escape of Lyα": composition.lya_escape,
         "active nucleus": composition.agn,
         "neutral gas": composition.damping_wing,
         "neutral gas around the galaxy": composition.absorber,

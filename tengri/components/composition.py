@@ -31,8 +31,9 @@ from tengri.components.igm import (
 from tengri.components.igm.absorber import IGM_LOG_NHI_DLA
 from tengri.components.igm.damping_wing import IGM_XHI
 from tengri.components.physics import Physics, Picker
+from tengri.components.stellar.lyman_alpha import FESC_LYA, LYA_ESCAPES, LyaEscape
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
-from tengri.components.stellar.nebular import NEBULAR_MODELS, NebularModel
+from tengri.components.stellar.nebular import LOGZ, NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
     SFH_FAMILIES,
     BinEdges,
@@ -96,6 +97,9 @@ SETTINGS: dict[str, Setting] = {
                 "the microwave background behind the dust that it heats", before="none"),
         Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
         Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
+        Setting("lya_escape", "hayes11", lambda: LYA_ESCAPES,
+                "Lyα that reaches the observer; case_b: all of it behind dust and IGM like other "
+                "light", before="case_b"),
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
         Setting("agn_screen", "none", lambda: AGN_SCREENS,
                 "dust of the host in front of the nucleus; diffuse: the screen of all stars"),
@@ -129,13 +133,15 @@ class Composition:
     damping_wing: DampingWing | None = None
     absorber: Absorber | None = None
     milky_way: MilkyWay | None = None
+    lya_escape: LyaEscape | None = None
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
 
     @property
     def params(self) -> dict[str, Param]:
         """Active parameters by name: SFH first, redshift last."""
-        parts = (self.dust_emission, self.nebular, self.agn, *self.neutral_gas, self.milky_way)
+        parts = (self.dust_emission, self.nebular, self.lya_escape, self.agn, *self.neutral_gas,
+                 self.milky_way)  # fmt: skip
         optional = [c.params for c in parts if c]
         optional += [(DISTANCE,)] if self.by_distance else []
         clear = (CLEAR,) if self.partly_clear else ()
@@ -165,13 +171,6 @@ class Composition:
             fraction = fraction * gas.transmission(wave_rest, p)
         return fraction
 
-    def foreground(self, wave_rest: np.ndarray, p: Mapping[str, Array]) -> Array:
-        """Return the fraction that reaches us through all gas and the Milky Way, (n_wave,)."""
-        fraction = self.igm_transmission(wave_rest, p)
-        if self.milky_way is None:
-            return fraction
-        return fraction * self.milky_way.transmission(wave_rest, p)
-
     def check_together(self, values: Mapping[str, Any]) -> None:
         """Raise for parameters that contradict each other; each alone obeys its own bounds.
 
@@ -195,7 +194,7 @@ def compose(
     given : collection of str
         Parameter names that the user mentioned: they decide the SFH family where
         ``mean_sfh_type`` is not set, its amplitude, and ``_gyr`` against ``_frac`` times; the
-        amplitude of the nucleus; whether there is a distance, and light that meets no dust.
+        amplitude of the nucleus; and what acts only where it is mentioned.
     physics : mapping, optional
         Versions of components and choices of settings, from ``Composition.physics``, which take
         the place of today's.
@@ -228,12 +227,13 @@ def compose(
         dust_diff=laws[1],
         igm=pick(IGM_MODELS, chosen["igm_model"] or "none"),
         dust_emission=_dust_emission(pick, chosen),
-        nebular=_optional(pick, NEBULAR_MODELS, chosen["nebular"]),
+        nebular=_nebular(pick, chosen["nebular"], given),
         agn=_agn(pick, chosen["agn_model"], given),
         agn_screen=_agn_screen(chosen),
         by_distance=DISTANCE.name in given,
         escape=_escape(chosen),
         partly_clear=CLEAR.name in given,
+        lya_escape=_lya_escape(pick, chosen["lya_escape"], given),
         damping_wing=DAMPING_WING if IGM_XHI.name in given else None,
         absorber=ABSORBER if IGM_LOG_NHI_DLA.name in given else None,
         milky_way=_milky_way(chosen, given),
@@ -258,6 +258,20 @@ def _laws(chosen: Mapping[str, Any], pick: Picker) -> tuple[DustLaw, DustLaw]:
                 "or a law without that parameter for one component."
             )
     return birth_cloud, diffuse
+
+
+def _nebular(pick: Picker, name: str | None, given: Collection[str]) -> NebularModel | None:
+    """Return the gas, with a metallicity of its own where that was mentioned."""
+    model: NebularModel | None = _optional(pick, NEBULAR_MODELS, name)
+    return model.with_logz() if model is not None and LOGZ.name in given else model
+
+
+def _lya_escape(pick: Picker, name: str, given: Collection[str]) -> LyaEscape | None:
+    """Return which share of Lyα escapes; None where the line is light like any other."""
+    escape: LyaEscape = pick(LYA_ESCAPES, name)
+    if FESC_LYA.name in given:
+        return escape.with_number()
+    return escape if escape.share is not None else None
 
 
 def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | None:
@@ -332,7 +346,7 @@ FOREGROUND_PARAMS = (IGM_XHI, IGM_LOG_NHI_DLA, MW_EBV)
 
 # the registries, besides that of histories, whose components have parameters
 _WITH_PARAMS: tuple[Mapping[str, Any], ...] = (
-    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, AGN_MODELS,
+    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, LYA_ESCAPES, AGN_MODELS,
 )  # fmt: skip
 
 

@@ -152,7 +152,7 @@ class ExactEvaluator:
         assert self.projection is not None and self.reach is not None
         p = self.fixed.complete(p)
         light, z = self.galaxy.light(self.spectra, p), p["redshift"]
-        flux = self.projection.project(light.lnu * self.galaxy.foreground(p), z)
+        flux = self.projection.project(self.galaxy.seen(light, p), z)
         flux = jnp.where(self.reach.holds(z), flux, jnp.nan)
         scale = light.log10_scale + self.galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, flux, light.log10_mass)
@@ -170,10 +170,12 @@ class ExactEvaluator:
         def stars(ages: Array) -> tuple[Array, Array]:
             population = Population(jnp.zeros(()), metals * ages[None, :])
             light = galaxy.light_of(self.spectra, population, p)
-            return light.parts["stars"], light.absorbed
+            names = [name for name in ("stars", "lya") if name in light.parts]
+            seen = light._replace(parts={name: light.parts[name] for name in names})
+            return galaxy.seen(seen, p), light.absorbed
 
         (lnu, absorbed), slope = jax.vjp(stars, jnp.full(n_bin, 1.0 / n_bin))
-        rows, nothing = self.projection.rows(z) * galaxy.foreground(p), jnp.zeros_like(absorbed)
+        rows, nothing = self.projection.rows(z), jnp.zeros_like(absorbed)
         (bands,) = jax.vmap(lambda row: slope((row, nothing)))(rows)
         (heat,) = slope((jnp.zeros_like(lnu), jnp.ones_like(absorbed)))
         return AgeResponse(jnp.where(self.reach.holds(z)[:, None], bands, jnp.nan), heat)

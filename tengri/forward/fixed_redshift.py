@@ -30,6 +30,7 @@ from scipy.linalg import qr, solve_triangular
 
 from tengri.components.composition import Composition
 from tengri.components.dust.screen import SCREEN_PARAMS, behind
+from tengri.constants import LYMAN_ALPHA_AA
 from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.exact import FixedProjection, Reach
@@ -80,7 +81,7 @@ class FixedRedshiftEvaluator:
     wave : Array, shape (n_q,)
         Rest wavelengths λ_q [Å] of all bands.
     spectra : Spectra
-        M of young stars, old stars and gas, each (n, n_q).
+        M of young stars, old stars and gas, each (n, n_q); the profile of Lyα in the bands.
     sums : FixedProjection
         Which nodes belong to which band, (n_bands, n_q).
     screens : Domain
@@ -114,7 +115,8 @@ class FixedRedshiftEvaluator:
             igm = np.asarray(galaxy.igm({"redshift": jnp.asarray(z)}))
             points = {**_draws(screens, N_DRAWS), "redshift": np.full(N_DRAWS, z)}
             drawn = _screens(galaxy, points)
-        seen = band_matrix(galaxy.wave, filters, z) * igm
+        bands = band_matrix(galaxy.wave, filters, z)
+        seen = bands * igm
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
         band = np.repeat(np.arange(len(nodes)), [n.size for n in nodes])
         sums = (band == np.arange(len(nodes))[:, None]).astype(float)
@@ -126,7 +128,9 @@ class FixedRedshiftEvaluator:
             return np.pad(of_stars @ which, ((0, 0), (0, more)))
 
         gas = None if spectra.gas is None else at_nodes(spectra.gas)
-        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas)
+        # what escapes of Lyα lies behind neither screen nor IGM
+        lya = spectra.lya and spectra.lya._replace(profile=bands @ spectra.lya.profile)
+        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas, lya)
         return cls(
             grid.galaxy,
             jnp.asarray(wave, float),
@@ -148,9 +152,15 @@ class FixedRedshiftEvaluator:
         population = galaxy.population(p)
         young, old = galaxy.stars(self.spectra, population.weights, p)
         seen = behind(p, galaxy.attenuation_at(self.wave, p), young, old)
-        if galaxy.composition.milky_way is not None:
-            seen = seen * galaxy.composition.milky_way.transmission(self.wave, p)
+        milky_way = galaxy.composition.milky_way
+        if milky_way is not None:
+            seen = seen * milky_way.transmission(self.wave, p)
         flux = self.sums.project(seen, z)
+        if self.spectra.lya is not None:
+            peak, share = galaxy.lyman_alpha(self.spectra, population.weights, p)
+            if milky_way is not None:
+                share = share * milky_way.transmission(np.array([LYMAN_ALPHA_AA]), p)[0]
+            flux = flux + share * peak * self.spectra.lya.profile
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
         scale = population.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
         return Bands(scale, jnp.where(answered, flux, jnp.nan), population.log10_mass)

@@ -10,8 +10,9 @@ r"""The rest-frame light of one galaxy.
 nebular emission around young stars where that is a component. ``L_dust`` is what the screens
 absorb, ``L_AGN`` lies behind the diffuse screen only with ``agn_screen="diffuse"``. With
 ``escape="picket_fence"`` what passes the gas by counts among the old stars, no birth cloud in
-front; with ``dust_f_clear`` that share of the bracket meets no dust. Written for one galaxy; under
-``vmap`` the sums become matrix products over the batch.
+front; with ``dust_f_clear`` that share of the bracket meets no dust. Lyα is a term of its own,
+behind neither screen, where a measured share of it escapes. Written for one galaxy; under ``vmap``
+the sums become matrix products over the batch.
 
 Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
 split in two), n_wave rest wavelengths.
@@ -33,8 +34,9 @@ from tengri.components.agn import FRACTION, FRACTION_AA
 from tengri.components.composition import DISTANCE, Composition
 from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, behind, transmissions
+from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.nebular import Gas
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.products import matmul
 from tengri.static_grid import digest_of
@@ -79,17 +81,20 @@ class Spectra(NamedTuple):
     """The spectra of a grid as the matrices of the sums, in units of ``10**log10_flux_unit``.
 
     Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_lit, n_wave), if any: see
-    `tengri.components.stellar.nebular`. NumPy in float64, or JAX in the default float.
+    `tengri.components.stellar.nebular`; ``lya``, where Lyα is not part of them. NumPy in float64,
+    or JAX in the default float.
     """
 
     young: Array | np.ndarray
     old: Array | np.ndarray
     gas: Array | np.ndarray | None = None
+    lya: LyaLine | None = None
 
     def in_default_float(self) -> Spectra:
         """Return them as JAX arrays of the process's default float."""
         gas = None if self.gas is None else jnp.asarray(self.gas, float)
-        return Spectra(jnp.asarray(self.young, float), jnp.asarray(self.old, float), gas)
+        lya = None if self.lya is None else self.lya.in_default_float()
+        return Spectra(jnp.asarray(self.young, float), jnp.asarray(self.old, float), gas, lya)
 
 
 class Population(NamedTuple):
@@ -106,8 +111,9 @@ class Light(NamedTuple):
     """Rest-frame luminosity ``lnu * 10**log10_scale`` [Lsun/Hz], lnu (n_wave,) of order 1.
 
     ``parts`` are its terms on the same scale: ``stars`` (attenuated, with the gas around them),
-    ``agn``, ``dust``; ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale;
-    ``log10_mass`` the mass formed [Msun].
+    ``lya`` (what of it reaches the observer, where it is a term of its own), ``agn``, ``dust``;
+    ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale; ``log10_mass`` the mass
+    formed [Msun].
     """
 
     log10_scale: Array
@@ -119,6 +125,13 @@ class Light(NamedTuple):
     def lnu(self) -> Array:
         """The sum of the parts."""
         return sum(self.parts.values())  # type: ignore[return-value]
+
+    def through(self, igm: Array) -> Array:
+        """Return the sum behind the intergalactic medium, which a share of Lyα has passed."""
+        if "lya" not in self.parts:
+            return self.lnu * igm
+        other = sum(light for name, light in self.parts.items() if name != "lya")
+        return other * igm + self.parts["lya"]
 
 
 class Stars:
@@ -254,6 +267,18 @@ class Galaxy(Stars):
         escaped, inside = self.gas.apart(*lit)
         return inside, old + escaped
 
+    def lyman_alpha(self, flux: Spectra, w: Array, p: Params) -> tuple[Array, Array]:
+        """Return (L_ν at the peak of Lyα that gas emits per unit mass, the share that escapes)."""
+        assert flux.lya is not None and self.composition.lya_escape is not None
+        share = self.composition.lya_escape.share
+        assert share is not None
+        if self.gas is None:
+            n = flux.lya.peak.shape[0] // w.shape[0]
+            peak = matmul(w[:, :n].reshape(-1), jnp.asarray(flux.lya.peak))
+        else:
+            peak = self.gas.lyman_alpha_of(p, w[:, : self.bins.n_young], jnp.asarray(flux.lya.peak))
+        return peak, share(p)
+
     def attenuation(self, p: Params) -> tuple[Array, Array]:
         """Return the transmitted fractions (birth cloud, diffuse), each (n_wave,)."""
         return self.attenuation_at(self.wave, p)
@@ -277,11 +302,22 @@ class Galaxy(Stars):
         scale = population.log10_mass + self.log10_flux_unit
         absorbed = self.luminosity(young + old - stars)
         light = Light(scale, {"stars": stars}, absorbed, population.log10_mass)
+        if flux.lya is not None:
+            peak, share = self.lyman_alpha(flux, population.weights, p)
+            line = peak * jnp.asarray(flux.lya.profile)
+            light = self._with_lya(light, line, share, transmitted[0] * transmitted[1])
         light = self._with_agn(light, transmitted[1], p)
         if self.composition.dust_emission is None:
             return light
         dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)
         return light._replace(parts={**light.parts, "dust": dust})
+
+    def _with_lya(self, light: Light, line: Array, share: Array, screens: Array) -> Light:
+        """Add what escapes of Lyα, and to the heat of dust what the screens take of the rest."""
+        at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
+        taken = jnp.minimum(1.0 - share, 1.0 - screens[at])
+        absorbed = light.absorbed + taken * self.luminosity(line)
+        return light._replace(parts={**light.parts, "lya": share * line}, absorbed=absorbed)
 
     def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:
@@ -294,7 +330,8 @@ class Galaxy(Stars):
         host = 10.0 ** (light.log10_scale - scale)
         agn = self.composition.agn.spectrum(self.wave, p)
         agn = agn * 10.0**-self.log10_flux_unit * 10.0 ** (agn_scale - scale)
-        parts, absorbed = {"stars": host * light.parts["stars"]}, host * light.absorbed
+        parts = {name: host * part for name, part in light.parts.items()}
+        absorbed = host * light.absorbed
         if self.composition.agn_screen == "none":
             return light._replace(log10_scale=scale, parts={**parts, "agn": agn}, absorbed=absorbed)
         # grains stop no X-rays: above 1 keV the nucleus shines through
@@ -320,9 +357,10 @@ class Galaxy(Stars):
         """Return the transmission of the gas between the galaxy and us at ``wave``, (n_wave,)."""
         return self.composition.igm_transmission(self.wave, p)
 
-    def foreground(self, p: Params) -> Array:
-        """Return the fraction of light at ``wave`` that gas and Milky Way let pass, (n_wave,)."""
-        return self.composition.foreground(self.wave, p)
+    def seen(self, light: Light, p: Params) -> Array:
+        """Return what gas and the Milky Way let pass of a galaxy's light, (n_wave,)."""
+        passed, milky_way = light.through(self.igm(p)), self.composition.milky_way
+        return passed if milky_way is None else passed * milky_way.transmission(self.wave, p)
 
 
 def _curve(law: DustLaw, wave: Array | np.ndarray, p: Params) -> Array:

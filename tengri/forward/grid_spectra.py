@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from tengri.components.composition import Composition
-from tengri.components.stellar.nebular import Gas
+from tengri.components.stellar.lyman_alpha import FESC_LYA, LyaLine, drawn, separated
+from tengri.components.stellar.nebular import Gas, has_gas
 from tengri.components.stellar.ssp import SSPData
 from tengri.cosmology import Cosmology
+from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Galaxy, Spectra
 from tengri.forward.grid import on_nodes, with_infrared_nodes
+from tengri.grids.files import STELLAR_SSP
 
 EVERYWHERE = slice(None)
 
@@ -32,16 +35,22 @@ class GridSpectra:
         L_ν of the stars [Lsun/Hz per Msun], of the grid's dtype.
     gas : ndarray, shape (n_lit, n_wave), or None
         L_ν of the gas.
+    lya : LyaLine or None
+        Lyα [Lsun/Hz] of the gas, or of the young populations of a grid that has gas in it, where
+        it is a term of its own.
     """
 
     galaxy: Galaxy
     flux: np.ndarray
     gas: np.ndarray | None
+    lya: LyaLine | None = None
 
     @classmethod
     def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
         """Put the grid on all wavelengths that the components need."""
         wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+        bins, own_lya = AgeBins.split(ssp.age_edges_gyr), composition.lya_escape is not None
+        flux, lya = _separated(composition, ssp, bins) if own_lya else (flux, None)
         if composition.neutral_gas:
             wings = np.concatenate([gas.nodes() for gas in composition.neutral_gas])
             wings = np.union1d(wave, wings[(wings > wave[0]) & (wings < wave[-1])])
@@ -52,18 +61,21 @@ class GridSpectra:
             agn = composition.agn
             more = () if agn is None or agn.nodes is None else agn.nodes()
             wave, flux = with_infrared_nodes(wave, flux, nodes, more)
+        if lya is not None:
+            lya = LyaLine(lya.peak, np.interp(wave, ssp.ssp_wave, lya.profile))
         gas, lit = None, None
         if composition.nebular is not None:
-            bins = AgeBins.split(ssp.age_edges_gyr)
             young = bins.node[: bins.n_young]
             gas = Gas(composition.nebular.table(), ssp, young)
             nodes = gas.table.with_nodes(wave)
             wave, flux = nodes, on_nodes(wave, flux, nodes)
-            lit = gas.spectra(wave, flux[:, young])
+            lit = gas.spectra(wave, flux[:, young], lyman_alpha=not own_lya)
+            lya = gas.lyman_alpha(wave) if own_lya else None
+        _check_lya(composition, ssp, lya)
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         unit = float(np.floor(np.log10(flux.max())))
         galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet, wave, unit, gas)
-        return cls(galaxy, flux, lit)
+        return cls(galaxy, flux, lit, lya)
 
     def cut(self, window: slice = EVERYWHERE) -> tuple[Galaxy, Spectra]:
         """Return the equations and the spectra, in float64, of a part of the wavelengths."""
@@ -73,4 +85,33 @@ class GridSpectra:
         n, n_wave = self.galaxy.bins.n_young, by_bin.shape[-1]
         young, old = by_bin[:, :n].reshape(-1, n_wave), by_bin[:, n:].reshape(-1, n_wave)
         gas = None if self.gas is None else self.gas[:, window] * scale
-        return galaxy, Spectra(young, old, gas)
+        lya = None if self.lya is None else self.lya.scaled(scale).cut(window)
+        return galaxy, Spectra(young, old, gas, lya)
+
+
+def _separated(
+    composition: Composition, ssp: SSPData, bins: AgeBins
+) -> tuple[np.ndarray, LyaLine | None]:
+    """Return the grid without the Lyα that is part of it, and the line, if there is one."""
+    wave, flux = np.asarray(ssp.ssp_wave, dtype=np.float64), np.asarray(ssp.ssp_flux)
+    if composition.nebular is not None or not has_gas(ssp):
+        return flux, None
+    # foreign grids have it drawn in some other way
+    profile = drawn(wave) if "line_sigma_kms" in ssp.attrs else None
+    return separated(wave, flux, _lit(bins), profile)
+
+
+def _lit(bins: AgeBins) -> np.ndarray:
+    """Return the ages of the bins that hold stars younger than 10 Myr, whole bins."""
+    last = bins.node[bins.n_young - 1]
+    return bins.node[bins.node <= last]
+
+
+def _check_lya(composition: Composition, ssp: SSPData, lya: LyaLine | None) -> None:
+    escape = composition.lya_escape
+    if escape is not None and escape.params and lya is None:
+        raise ConfigError(
+            f"{FESC_LYA.name} has no effect: there is no Lyα in the grid {ssp.name}, and no gas "
+            f"around its stars. Set nebular='cloudy' and take load_ssp_data({STELLAR_SSP!r}), or "
+            "leave it out."
+        )

@@ -149,7 +149,7 @@ class SEDModel(PhotometricModel):
         return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_components_batch(self, params: Mapping[str, Any]) -> dict[str, Array]:
-        """Return the terms of `predict_rest_sed_batch`, (n, n_wave) each: stars, dust, agn."""
+        """Return the terms of `predict_rest_sed_batch`, (n, n_wave): stars, lya, dust, agn."""
         return self._spectrum("parts", params, batch=True)
 
     def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
@@ -304,7 +304,7 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
         sed = light.lnu * rest_scale
     else:
         dilution = galaxy.log10_luminosity_to_flux(p)
-        sed = light.lnu * galaxy.foreground(p) * 10.0 ** (light.log10_scale + dilution)
+        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + dilution)
     return sed, light.log10_mass
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tengri.grids import bc03, compact, dl07, ionising, nebular
+from tengri.grids import bc03, compact, dl07, ionising, nebular, recombination
 from tengri.grids.bc03 import StellarGrid
 from tengri.grids.write import write_sealed
 
@@ -112,6 +112,9 @@ NEBULAR_UNITS = {
     "line_wave": UNITS["ssp_wave"],
     "continuum": "Lsun/Hz per 1e47 ionising photons per second",
     "lines": "Lsun per 1e47 ionising photons per second",
+    "replaced": "1: not as in the source (tengri.grids.recombination)",
+    "source_continuum": "as continuum: the replaced nodes, in order, as in the source",
+    "source_lines": "as lines: the replaced nodes, in order, as in the source",
 }
 
 
@@ -119,7 +122,8 @@ def build_nebular(wheel: Path, output: Path) -> str:
     """Write nebular light per ionising photon, for every logU of ``wheel``; return the digest.
 
     Axes (logu, metallicity, age, wavelength or line); the wavelengths are those of the compact
-    stellar grids. Scaled to 1e47 photons per second, so that float32 holds the numbers.
+    stellar grids. Scaled to 1e47 photons per second, so that float32 holds the numbers. Nodes whose
+    recombination lines are not those of their photons are mended: `tengri.grids.recombination`.
     """
     stars = bc03.read_stellar(wheel)
     logus = nebular.available_logu(wheel)
@@ -130,14 +134,19 @@ def build_nebular(wheel: Path, output: Path) -> str:
         glow = gas.continuum * ionising.UNIT_PHOTONS * (stars.wave > compact.LYMAN_LIMIT)
         continuum.append(np.stack([compact.project(stars.wave, rows, wave) for rows in glow]))
         lines.append(gas.lines * ionising.UNIT_PHOTONS)
+    source = np.stack(lines), np.stack(continuum)
+    mended = recombination.mended(*source, gas.line_wave)
     datasets = {
         "lgmet": bc03.log10(stars.z),
         "logu": np.array(logus),
         "lg_age_gyr": bc03.log10(gas.age_gyr),
         "wave": wave,
         "line_wave": gas.line_wave,
-        "continuum": compact.rounded(np.stack(continuum)),
-        "lines": compact.rounded(np.stack(lines)),
+        "continuum": compact.rounded(mended.continuum),
+        "lines": compact.rounded(mended.lines),
+        "replaced": mended.replaced,
+        "source_continuum": compact.rounded(source[1][mended.replaced == 1]),
+        "source_lines": compact.rounded(source[0][mended.replaced == 1]),
     }
     attrs = provenance(wheel) | {
         "lsun_erg_per_s": bc03.LSUN,

@@ -15,6 +15,7 @@ from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
 from tengri.components.dust.milky_way import MilkyWay
 from tengri.components.igm import ABSORBER, DAMPING_WING, IGM_MODELS
+from tengri.components.stellar.lyman_alpha import LYA_ESCAPES
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
 from tengri.components.stellar.nebular import NEBULAR_MODELS
 from tengri.components.stellar.sfh import SFH_FAMILIES
@@ -40,6 +41,7 @@ KINDS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
     ("Dust attenuation", "dust_law, dust_law_bc, dust_law_diff", LAWS),
     ("Dust emission", "dust_emission", EMISSION_MODELS),
     ("Nebular emission", "nebular", NEBULAR_MODELS),
+    ("Escape of Lyα", "lya_escape", LYA_ESCAPES),
     ("Active nucleus", "agn_model", AGN_MODELS),
     ("Intergalactic medium", "igm_model", IGM_MODELS),
 )

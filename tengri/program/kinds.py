@@ -68,10 +68,12 @@ def metallicity() -> list[Row]:
 
 
 def nebular() -> list[Row]:
-    """Return the models of nebular emission."""
+    """Return the models of nebular emission, and of the escape of Lyα."""
+    from tengri.components.stellar.lyman_alpha import LYA_ESCAPES
     from tengri.components.stellar.nebular import NEBULAR_MODELS
 
-    return _components("nebular", NEBULAR_MODELS)
+    gas = _components("nebular", NEBULAR_MODELS, setting="nebular")
+    return gas + _components("nebular", LYA_ESCAPES, setting="lya_escape")
 
 
 def _components(kind: str, registry: Mapping[str, Any], **more: str) -> list[Row]:

@@ -50,7 +50,7 @@ def test_magnitudes_from_the_same_weights(case):
     spec = Parameters(
         sfh_dpl_log_total_mass=(8.0, 11.5), sfh_dpl_alpha=(0.5, 5.0), sfh_dpl_beta=(0.5, 3.0),
         sfh_dpl_tau_gyr=(0.5, 8.0), met_logzsol=(-1.8, 0.4), dust_tau_bc=(0.2, 2.0),
-        dust_tau_diff=(0.2, 1.5), dust_law="calzetti", igm_model="none",
+        dust_tau_diff=(0.2, 1.5), dust_law="calzetti", igm_model="none", lya_escape="case_b",
         redshift=(min(redshifts), max(redshifts)),
     )  # fmt: skip
     model = SEDModel(spec, load_ssp_data(), instrument.observation())

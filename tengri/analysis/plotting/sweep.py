@@ -17,7 +17,7 @@ from tengri.errors import ParameterError
 from tengri.forward.model import SEDModel
 
 SED_XLIM = (912.0, 1e7)
-COMPONENT_STYLES = {"stars": ":", "dust": "--", "agn": "-."}
+COMPONENT_STYLES = {"stars": ":", "lya": ":", "dust": "--", "agn": "-."}
 
 
 def sweep_parameter(

@@ -9,7 +9,11 @@ r"""Nebular emission of the gas around young stars, driven by their ionising pho
 ``m`` is the mass formed, ``S`` the light of the stars and ``S'`` what is left of it behind the
 gas, nothing below the Lyman limit. ``Q`` are the ionising photons per second and solar mass, ``N``
 the light per photon, linear in logU, log Z and log age between the nodes of the table and held at
-its ends; the age is the mean over the photons. Gas has the metallicity of its stars.
+its ends; the age is the mean over the photons. Gas has the metallicity of its stars, or one of its
+own where ``neb_logz`` is mentioned.
+
+Oxygen: the gas of the table has 12 + log(O/H) = 8.71 + log10(Z/0.02), that is 8.56 + log10(Z/Zsun)
+with Zsun = 0.0142.
 
 ``neb_fesc`` is the share f_esc of the young stars' light, at all wavelengths, that leaves through
 holes in the gas: it lights none and keeps its ionising photons. It is not what an observer calls
@@ -23,7 +27,7 @@ of the table, those in age that young stars reach; n_lit = n_node + n_met · n_y
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,13 +35,15 @@ from jax import Array
 
 from tengri.components.hats import fixed_hat_weights, hat_weights
 from tengri.components.stellar.ionising import IonisingLight
-from tengri.components.stellar.nebular_table import NebularTable, cloudy_table
+from tengri.components.stellar.lyman_alpha import LyaLine
+from tengri.components.stellar.metallicity import LOG10_ZSUN
+from tengri.components.stellar.nebular_table import NebularTable, cloudy_table, source_table
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
 from tengri.priors import Uniform
 from tengri.products import einsum, matmul
-from tengri.registry import Param, Registry, Versioned
+from tengri.registry import Change, Param, Registry, Versioned
 
 Params = Mapping[str, Array]
 
@@ -50,6 +56,9 @@ PARAMS = (
     Param("neb_fesc", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
           "share of the young stars' light, ionising photons included, that no gas is in front of"),
 )  # fmt: skip
+LOGZ = Param("neb_logz", 0.0, Uniform(-2.0, 0.2), (-2.15, 0.84), "dex",
+             "log10(Z/0.0142) of the gas, where it is not that of its stars; "
+             "12 + log(O/H) = 8.56 + neb_logz")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,15 @@ class NebularModel(Versioned):
     params: tuple[Param, ...]
     reference: str
     table: Callable[[], NebularTable]
+
+    @property
+    def all_params(self) -> tuple[Param, ...]:
+        """Every parameter that may be used: a metallicity of the gas included."""
+        return (*PARAMS, LOGZ)
+
+    def with_logz(self) -> NebularModel:
+        """Return the same gas with a metallicity of its own."""
+        return replace(self, params=self.all_params)
 
 
 class Gas:
@@ -97,18 +115,32 @@ class Gas:
         """What decides the sums, for a digest: photons, and weights and nodes of the table."""
         return self._photons, self._to_z, self.table.logu
 
-    def spectra(self, wave: np.ndarray, young: np.ndarray) -> np.ndarray:
+    def spectra(self, wave: np.ndarray, young: np.ndarray, lyman_alpha: bool = True) -> np.ndarray:
         """Return L_ν [Lsun/Hz] of the gas and of what it leaves of the stars, (n_lit, n_wave).
 
-        ``young`` (n_met, n_young, n_wave) is the light of the young stars at ``wave``.
+        ``young`` (n_met, n_young, n_wave) is the light of the young stars at ``wave``; Lyα may be
+        left out, where it is a term of its own.
         """
-        nodes = self.table.spectra(wave, self._ages), self._light.passed(wave, young)
+        glow = self.table.spectra(wave, self._ages, lyman_alpha)
+        nodes = glow, self._light.passed(wave, young)
         return np.concatenate([light.reshape(-1, len(wave)) for light in nodes])
+
+    def lyman_alpha(self, wave: np.ndarray) -> LyaLine | None:
+        """Return the line of each of `spectra`; None where ``wave`` does not hold it."""
+        peak, profile = self.table.lyman_alpha(wave, self._ages)
+        if not profile.any():
+            return None
+        stars = np.zeros(self._photons.shape[0] * self._photons.shape[1])
+        return LyaLine(np.concatenate([peak.reshape(-1), stars]), profile)
 
     def weights(self, p: Params, w: Array) -> Array:
         """Return the share of each spectrum, (n_lit,), for young stars ``w`` (n_met, n_young)."""
         photons = einsum("mk,mkt->mt", w, jnp.asarray(self._photons, float))
-        lit = matmul(jnp.asarray(self._to_z.T, float), photons)
+        if LOGZ.name in p:
+            own = hat_weights(p[LOGZ.name] + LOG10_ZSUN, self.table.lgmet)
+            lit = jnp.outer(own, photons.sum(axis=0))
+        else:
+            lit = matmul(jnp.asarray(self._to_z.T, float), photons)
         logu = hat_weights(p["neb_logU"], self.table.logu)
         return jnp.concatenate([jnp.outer(logu, lit).reshape(-1), w.reshape(-1)])
 
@@ -122,9 +154,13 @@ class Gas:
         escaping = p["neb_fesc"]
         return escaping * stars, (1.0 - escaping) * matmul(self.weights(p, w), spectra)
 
+    def lyman_alpha_of(self, p: Params, w: Array, peak: Array) -> Array:
+        """Return L_ν at the peak of the line that the gas emits, scalar; ``peak`` (n_lit,)."""
+        return (1.0 - p["neb_fesc"]) * matmul(self.weights(p, w), peak)
+
 
 def _check_stellar(ssp: SSPData) -> None:
-    if _has_gas(ssp):
+    if has_gas(ssp):
         raise ConfigError(
             f"Nebular emission is part of the grid {ssp.name} already and would count twice. "
             f"Take the stars alone, load_ssp_data({STELLAR_SSP!r}), or leave nebular= out."
@@ -147,9 +183,9 @@ def check_grid_has(ssp: SSPData, fixed: Mapping[str, float]) -> None:
     fixed : mapping
         Parameters that were fixed and have no effect. Defaults of the gas are what grids have.
     """
-    idle = [f"{q.name} = {fixed[q.name]:g}" for q in PARAMS
+    idle = [f"{q.name} = {fixed[q.name]:g}" for q in (*PARAMS, LOGZ)
             if fixed.get(q.name, q.default) != q.default]  # fmt: skip
-    if idle and _has_gas(ssp):
+    if idle and has_gas(ssp):
         raise ConfigError(
             f"{' and '.join(idle)} cannot change the nebular light that is part of the grid "
             f"{ssp.name}. Set nebular='cloudy' and take load_ssp_data({STELLAR_SSP!r}), or leave "
@@ -157,15 +193,25 @@ def check_grid_has(ssp: SSPData, fixed: Mapping[str, float]) -> None:
         )
 
 
-def _has_gas(ssp: SSPData) -> bool:
+def has_gas(ssp: SSPData) -> bool:
+    """Return whether nebular light is part of a grid."""
     return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or "_wNE" in ssp.name)
 
+
+_REFERENCE = "Ferland et al. 2017, RMxAA 53, 385; Carnall et al. 2018, MNRAS 480, 4379"
 
 CLOUDY = NebularModel(
     "cloudy",
     PARAMS,
-    "Ferland et al. 2017, RMxAA 53, 385; Carnall et al. 2018, MNRAS 480, 4379",
+    _REFERENCE,
     cloudy_table,
+    changes=(
+        Change(
+            "nodes of its table that lost ionising photons, at Z >= 0.05 and around stars of "
+            "8 Myr and more, take the light of their neighbours",
+            before=NebularModel("cloudy", PARAMS, _REFERENCE, source_table),
+        ),
+    ),
 )
 
 NEBULAR_MODELS: Registry[NebularModel] = Registry("nebular model", CLOUDY)

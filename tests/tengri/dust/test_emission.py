@@ -20,6 +20,8 @@ from tengri.forward.grid_spectra import GridSpectra
 from tengri.observation.bands import BandProjection
 
 MODELS = tuple(EMISSION_MODELS)
+#: Lyα as light like any other, which dust takes as the screens say.
+LYA = {"lya_escape": "case_b"}
 SFH = {"sfh_dpl_tau_gyr": 3.0, "redshift": 0.1, "dust_tau_bc": 1.0, "dust_tau_diff": 0.5}
 
 
@@ -40,7 +42,7 @@ def galaxy(ssp):
 
 def on_grid(settings, ssp):
     """Return equations and spectra of components on a grid."""
-    return GridSpectra.build(compose(settings, SFH), ssp, default_cosmology())
+    return GridSpectra.build(compose(LYA | settings, SFH), ssp, default_cosmology())
 
 
 def corners(model):
@@ -144,7 +146,7 @@ def test_energy_balance_in_float32(ssp, monkeypatch, float32):
 
 def imbalances(ssp, law, monkeypatch):
     """Return L_IR/L_absorbed − 1 by model, each integrated as the galaxy integrates."""
-    screen = compose({"dust_law": law}, SFH)
+    screen = compose(LYA | {"dust_law": law}, SFH)
     galaxy, spectra = on_grid({"dust_emission": "dl07"}, ssp).cut()
     flux = spectra.in_default_float()
 

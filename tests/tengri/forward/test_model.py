@@ -43,7 +43,8 @@ def test_golden_formed_mass_and_rates(seed_model):
 
 def test_rest_sed_is_the_weighted_sum_of_ssps(seed_model, ssp):
     """One bin's worth of stars gives back that SSP, dust free."""
-    spec = Parameters(**{**SEED, "dust_tau_bc": 0.0, "dust_tau_diff": 0.0})
+    clear = {"dust_tau_bc": 0.0, "dust_tau_diff": 0.0, "lya_escape": "case_b"}
+    spec = Parameters(**{**SEED, **clear})
     model = SEDModel(spec, ssp)
     p = {k: jnp.asarray(v) for k, v in spec.resolve({}).items()}
     population = jax.jit(model.galaxy.population)(p)

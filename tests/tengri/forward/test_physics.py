@@ -38,7 +38,9 @@ def coarse_ssp(ssp):
 
 
 def rest(ssp, **given) -> np.ndarray:
-    return np.asarray(SEDModel(Parameters(**given), ssp).predict_rest_sed().sed)
+    """Return the spectrum with Lyα as light like any other: `test_lyman_alpha.py` has the rest."""
+    spec = Parameters(**given, lya_escape="case_b")
+    return np.asarray(SEDModel(spec, ssp).predict_rest_sed().sed)
 
 
 def test_a_bin_that_straddles_10_myr_is_split_exactly(coarse_ssp):
@@ -143,9 +145,10 @@ def test_histories_without_stars_are_refused_by_every_prediction(coarse_ssp):
 
 
 @pytest.fixture(scope="module")
-def derived(seed_model):
-    sed = seed_model.predict_rest_sed()
-    return np.asarray(sed.wavelength), np.asarray(sed.sed), seed_model.predict_derived()
+def derived(ssp):
+    model = SEDModel(Parameters(**SEED, lya_escape="case_b"), ssp)
+    sed = model.predict_rest_sed()
+    return np.asarray(sed.wavelength), np.asarray(sed.sed), model.predict_derived()
 
 
 def mean_over(wave, lnu, lo, hi):
@@ -166,7 +169,7 @@ def test_break_and_ultraviolet_slope_are_those_of_the_spectrum(derived):
     assert float(d["m_uv"]) == pytest.approx(-2.5 * np.log10(f_10pc) - 48.6, abs=1e-4)
 
 
-def test_luminosities_balance(derived, seed_model, ssp):
+def test_luminosities_balance(derived, ssp):
     """What dust takes from the stars is the difference between the spectra without and with it."""
     wave, lnu, d = derived
     nu = C_AA / wave
@@ -174,7 +177,7 @@ def test_luminosities_balance(derived, seed_model, ssp):
     assert float(d["l_bol"]) == pytest.approx(-np.trapezoid(lnu, nu) / LSUN_ERG_S, rel=1e-6)
     absorbed = -np.trapezoid(clear - lnu, nu) / LSUN_ERG_S
     assert float(d["l_dust"]) == pytest.approx(absorbed, rel=1e-6)
-    glowing = SEDModel(Parameters(**SEED, dust_emission="dl07"), ssp)
+    glowing = SEDModel(Parameters(**SEED, dust_emission="dl07", lya_escape="case_b"), ssp)
     dust = glowing.predict_rest_components_batch({"redshift": np.array([0.1])})["dust"][0]
     emitted = -np.trapezoid(np.asarray(dust), C_AA / glowing.galaxy.wave)
     assert emitted / LSUN_ERG_S == pytest.approx(absorbed, rel=2e-3)

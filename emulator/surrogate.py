@@ -24,6 +24,7 @@ from emulator.domain import TrainedDomain
 from emulator.error_bars import ErrorBars
 from emulator.evaluator import EmulatedEvaluators
 from emulator.guard import EmulatedGuard
+from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import ConfigError, DataError
 from tengri.forward.batching import Execution, Sizes
 from tengri.forward.derived import sfh_quantities
@@ -180,8 +181,6 @@ class EmulatedSEDModel(PhotometricModel):
             The grid is not at hand, or is another one (both hashes are given).
         """
         if ssp is None:
-            from tengri import load_ssp_data
-
             ssp = load_ssp_data(self.artefact.ssp["name"] + ".h5")
         check_ssp(self.artefact, ssp)
         return SEDModel(self.spec, ssp, self.observation, self.cosmology, self.units)

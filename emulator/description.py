@@ -10,6 +10,7 @@ import numpy as np
 
 from emulator import hdf5, published
 from tengri.analysis import accuracy
+from tengri.errors import TengriError
 from tengri.program.output import table
 
 KIND = "tengri-surrogate"
@@ -54,7 +55,10 @@ def _older(spec: Mapping[str, Any]) -> list[str]:
     """Say which components have changed since: the surrogate answers as they were."""
     from tengri.parameters import Parameters
 
-    older = Parameters.from_dict(spec).composition.physics.older
+    try:
+        older = Parameters.from_dict(spec).composition.physics.older
+    except TengriError as error:
+        return [f"physics    this release cannot rebuild it: {error}"]
     return [f"physics    of its time: {clause}" for clause in older.values()]
 
 

@@ -24,6 +24,7 @@ from emulator.domain import TrainedDomain
 from emulator.error_bars import ErrorBars
 from emulator.evaluator import EmulatedEvaluators
 from emulator.guard import EmulatedGuard
+from tengri.components.stellar.nebular import check_gas_is_fixed, holds_gas
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import ConfigError, DataError
 from tengri.forward.batching import Execution, Sizes
@@ -112,6 +113,9 @@ class EmulatedSEDModel(PhotometricModel):
         filters = tuple(artefact.photometry.filters[i] for i in self._index)
         used = artefact.spec if spec is None else spec
         check_exact_parts(used, artefact.target)
+        if used.composition.nebular is None and holds_gas(artefact.ssp["name"]):
+            idle = {name: used.fixed_value(name) for name in used.inert}
+            check_gas_is_fixed(artefact.ssp["name"], idle)
         emitting = self._stars(artefact.target.emitting(used, artefact.spec))
         evaluators = EmulatedEvaluators(artefact, used, self.domain, emitting, self._index, filters)
         self.error_bars = ErrorBars(artefact, self._index)

@@ -12,6 +12,7 @@ from emulator.artefact import CHECK_UNITS, Artefact, read
 from emulator.surrogate import EmulatedSEDModel, check_ssp
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError
+from tengri.parameters import differences
 
 #: Re-evaluated fluxes above 1e-4 of the brightest band agree to this, in any default float.
 SAME = 3e-5
@@ -112,6 +113,9 @@ def with_checks(artefact: Artefact, params: dict[str, Any], flux_exact: Any) -> 
 def check_model(artefact: Artefact, model: Any) -> None:
     """Raise unless ``model`` is the exact model that the surrogate was trained on."""
     check_ssp(artefact, model.ssp)
+    artefact.spec.check_physics()
+    if different := differences(model.spec, artefact.spec):
+        raise ConfigError(f"The exact model is of other physics: {different}.")
     for what, mine, theirs in (
         ("components", model.spec.composition, artefact.spec.composition),
         ("cosmology", model.cosmology, artefact.cosmology_object()),

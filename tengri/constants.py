@@ -53,6 +53,9 @@ UM_CM = 1e-4
 #: Vacuum wavelength of Lyman α [Å].
 LYMAN_ALPHA_AA = 1215.67
 
+#: Wavelength of 1 keV [Å]: dust absorbs nothing of what is harder.
+SOFTEST_XRAY_AA = 12.398
+
 #: Temperature of the cosmic microwave background today [K] (Fixsen 2009, ApJ 707, 916).
 T_CMB_K = 2.7255
 

@@ -54,7 +54,7 @@ def changed_spec(spec: Parameters, given: Mapping[str, Any]) -> Parameters:
     kept = {name: spec.mirrors.get(name) or spec.get_distribution(name) for name in spec.all_params}
     everything = {**spec.to_dict()["settings"], **kept}
     others = {name: value for name, value in everything.items() if not _of_history(name)}
-    return Parameters(**{**others, **values})
+    return Parameters(**{**others, **values}).with_physics(spec.physics)
 
 
 def _of_history(name: str) -> bool:

@@ -82,6 +82,8 @@ class Versioned:
         ConfigError
             A version that is yet to come: the file is of a newer release.
         """
+        if type(physics) is not int or physics < 1:
+            raise ConfigError(f"a version of physics counts from 1, got {physics!r}.")
         if physics > self.physics:
             raise ConfigError(
                 f"{getattr(self, 'name', self)!r} of physics {physics} is of a newer release of "

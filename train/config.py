@@ -29,7 +29,7 @@ __all__ = ["Config", "Data", "Model", "Network", "Optimiser", "Run", "from_dict"
            "names", "overridden", "parse_until", "schema", "to_dict"]  # fmt: skip
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-MAX_CONFIG_BYTES = 1 << 20
+MAX_CONFIG_BYTES, MAX_NAME = 1 << 20, 1000
 #: So deep may a configuration vary one that varies another.
 MAX_BASES = 8
 
@@ -50,6 +50,8 @@ def locate(name_or_path: str) -> Path:
         No such file or name (near matches are given), or a file of another kind.
     """
     path = Path(name_or_path)
+    if len(name_or_path) > MAX_NAME:
+        raise ConfigError(f"{name_or_path[:60]}…: too long to be the name of a configuration.")
     if path.suffix == ".py":
         raise ConfigError(
             f"{name_or_path}: configurations are TOML files; a run that was begun with a Python "
@@ -80,13 +82,18 @@ def load(name_or_path: str, overrides: Iterable[str] = ()) -> Config:
         No such file, unknown options (with near matches), values of another type or beyond
         limits: all of them at once.
     """
-    data = _read(locate(name_or_path), MAX_BASES)
+    data = tables(locate(name_or_path))
     changes = [_override(item) for item in overrides]
     if any(path == ("run", "minutes") for path, _ in changes):
         changes.insert(0, (("run", "steps"), 0))
     for path, value in changes:
         _set(data, path, value)
     return from_dict(data)
+
+
+def tables(path: Path) -> dict[str, Any]:
+    """Return the nested tables of a file over those of its base, unchecked; raises as `load`."""
+    return _read(path, MAX_BASES)
 
 
 def _read(path: Path, depth: int) -> dict[str, Any]:
@@ -96,7 +103,7 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ConfigError(f"{path} is no configuration: larger than {MAX_CONFIG_BYTES} bytes.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readable configuration: {error}.") from None
     base = data.pop("base", None)

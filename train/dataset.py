@@ -57,9 +57,10 @@ def describe_rows(problem: Problem, rows: int, shards: int) -> dict[str, Any]:
 def with_physics_of(folder: Path, config: Config) -> Config:
     """Return a configuration with the physics of the data set in a folder, if there is one.
 
-    A shard that is made again belongs with those that are there.
+    A shard that is made again belongs with those that are there, and so does a training. A
+    configuration that says which physics it means keeps it.
     """
-    if not (folder / MANIFEST).exists():
+    if config.model.physics or not (folder / MANIFEST).exists():
         return config
     spec = Parameters.from_dict(Dataset.open(folder).description["spec"])
     return replace(config, model=replace(config.model, physics=spec.physics))
@@ -114,6 +115,9 @@ class Dataset:
             The folder holds another data set, or cannot be written.
         """
         description = describe_rows(problem, problem.config.data.rows, shards)
+        for name, most in (("rows", MAX_ROWS), ("shards", MAX_SHARDS)):
+            if description[name] > most:
+                raise DataError(f"data.{name} = {description[name]} is more than {most}.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

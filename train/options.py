@@ -59,6 +59,7 @@ def _percentile(text: str) -> str:
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Positive = Annotated[int, Field(gt=0), BeforeValidator(_number)]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32), BeforeValidator(_number)]
 PositiveNumber = Annotated[float, Field(gt=0.0), BeforeValidator(_number)]
 Amount = Annotated[float, Field(ge=0.0), BeforeValidator(_number)]
 Share = Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(_number)]
@@ -282,7 +283,7 @@ class Run:
 
     steps: Count = 0
     minutes: Amount = 5.0
-    seed: Count = 0
+    seed: Seed = 0
     dispatch: Positive = 32
     validation_rows: Positive = 2048
     evaluation_rows: Positive = 20000

@@ -22,11 +22,12 @@ from tengri import Parameters, SEDModel, load_ssp_data
 from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
 from tengri.forward.batching import RowMap, Sizes
-from train.config import Config, Model
+from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily
 from train.rowset import Rows
 from train.sfh_mixtures import SFHMixtures
 from train.sobolev import Slopes
+from train.specs import spec_of_family, todays_physics
 from train.step import Pool, penalty
 
 #: Rows on which it is measured what leaving components out costs.
@@ -54,8 +55,9 @@ class Problem:
             An unknown parameter, band, instrument, grid, network or option; an empty box; a
             band outside the spectrum at the redshifts of the prior.
         """
-        spec = build_spec(config.model.parameters, config.model.physics)
-        config = replace(config, model=replace(config.model, physics=spec.physics))
+        physics = {**todays_physics(replace(config.model, physics={})), **config.model.physics}
+        config = replace(config, model=replace(config.model, physics=physics))
+        spec = build_spec(config.model.parameters, physics)
         observation = build_observation(config.model.instruments, config.model.bands)
         ssp = load_ssp_data(config.model.ssp or None)
         model = SEDModel(spec, ssp, observation)
@@ -239,7 +241,7 @@ class Problem:
 
     @cached_property
     def start(self) -> Artefact | None:
-        """The surrogate whose weights the training starts from.
+        """The surrogate whose weights the training starts from; it may be of older physics.
 
         Raises
         ------
@@ -250,7 +252,7 @@ class Problem:
             return None
         given = read(resolve(self.config.run.start))
         for what, mine, theirs in (
-            ("target", self.target, given.target),
+            ("target", self.target, given.target.in_physics_of(self.target)),
             ("network", self.network, given.network),
             ("box", *(s.to_dict() for s in (self.in_scaling, given.in_scaling))),
             ("components", self.n_latent, int(np.shape(given.out_scaling.scale)[0])),
@@ -274,15 +276,6 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return all(np.array_equal(a[name], b[name]) for name in a)
     return bool(a == b)
-
-
-def spec_of_family(model: Model, family: list[str]) -> Parameters:
-    """Return a spec with another star-formation history: its parameters have default priors."""
-    given = model.parameters
-    others = {n: v for n, v in given.items() if not n.startswith("sfh_") and n != "mean_sfh_type"}
-    bare = build_spec({"mean_sfh_type": family, **others}, model.physics)
-    history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
-    return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)
 
 
 def _check_blocks(config: Config, target: Target) -> None:

@@ -22,6 +22,7 @@ from tengri.analysis import accuracy
 from tengri.errors import DataError
 from train import devices, evaluate, extension, mend, report
 from train.config import Config, parse_until
+from train.dataset import with_physics_of
 from train.evaluate import Evaluation
 from train.guards import Lock, Signals, Stopped
 from train.logs import say
@@ -37,6 +38,8 @@ SAME_MAG = 2e-4
 
 def start(config: Config, out: Path, command: str) -> int:
     """Train a configuration in a new folder; return the exit code."""
+    if config.data.source == "stored":
+        config = with_physics_of(Path(config.data.path), config)
     problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
     if devices.is_first():
         RunFolder.create(out, problem.config, command)

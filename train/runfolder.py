@@ -29,13 +29,13 @@ import numpy as np
 from emulator.scaling import OutputScaling
 from tengri import __version__
 from tengri.analysis import accuracy
-from tengri.described import build_spec
 from tengri.errors import DataError
 from tengri.io import atomic, sealed_json
 from train import config as configs
 from train import mend
 from train.config import Config
 from train.plan import Costs, Plan
+from train.specs import oldest_physics
 
 FORMAT = 1
 
@@ -95,8 +95,7 @@ class RunFolder:
         if config.model.physics:
             return config
         # it began before physics had versions
-        oldest = build_spec(config.model.parameters).composition.physics.oldest
-        return replace(config, model=replace(config.model, physics=oldest))
+        return replace(config, model=replace(config.model, physics=oldest_physics(config.model)))
 
     def write_config(self, config: Config) -> None:
         """Store a configuration that was changed while the run lasts."""

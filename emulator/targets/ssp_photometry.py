@@ -176,6 +176,10 @@ class SSPPhotometryTarget(Target):
         """Return none: the history is the spec's own."""
         return SFHTimes()
 
+    def in_physics_of(self, other: Target) -> Target:
+        """Return the target with the laws of another's time."""
+        return replace(self, laws_physics=getattr(other, "laws_physics", self.laws_physics))
+
     def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
         """Return the spec itself."""
         return spec

@@ -182,6 +182,10 @@ class Target(ABC):
         """Return which times of the spec stand for trained ones in another unit."""
         return SFHTimes.between(spec, trained)
 
+    def in_physics_of(self, other: Target) -> Target:
+        """Return the target with the versions of another: what is learnt is a start for both."""
+        return self
+
     def emitting(self, spec: Parameters, trained: Parameters) -> Parameters:
         """Return the spec whose history `emission` asks for: here under the trained names."""
         return trained

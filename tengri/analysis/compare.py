@@ -31,6 +31,7 @@ from tengri.analysis.sweeps import (
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.io.jsonable import jsonable
+from tengri.parameters import differences
 
 Colour = tuple[str, str]
 
@@ -127,6 +128,11 @@ def compare(
     chosen = [name for name, value in asked.items() if value is not None]
     if len(chosen) != 1:
         raise ConfigError(f"Give one of sweep, grid, track, n_draws; got {chosen or 'none'}.")
+    if different := differences(exact.spec, emulated.spec):
+        raise ConfigError(
+            f"The two models are of different physics: {different}. Compare with the exact model "
+            "of the surrogate's time, surrogate.exact_model()."
+        )
 
     def table(model: PhotometricModel) -> BandTable:
         if sweep is not None:

@@ -209,12 +209,13 @@ def compose(
     for name in settings:
         if name not in SETTINGS:
             raise unknown("setting", name, SETTINGS)
-    stored = {} if physics is None else physics
+    stored = {} if physics is None else _checked_physics(physics)
     chosen = {n: settings.get(n, stored.get(n, s.default)) for n, s in SETTINGS.items()}
     pick = Picker(stored)
     laws = _laws(chosen, pick)
     bins = BinEdges.of(chosen[bin_edges.SETTING])
     sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, chosen["n_grid"], bins)
+    _check_idle(settings, given, sfh)
     for family in sfh.types:
         pick(SFH_FAMILIES, family)
     idle = () if sfh.is_binned else (bin_edges.SETTING,)
@@ -241,6 +242,41 @@ def compose(
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
     )  # fmt: skip
+
+
+def _check_idle(
+    settings: Mapping[str, Any], given: Collection[str], sfh: StarFormationHistory
+) -> None:
+    """Raise for a setting that was given and has no effect."""
+    own = settings.get(bin_edges.SETTING)
+    if own not in (None, bin_edges.DEFAULT) and not sfh.is_binned:
+        raise ConfigError(
+            f"{bin_edges.SETTING}={own!r} has no effect on {' and '.join(sfh.types)}: it sets the "
+            "bins of continuity and dirichlet."
+        )
+    if settings.get("lya_escape") == "case_b" and FESC_LYA.name in given:
+        raise ConfigError(
+            f"lya_escape='case_b' puts all of Lyα behind dust and the intergalactic medium, "
+            f"{FESC_LYA.name} a share behind neither: give one."
+        )
+
+
+def _checked_physics(physics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raise for what is neither the version of a component nor a setting that came later."""
+    if not isinstance(physics, Mapping):
+        raise ConfigError(f"physics maps components to versions, got {physics!r}.")
+    known = {f"{registry.kind} {name}" for registry in _registries() for name in registry}
+    known |= {name for name, setting in SETTINGS.items() if setting.before is not UNCHANGED}
+    for name in physics:
+        if name not in known:
+            raise unknown("entry of physics", str(name), sorted(known))
+    return physics
+
+
+def _registries() -> tuple[Registry[Any], ...]:
+    """Return the registries whose components have versions."""
+    return (SFH_FAMILIES, METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS,
+            LYA_ESCAPES, AGN_MODELS, IGM_MODELS)  # fmt: skip
 
 
 def _laws(chosen: Mapping[str, Any], pick: Picker) -> tuple[DustLaw, DustLaw]:
@@ -289,7 +325,7 @@ def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | N
 def _dust_emission(pick: Picker, chosen: Mapping[str, Any]) -> DustEmission | None:
     """Return the emission of dust, against the background where that is asked for."""
     emission: DustEmission | None = _optional(pick, EMISSION_MODELS, chosen["dust_emission"])
-    effect = chosen["cmb"] or "none"
+    effect = "none" if chosen["cmb"] is None else chosen["cmb"]
     if effect not in CMB_EFFECTS:
         raise unknown("cmb", effect, CMB_EFFECTS)
     if effect == "none":
@@ -303,7 +339,7 @@ def _dust_emission(pick: Picker, chosen: Mapping[str, Any]) -> DustEmission | No
 
 
 def _escape(chosen: Mapping[str, Any]) -> str:
-    escape = chosen["escape"] or "screened"
+    escape = "screened" if chosen["escape"] is None else chosen["escape"]
     if escape not in ESCAPES:
         raise unknown("escape", escape, ESCAPES)
     if escape != "screened" and chosen["nebular"] in (None, "none"):
@@ -315,7 +351,7 @@ def _escape(chosen: Mapping[str, Any]) -> str:
 
 
 def _agn_screen(chosen: Mapping[str, Any]) -> str:
-    screen = chosen["agn_screen"] or "none"
+    screen = "none" if chosen["agn_screen"] is None else chosen["agn_screen"]
     if screen not in AGN_SCREENS:
         raise unknown("agn_screen", screen, AGN_SCREENS)
     if screen != "none" and chosen["agn_model"] in (None, "none"):

@@ -54,10 +54,10 @@ class Picker:
         today: Versioned = registry[name]
         key = f"{registry.kind} {name}"
         version = self._versions[key] = self._stored.get(key, today.physics)
+        found = today.at(version)
         if version != today.physics:
             since = "; ".join(change.what for change in today.changes[version - 1 :])
             self._older[key] = f"{key} has changed ({since})"
-        found = today.at(version)
         if found is None:
             self._gone[key] = None
             return today

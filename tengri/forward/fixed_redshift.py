@@ -14,8 +14,9 @@ with the band weights P (IGM included), the SSP spectra S and the weights w of a
 The λ_q and W are the pivots and the coefficients of an interpolative decomposition (Cheng et al.
 2005, SIAM J. Sci. Comput. 26, 1389) of screens drawn all over the box of their parameters: they
 hold to ``TOLERANCE``, whatever the law, and for light without dust, which is one of the screens.
-The dust of the Milky Way is one more screen, in front of all; the wings of neutral hydrogen have
-no few wavelengths. A band to which no light comes through the IGM has one node of weight zero.
+The dust of the Milky Way is one more screen, in front of all (in front of Lyα as at its centre: to
+1e-5 of a band that holds it); the wings of neutral hydrogen have no few wavelengths. A band to
+which no light comes through the IGM has one node of weight zero.
 """
 
 from __future__ import annotations

@@ -36,15 +36,12 @@ from tengri.components.dust.attenuation import DustLaw
 from tengri.components.dust.screen import T_BIRTH_GYR, behind, transmissions
 from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.nebular import Gas
-from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA
+from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA, SOFTEST_XRAY_AA
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.products import matmul
 from tengri.static_grid import digest_of
 
 Params = Mapping[str, Array]
-
-#: Of 1 keV [Å].
-SOFTEST_XRAY_AA = 12.398
 
 
 @dataclass(frozen=True)
@@ -305,7 +302,8 @@ class Galaxy(Stars):
         if flux.lya is not None:
             peak, share = self.lyman_alpha(flux, population.weights, p)
             line = peak * jnp.asarray(flux.lya.profile)
-            light = self._with_lya(light, line, share, transmitted[0] * transmitted[1])
+            screens = behind(p, transmitted, jnp.ones_like(line), jnp.zeros_like(line))
+            light = self._with_lya(light, line, share, screens)
         light = self._with_agn(light, transmitted[1], p)
         if self.composition.dust_emission is None:
             return light
@@ -359,6 +357,12 @@ class Galaxy(Stars):
 
     def seen(self, light: Light, p: Params) -> Array:
         """Return what gas and the Milky Way let pass of a galaxy's light, (n_wave,)."""
+        absorber, escape = self.composition.absorber, self.composition.lya_escape
+        if absorber is not None and escape is not None and not escape.params:
+            # the mean share of Lyα that arrives knows nothing of an absorber that is named
+            lya = light.parts.get("lya", jnp.zeros(()))
+            lya = lya * absorber.transmission(self.wave, p)
+            light = light._replace(parts={**light.parts, "lya": lya})
         passed, milky_way = light.through(self.igm(p)), self.composition.milky_way
         return passed if milky_way is None else passed * milky_way.transmission(self.wave, p)
 

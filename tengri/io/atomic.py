@@ -22,6 +22,8 @@ from tengri.errors import DataError, TengriError
 
 #: Stands for this machine in temporary names.
 HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+#: The longest name of which temporary names are made as it is, and the longest ending of one.
+MAX_STEM, MAX_ENDING = 120, 16
 
 
 @contextmanager
@@ -45,15 +47,24 @@ def whole(path: Path) -> Iterator[Path]:
         A full disk, a folder that cannot be written; nothing is left behind.
     """
     try:
-        if path.exists() and not path.is_file():
-            yield path  # a device or a pipe takes what it is given
+        if _is_device(path):
+            yield path  # it takes what it is given
             return
-        with _temporary(path.resolve() if path.is_symlink() else path) as temporary:
+        with _temporary(Path(os.path.realpath(path)) if path.is_symlink() else path) as temporary:
             yield temporary
     except TengriError:
         raise
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a stream of this process, or leads to one."""
+    leads_to = os.readlink(path) if path.is_symlink() else ""
+    ours = ("/dev/", "/proc/")
+    if str(path.absolute()).startswith(ours) or leads_to.startswith(ours):
+        return True
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
@@ -63,6 +74,8 @@ def _temporary(path: Path) -> Iterator[Path]:
     try:
         sweep(path)
         yield temporary
+        if path.exists():
+            shutil.copymode(path, temporary)
         put(temporary, path)
     finally:
         with contextlib.suppress(OSError):
@@ -102,24 +115,31 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole; raises as `whole` does."""
-    with whole(path) as temporary:
-        temporary.write_bytes(data)
+    with whole(path) as temporary, open(temporary, "ab") as file:
+        file.write(data)
 
 
 def temporary_name(path: Path) -> Path:
     """Return a name beside ``path`` that no other process has, on this machine or another."""
     unique = f"{HOST}-{os.getpid()}-{secrets.randbelow(10**9)}"
-    return path.with_name(f".{path.name}.tmp-{unique}{_ending(path)}")
+    return path.with_name(f".{_stem(path)}.tmp-{unique}{_ending(path)}")
+
+
+def _stem(path: Path) -> str:
+    """Return what temporary names of a path begin with: its name, or a digest of a long one."""
+    name = path.name.encode()
+    return path.name if len(name) <= MAX_STEM else hashlib.sha256(name).hexdigest()[:32]
 
 
 def _ending(path: Path) -> str:
     """Return what tells the format: ``.fits``, ``.fits.gz``."""
-    return "".join(path.suffixes[-2:]) if path.suffix.lower() == ".gz" else path.suffix
+    ending = "".join(path.suffixes[-2:]) if path.suffix.lower() == ".gz" else path.suffix
+    return ending if len(ending) <= MAX_ENDING else ""
 
 
 def sweep(path: Path) -> None:
     """Remove what processes of this machine that are dead had begun to make under this name."""
-    for begun in path.parent.glob(f".{glob.escape(path.name)}.tmp-{HOST}-*"):
+    for begun in path.parent.glob(f".{glob.escape(_stem(path))}.tmp-{HOST}-*"):
         pid = begun.name.rpartition(f".tmp-{HOST}-")[2].partition("-")[0]
         if not pid.isdecimal() or _is_alive(int(pid)):
             continue
@@ -140,8 +160,11 @@ def _is_alive(pid: int) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Make a rename in ``folder`` survive a power cut, where the folder can be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written and not read
+        return
     try:
         os.fsync(handle)
     finally:

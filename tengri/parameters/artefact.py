@@ -36,7 +36,7 @@ def read(data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[
         params = {name: _read_one(value) for name, value in data["params"].items()}
         filled = {name: params.pop(name) for name in data["filled_in"]}
         return {**data["settings"], **params}, dict(data.get("physics", {})), filled
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ParameterError(f"This is no description of Parameters: {error!r}.") from None
 
 

@@ -272,3 +272,11 @@ def _normal_forms(entries: Mapping[str, Entry]) -> dict[str, Distribution | Mirr
 
 def _shown(value: Any) -> str:
     return repr(value.source) if isinstance(value, Mirror) else repr(value)
+
+
+def differences(one: Declaration, other: Declaration) -> str:
+    """Return in what the physics of two specs differs, where both have it; empty if in nothing."""
+    a, b = one.physics, other.physics
+    return ", ".join(
+        f"{name}: {a[name]} and {b[name]}" for name in a if b.get(name, a[name]) != a[name]
+    )

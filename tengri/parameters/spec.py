@@ -68,7 +68,8 @@ class Parameters(Declaration):
 
     def _derived(self, given: Mapping[str, Any]) -> Parameters:
         """Return a spec whose components are of the same versions."""
-        return self._made(given, self._filled(), self.physics)
+        time = {name: value for name, value in self.physics.items() if name not in self._given}
+        return self._made(given, self._filled(), time)
 
     # --- draws --------------------------------------------------------------------------------
 

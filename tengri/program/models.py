@@ -7,7 +7,6 @@ Surrogates come from whichever package offers ``exact``'s counterpart in the ent
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,7 +22,9 @@ EXACT = "exact"
 GROUP = "tengri.models"
 #: How names of parameters begin that a surrogate need not have learnt.
 EXACT_PARAMETERS = ("sfh_", "distance_mpc")
-CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters")
+CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters", "histories", "physics")
+#: Who reads a configuration: it may vary another one.
+CONFIGURATIONS = "tengri.configurations"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -101,12 +102,11 @@ def pair(item: str) -> tuple[str, Any]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    from tengri.io import hdf5_reader
-
+    (read,) = entry_points(group=CONFIGURATIONS)
     try:
-        data = tomllib.loads(hdf5_reader.read_text(path))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--config {path}: cannot be read as TOML ({error}).") from None
+        data = read.load()(path)
+    except (OSError, ConfigError) as error:
+        raise ConfigError(f"--config {path}: {error}") from None
     section = data.get("model")
     if not isinstance(section, dict):
         raise ConfigError(f"--config {path}: has no section [model].")
@@ -136,7 +136,12 @@ def _exact(
     observation = build_observation(described.get("instruments", ()), described.get("bands", ()))
     ssp = load_ssp_data(described.get("ssp") or None)
     cosmology = read_cosmology(args.cosmology)
-    return SEDModel(build_spec(parameters), ssp, observation, cosmology=cosmology, **options)
+    physics = described.get("physics") or {}
+    if physics:
+        physics = {**build_spec(parameters).physics, **physics}
+    return SEDModel(
+        build_spec(parameters, physics), ssp, observation, cosmology=cosmology, **options
+    )
 
 
 def _surrogate(

@@ -7,7 +7,10 @@ import re
 #: Where a sentence names a way of Python, the option that does it; the rest has none.
 OPTIONS = (
     (r'or choose out_of_domain="clip", "nan" or "warn"', "or say --out-of-domain clip or nan"),
-    (r" For a rest-frame spectrum use predict_rest_sed\.", ""),
+    (
+        r"Give distance_mpc, or use predict_rest_sed or predict_absolute_magnitudes\.",
+        "Give a distance with --set distance_mpc=…",
+    ),
     (r"load_ssp_data\('([^']+)'\)", r"--ssp \1"),
     (r"(?:then )?emulator\.load\('([^']+)'\)", r"--model \1"),
     (r"leave (\w+)= out", r"leave out --set \1=…"),

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import emulator
-from emulator import description, surrogate
+from emulator import description, published, surrogate
 from emulator.artefact import Artefact, read, write
 from emulator.surrogate import EmulatedSEDModel
-from tengri import Parameters, registry
+from tengri import Parameters, SEDModel, load_ssp_data, registry
 from tengri.__main__ import main
+from tengri.analysis.compare import compare
 from tengri.errors import ConfigError
 from tests.emulator.conftest import ONE, tiny_ssp
 
@@ -73,7 +74,21 @@ def test_what_is_gone_refuses_the_exact_model(
 def test_published_surrogates_agree_with_the_exact_model_of_their_time() -> None:
     """The stored exact fluxes come out of the exact model as it was."""
     for name in ("sdss_tsnorm", "lsst"):
-        report = emulator.verify(
-            emulator.published.resolve(name), emulator.load(name).exact_model()
-        )
+        report = emulator.verify(published.resolve(name), emulator.load(name).exact_model())
         assert report.exact_difference is not None and report.exact_difference < 3e-4
+
+
+def test_gas_that_is_part_of_the_grid_is_not_another() -> None:
+    """Values of the gas that the grid does not have are refused, as by the exact model."""
+    with pytest.raises(ConfigError, match=r"neb_logU = -2 .*cannot change the nebular light"):
+        emulator.load("sdss", spec=Parameters(sfh_dpl_tau_gyr=(1, 6), redshift=0.2, neb_logU=-2.0))
+
+
+def test_models_of_different_physics_are_not_compared() -> None:
+    emulated = emulator.load("lsst")
+    today = emulated.spec.with_current_physics()
+    exact = SEDModel(today, load_ssp_data(), emulated.observation)
+    with pytest.raises(ConfigError, match=f"different physics: .*{LAW}: 2 and 1"):
+        compare(exact, emulated, n_draws=2)
+    with pytest.raises(ConfigError, match="other physics"):
+        emulator.verify(published.resolve("lsst"), exact)

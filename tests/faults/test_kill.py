@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emulator import artefact
-from tengri.io import sealed_json
+from tengri.io import atomic, sealed_json
 from tests.faults import kill, victims
 from tests.faults.tiny import CONFIG
 from train.checkpoints import Checkpoints, verify
@@ -85,7 +85,7 @@ def test_a_shard_removes_what_a_killed_one_had_begun(stored: Path) -> None:
     dead = kill.WARM.Process(target=os.getpid)
     dead.start()
     dead.join()
-    dataset, name = Dataset.open(stored), "shard-00002.h5.tmp"
+    dataset, name = Dataset.open(stored), f"shard-00002.h5.tmp-{atomic.HOST}"
     for pid in (dead.pid, os.getpid()):
         (stored / f".{name}-{pid}-7").write_bytes(b"begun")
     dataset._write(2, dataset.rows(64, 64))  # noqa: SLF001  (rows that are made already)

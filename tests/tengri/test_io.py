@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,30 @@ def test_a_folder_is_made_with_its_contents(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic.whole_folder(tmp_path / "a" / "b"):
         raise ZeroDivisionError
     assert os.listdir(tmp_path / "a") == ["run"]
+
+
+def test_long_names_have_temporary_ones(tmp_path: Path) -> None:
+    for name in ("x" * 251 + ".txt", "v1." + "y" * 240):
+        atomic.write_text(tmp_path / name, "whole")
+        dead = atomic.temporary_name(tmp_path / name)
+        assert len(dead.name) < 255
+    assert sorted(len(name) for name in os.listdir(tmp_path)) == [243, 255]
+
+
+def test_rights_stay(tmp_path: Path) -> None:
+    path = tmp_path / "mine.txt"
+    atomic.write_text(path, "old")
+    path.chmod(0o600)
+    atomic.write_text(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stream_is_not_replaced(tmp_path: Path) -> None:
+    """With the output in a file, ``/dev/stdout`` leads to that file."""
+    code = ("import sys; from pathlib import Path; from tengri.io import atomic; print(1, "
+            "flush=True); atomic.write_text(Path('/dev/stdout'), 'data\\n'); print(2)")  # fmt: skip
+    with (tmp_path / "log").open("a") as log:
+        log.write("before\n")
+        log.flush()
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
+    assert (tmp_path / "log").read_text().splitlines() == ["before", "1", "data", "2"]

@@ -14,8 +14,9 @@ from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components import composition
 from tengri.components.composition import Setting
 from tengri.components.dust.attenuation import LAWS, DustLaw
-from tengri.described import build_spec
-from tengri.errors import ConfigError
+from tengri.described import build_spec, changed_spec
+from tengri.errors import ConfigError, TengriError, UnknownNameError
+from tengri.parameters import differences
 from tengri.registry import Change
 
 #: Of Parameters(redshift=0.1) in the first release.
@@ -129,3 +130,41 @@ def test_old_fingerprints_stay() -> None:
     first = {name: content[name] for name in ("settings", "filled_in", "params")}
     spec = Parameters.from_dict(first)
     assert spec.to_dict() == first and spec.fingerprint() == FINGERPRINT
+
+
+def test_a_setting_that_is_taken_back_is_the_default_again() -> None:
+    spec = Parameters(redshift=0.1)
+    assert spec.with_params(lya_escape="case_b").without_params("lya_escape") == spec
+    gas = spec.with_params(nebular="cloudy", escape="picket_fence", neb_fesc=0.1)
+    assert gas.without_params("escape", "nebular", "neb_fesc") == spec
+
+
+@pytest.mark.parametrize("version", [0, -1, True, "1", 1.5, None])
+def test_a_version_that_is_none_is_one_error(version: object) -> None:
+    content = Parameters(redshift=0.1).to_dict()
+    content["physics"] = {"dust law power_law": version}
+    with pytest.raises(ConfigError, match="counts from 1"):
+        Parameters.from_dict(content)
+
+
+@pytest.mark.parametrize("name", ["dust law power_laww", "lya_escap", "redshift", "met_mode"])
+def test_an_entry_of_physics_that_is_none_is_named(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=name):
+        build_spec({"redshift": 0.1}, {name: 1})
+
+
+def test_a_description_that_is_none_is_one_error() -> None:
+    with pytest.raises(TengriError):
+        Parameters.from_dict(Parameters(redshift=0.1).to_dict() | {"physics": "abc"})
+
+
+def test_another_history_keeps_the_rest_of_the_physics() -> None:
+    spec = Parameters.stored({"dust_law_diff": "smc", "redshift": 0.1}, {})
+    assert spec.physics["dust law smc"] == 1
+    assert changed_spec(spec, {"mean_sfh_type": "tsnorm"}).physics["dust law smc"] == 1
+
+
+def test_differences_are_named() -> None:
+    old = Parameters.stored({"redshift": 0.1}, {})
+    assert "dust law power_law: 1 and 2" in differences(old, old.with_current_physics())
+    assert differences(old, old) == ""

@@ -26,6 +26,7 @@ from jax import Array
 
 from tengri.components.dust.attenuation.extinction import ccm89
 from tengri.components.dust.attenuation.fitzpatrick import reddening_curve
+from tengri.constants import SOFTEST_XRAY_AA
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
@@ -136,6 +137,9 @@ class MilkyWay(Versioned):
         x = jnp.clip(at_rest + jnp.log1p(p["redshift"]) / STEP, 0.0, len(depth) - 1.001)
         below = x.astype(jnp.int32)
         tau = _at(depth, below) + (x - below.astype(x.dtype)) * _at(rise, below)
+        if xp is np and wave_rest.min() < SOFTEST_XRAY_AA:
+            # grains stop no X-rays
+            tau = jnp.where(wave_rest * (1.0 + p["redshift"]) < SOFTEST_XRAY_AA, 0.0, tau)
         return jnp.exp(-p["mw_ebv"] * tau)
 
 

@@ -183,19 +183,30 @@ def check_grid_has(ssp: SSPData, fixed: Mapping[str, float]) -> None:
     fixed : mapping
         Parameters that were fixed and have no effect. Defaults of the gas are what grids have.
     """
+    if has_gas(ssp):
+        check_gas_is_fixed(ssp.name, fixed)
+
+
+def check_gas_is_fixed(name: str, fixed: Mapping[str, float]) -> None:
+    """Raise for values of the gas that are not those of a grid with nebular light, by name."""
     idle = [f"{q.name} = {fixed[q.name]:g}" for q in (*PARAMS, LOGZ)
             if fixed.get(q.name, q.default) != q.default]  # fmt: skip
-    if idle and has_gas(ssp):
+    if idle:
         raise ConfigError(
             f"{' and '.join(idle)} cannot change the nebular light that is part of the grid "
-            f"{ssp.name}. Set nebular='cloudy' and take load_ssp_data({STELLAR_SSP!r}), or leave "
+            f"{name}. Set nebular='cloudy' and take load_ssp_data({STELLAR_SSP!r}), or leave "
             "it out."
         )
 
 
+def holds_gas(name: str) -> bool:
+    """Return whether a grid has nebular light by its name."""
+    return "_wNE" in name
+
+
 def has_gas(ssp: SSPData) -> bool:
     """Return whether nebular light is part of a grid."""
-    return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or "_wNE" in ssp.name)
+    return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or holds_gas(ssp.name))
 
 
 _REFERENCE = "Ferland et al. 2017, RMxAA 53, 385; Carnall et al. 2018, MNRAS 480, 4379"

@@ -24,6 +24,9 @@ SCREENS = {"dust_tau_bc": 1.0, "dust_tau_diff": 0.3}
 CLEAR = {"dust_f_clear": (0.0, 1.0)}
 
 
+GIVEN = YOUNG | DUST | GAS | CLEAR | {"redshift": 0.1, "dust_emission": "modified_blackbody"}
+
+
 @pytest.fixture(scope="module")
 def stars():
     """The embedded stars at every fourth wavelength: the tests are about formulas."""
@@ -34,8 +37,8 @@ def stars():
 @pytest.fixture(scope="module")
 def models(stars):
     """By setting of the escape, all with dust emission and a clear share."""
-    given = YOUNG | DUST | GAS | CLEAR | {"redshift": 0.1, "dust_emission": "modified_blackbody"}
-    return {e: SEDModel(Parameters(**given, escape=e), stars) for e in ("screened", "picket_fence")}
+    return {e: SEDModel(Parameters(**GIVEN, escape=e, lya_escape="case_b"), stars)
+            for e in ("screened", "picket_fence")}  # fmt: skip
 
 
 def light(model, **p):
@@ -85,8 +88,9 @@ def test_limits_of_the_clear_share(models, stars):
         assert np.all(dust == 0.0)
         none, some = (light(model, **SCREENS, dust_f_clear=f, neb_fesc=0.4)[0] for f in (0.0, 0.3))
         np.testing.assert_allclose(some, 0.3 * unscreened + 0.7 * none, rtol=1e-12)
-    given = YOUNG | DUST | GAS | {"redshift": 0.1, "dust_emission": "modified_blackbody"}
-    silent = SEDModel(Parameters(**given, escape="picket_fence"), stars)
+    given = {name: value for name, value in GIVEN.items() if name not in CLEAR}
+    given |= {"escape": "picket_fence", "lya_escape": "case_b"}
+    silent = SEDModel(Parameters(**given), stars)
     np.testing.assert_array_equal(light(silent, **SCREENS, neb_fesc=0.4)[0], none)
 
 
@@ -163,3 +167,12 @@ def test_what_has_no_effect_or_no_meaning_is_said():
         Parameters(dust_fclear=0.1)
     with pytest.raises(ParameterError, match="dust_f_clear"):
         Parameters(dust_f_clear=1.2)
+
+
+def test_light_that_meets_no_dust_heats_none(stars):
+    """Lyα, a term of its own, included."""
+    model, p = SEDModel(Parameters(**GIVEN), stars), {"neb_fesc": 0.0, **SCREENS}
+    heat = [float(model.predict_derived({**p, "dust_f_clear": f})["l_dust"])
+            for f in (0.0, 0.5, 1.0)]  # fmt: skip
+    assert heat[2] == pytest.approx(0.0, abs=1e-4 * heat[0])
+    assert heat[1] == pytest.approx(0.5 * heat[0], rel=2e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -130,3 +131,11 @@ def test_surrogates_learn_it_or_refuse(model):
     for name in ("mw_ebv", "igm_xhi", "igm_log_nhi_dla"):
         with pytest.raises(ConfigError, match=name):
             emulator.load("sdss", spec=wanted.with_params(**{name: 0.0}))
+
+
+def test_x_rays_pass() -> None:
+    wave = np.array([5.0, 50.0, 911.0])
+    seen = MilkyWay().transmission(wave, {"mw_ebv": jnp.asarray(0.3), "redshift": jnp.asarray(0.0)})
+    assert seen[0] == 1.0 and seen[1] < 0.1 and seen[2] < 0.1
+    far = MilkyWay().transmission(wave, {"mw_ebv": jnp.asarray(0.3), "redshift": jnp.asarray(3.0)})
+    assert far[0] < 0.1  # 20 Å when it arrives

@@ -9,7 +9,8 @@ import pytest
 from tengri import Instrument, Parameters, SEDModel
 from tengri.constants import LSUN_ERG_S
 
-CLEAR = {"mean_sfh_type": "delta", "dust_tau_diff": 0.0, "redshift": 0.1}
+CLEAR = {"mean_sfh_type": "delta", "dust_tau_diff": 0.0, "redshift": 0.1,
+         "lya_escape": "case_b"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -84,5 +84,5 @@ def test_what_are_no_edges(edges, error) -> None:
 def test_edges_without_effect() -> None:
     with pytest.raises(ConfigError, match="no effect on tsnorm"):
         Parameters(mean_sfh_type="tsnorm", sfh_bin_edges_gyr=[0, 1, 13.8], redshift=0.1)
-    named = Parameters(mean_sfh_type="tsnorm", sfh_bin_edges_gyr="stretched", redshift=0.1)
-    assert named.composition == Parameters(mean_sfh_type="tsnorm", redshift=0.1).composition
+    with pytest.raises(ConfigError, match="no effect on dpl"):
+        Parameters(redshift=0.1, sfh_bin_edges_gyr="stretched")

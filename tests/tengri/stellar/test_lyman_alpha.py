@@ -213,3 +213,23 @@ def test_units_of_the_profile():
     width = -np.trapezoid(profile, C_AA_PER_S / wave)
     half = np.sqrt(6.0) * 100.0 / 299792.458 * LYA
     assert width == pytest.approx((half + 0.02) * C_AA_PER_S / LYA**2, rel=1e-3)
+
+
+def test_one_share_is_given() -> None:
+    with pytest.raises(ConfigError, match="give one"):
+        Parameters(**YOUNG, lya_escape="case_b", neb_fesc_lya=0.1)
+
+
+def test_an_absorber_takes_the_mean_share_and_not_a_given_one() -> None:
+    """The mean over galaxies knows nothing of an absorber that a spec names."""
+    given = YOUNG | {"redshift": 3.0, "igm_model": "none", "igm_log_nhi_dla": 22.0}
+    ssp = load_ssp_data()
+    for more, seen in (({}, 0.0), ({"neb_fesc_lya": 0.3}, 1.0)):
+        model = SEDModel(Parameters(**given, **more), ssp)
+        wave, sed = model.predict_obs_sed()
+        at = np.argmin(np.abs(np.asarray(wave) - 4.0 * LYA))
+        clear = SEDModel(Parameters(**{k: v for k, v in given.items() if "igm_l" not in k}, **more),
+                         ssp)  # fmt: skip
+        open_wave, open_sed = clear.predict_obs_sed()
+        peak = np.interp(float(wave[at]), np.asarray(open_wave), np.asarray(open_sed))
+        assert (float(sed[at]) > 0.3 * peak) == bool(seen)

@@ -311,6 +311,8 @@ def _summed(parts: list[Part]) -> tuple[Array, Array]:
 def _checked_types(types: str | Iterable[str] | None, given: Collection[str]) -> tuple[str, ...]:
     if types is None:
         return families_of(given)
+    if not isinstance(types, Iterable):
+        raise ConfigError(f"mean_sfh_type is a family or a list of families, got {types!r}.")
     listed = (types,) if isinstance(types, str) else tuple(types)
     names = tuple(SFH_FAMILIES[name].name for name in listed)
     if len(set(names)) < len(names):

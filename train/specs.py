@@ -1,0 +1,37 @@
+"""The specs of a training: the one that is emulated, and that of every family of histories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tengri.described import build_spec
+from tengri.parameters import Parameters
+from train.config import Model
+
+
+def spec_of_family(model: Model, family: list[str]) -> Parameters:
+    """Return a spec with another star-formation history: its parameters have default priors."""
+    given = model.parameters
+    others = {n: v for n, v in given.items() if not n.startswith("sfh_") and n != "mean_sfh_type"}
+    bare = build_spec({"mean_sfh_type": family, **others}, model.physics)
+    history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
+    return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)
+
+
+def todays_physics(model: Model) -> dict[str, Any]:
+    """Return the physics of all specs of a training that begins today."""
+    return {name: value for spec in _specs(model) for name, value in spec.physics.items()}
+
+
+def oldest_physics(model: Model) -> dict[str, Any]:
+    """Return the physics that a training had before physics had versions."""
+    found = (spec.composition.physics.oldest for spec in _specs(model))
+    return {name: value for oldest in found for name, value in oldest.items()}
+
+
+def _specs(model: Model) -> Iterator[Parameters]:
+    """Yield the spec of every family, and last the one that is emulated."""
+    for family in model.histories:
+        yield spec_of_family(model, family.split("+"))
+    yield build_spec(model.parameters, model.physics)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,9 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     trained = read(folder.artefact)
     params = jax.tree.map(jax.numpy.asarray, trained.params)
     result = evaluate.evaluate(problem, params, trained.out_scaling)
-    command = f"tengri train {name_of_config(folder)}"
     bare = replace(trained, accuracy=result.tables, error_bars=result.error_bars,
                    error_bars_z=result.error_bars_z, covariance=result.covariance, checks={},
-                   training={**trained.training, "command": command})  # fmt: skip
+                   training={**trained.training, "command": command_of(folder)})  # fmt: skip
     bare = replace(bare, card=report.model_card(bare, name=name))
     galaxies = result.held_out.parts[0]
     checks = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
@@ -72,10 +72,13 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
 PUBLISHED = 7_000_003
 
 
-def name_of_config(folder: RunFolder) -> str:
-    """Return the configuration that the run was started with."""
-    words = str(folder.header()["command"]).split()
-    return words[words.index("train") + 1] if "train" in words else folder.path.name
+def command_of(folder: RunFolder) -> str:
+    """Return the command that made the run, without where it put it."""
+    words = shlex.split(str(folder.header()["command"]))
+    if "--out" in words:
+        at = words.index("--out")
+        del words[at : at + 2]
+    return shlex.join(words)
 
 
 def _write(

@@ -27,6 +27,8 @@ def accuracy() -> str:
         z = _redshifts(training)
         errors = " | ".join(f"{pooled[q]:.2f}" for q in QUANTILES)
         time = f"{training['seconds'] / 60:.0f} min, {_device(training['hardware'])}"
+        if training["config"]["run"].get("start"):
+            time += ", from the weights of an earlier one"
         n_bands = len(report["accuracy"]["bands"])
         rows.append(f"| `{file.parent.name}` | {n_bands} | {z} | {errors} | {time} |")
     return "\n".join(rows)

@@ -18,6 +18,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/codespell tengri emulator train tools tests benchmarks docs notebooks data *.md
 
 types: install
 	$(BIN)/mypy

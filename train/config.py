@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tengri.errors import ConfigError, suggestion
+from tengri.io.hdf5_reader import read_text
 from tengri.literal import read_value
 from train.options import Config, Data, Model, Network, Optimiser, Run, parse_until
 
@@ -100,12 +101,11 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
     """Return the contents of a file over those of its base."""
     if depth == 0:
         raise ConfigError(f"{path}: configurations that vary each other go round in a circle.")
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path} is no configuration: larger than {MAX_CONFIG_BYTES} bytes.")
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = read_text(path, MAX_CONFIG_BYTES).removeprefix("\ufeff")  # some editors' mark
+        data = tomllib.loads(text)
     except (ValueError, OSError, RecursionError) as error:
-        raise ConfigError(f"{path}: not a readable configuration: {error}.") from None
+        raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from None
     base = data.pop("base", None)
     if base is None:
         return data

@@ -106,7 +106,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         data = read.load()(path)
     except (OSError, ConfigError) as error:
-        raise ConfigError(f"--config {path}: {error}") from None
+        raise ConfigError(f"--config {error}") from None
     section = data.get("model")
     if not isinstance(section, dict):
         raise ConfigError(f"--config {path}: has no section [model].")

@@ -61,6 +61,12 @@ DARKEST = 1e-6
 #: How much the error at every age counts beside that of the mixtures.
 EVERY_AGE = 0.05
 
+#: What may be asked for beyond the training.
+NOTES = (
+    "The star-formation history is exact: give a spec with any family, and an AGN if you "
+    "like. Only the parameters of metals, dust, gas and redshift have a trained range.",
+)
+
 
 @dataclass(frozen=True)
 class SSPPhotometryTarget(Target):
@@ -113,12 +119,7 @@ class SSPPhotometryTarget(Target):
             parameter that follows another, or nothing to learn.
         """
         composition = spec.composition
-        check_metals(composition)
-        check_no_distance(composition)
-        check_foreground(composition)
-        if composition.agn is not None:
-            raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
-        _check_screens(composition)
+        _check_learnable(composition)
         free, fixed = _inputs(spec)
         bins = AgeBins.split(np.asarray(age_edges))
         bc, diffuse = composition.dust_bc, composition.dust_diff
@@ -130,10 +131,7 @@ class SSPPhotometryTarget(Target):
 
     @property
     def free_settings(self) -> tuple[str, ...]:
-        """Settings of histories and AGN; of dust emission, where it learnt what dust absorbs.
-
-        The microwave background is a matter of that emission.
-        """
+        """Settings of histories and AGN; of dust and its background, where it learnt the heat."""
         exact = ("mean_sfh_type", "n_grid", "sfh_bin_edges_gyr", "agn_model")
         return (*exact, "dust_emission", "cmb") if self.absorbs else exact
 
@@ -262,12 +260,7 @@ class SSPPhotometryTarget(Target):
 
     def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
         """Return |Δm| [mmag] of mixtures at 50 and 99 % that the kept components cannot tell."""
-        assert rows.ages is not None
-        kept = jnp.log(scaling.exp_inverse(scaling.forward(rows.y)))
-        lights = (_light(self, u, rows.ages, rows.inputs) for u in (rows.y, kept))
-        true, ours = (np.exp(light, dtype=np.float64) for light in lights)
-        true, ours = (f.reshape(-1, self.n_rows) for f in (true, ours))
-        return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
+        return _truncation_error(self, rows, scaling)
 
     def loss(
         self, v: Array, batch: Batch, scaling: OutputScaling, inputs: InputScaling, penalty: Penalty
@@ -314,10 +307,7 @@ class SSPPhotometryTarget(Target):
 
     def notes(self) -> tuple[str, ...]:
         """Return what may be asked for beyond the training."""
-        return (
-            "The star-formation history is exact: give a spec with any family, and an AGN if you "
-            "like. Only the parameters of metals, dust, gas and redshift have a trained range.",
-        )
+        return NOTES
 
     def numpy_part(
         self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray
@@ -327,14 +317,23 @@ class SSPPhotometryTarget(Target):
 
     def numpy_arguments(self, p: Params, stars: Stars) -> dict[str, np.ndarray]:
         """Return the masses formed in each bin of age [Msun], (n, n_bins)."""
-        log10_mass, ages = jax.jit(jax.vmap(stars.formed))(p)
-        formed = 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)
-        return {"formed": formed}
+        return {"formed": ssp_photometry_numpy.formed(p, stars)}
 
 
 @partial(jax.jit, static_argnames="target")
 def _light(target: SSPPhotometryTarget, y: Array, ages: Array, x: Array) -> Array:
     return target.light(y, ages, x)
+
+
+def _truncation_error(
+    target: SSPPhotometryTarget, rows: TargetRows, scaling: OutputScaling
+) -> tuple[float, float]:
+    assert rows.ages is not None
+    kept = jnp.log(scaling.exp_inverse(scaling.forward(rows.y)))
+    lights = (_light(target, u, rows.ages, rows.inputs) for u in (rows.y, kept))
+    true, ours = (np.exp(light, dtype=np.float64) for light in lights)
+    true, ours = (f.reshape(-1, target.n_rows) for f in (true, ours))
+    return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
 
 
 def kernel_names(spec: Parameters) -> tuple[str, ...]:
@@ -364,8 +363,13 @@ def _inputs(spec: Parameters) -> tuple[tuple[str, ...], tuple[tuple[str, float],
     return free, fixed
 
 
-def _check_screens(composition: Composition) -> None:
-    """Raise ConfigError for light of young stars that is not behind all of the dust."""
+def _check_learnable(composition: Composition) -> None:
+    """Raise ConfigError for what no kernel can learn; see `SSPPhotometryTarget.build`."""
+    check_metals(composition)
+    check_no_distance(composition)
+    check_foreground(composition)
+    if composition.agn is not None:
+        raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
     beside = {"dust_f_clear": composition.partly_clear,
               f"escape={composition.escape!r}": composition.escape != "screened"}  # fmt: skip
     for what in (name for name, is_so in beside.items() if is_so):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+from jax import Array
 
 from emulator.analytic.dust import STEP, DustIntegrals
 from emulator.analytic.source import LOG10_PER_HZ
@@ -17,7 +20,7 @@ from tengri.components.dust.attenuation.law import LYMAN_LIMIT_AA
 from tengri.components.dust.emission import dl07
 from tengri.errors import ConfigError
 from tengri.forward.exact_evaluators import redshift_range
-from tengri.forward.galaxy import AgeBins
+from tengri.forward.galaxy import AgeBins, Stars
 from tengri.observation import Photometry
 from tengri.parameters import Parameters
 
@@ -89,3 +92,9 @@ def _dust(emission: Any, dust: DustIntegrals | None) -> dict[str, np.ndarray]:
         "matrix": dust.matrix, "shapes": shapes * 10.0**-LOG10_PER_HZ, "qpah": table.qpah,
         "ln_umin": np.log(table.umin), "ratio": table.ratio,
     }  # fmt: skip
+
+
+def formed(p: Mapping[str, Array], stars: Stars) -> np.ndarray:
+    """Return the masses formed in each bin of age [Msun], (n, n_bins)."""
+    log10_mass, ages = jax.jit(jax.vmap(stars.formed))(p)
+    return 10.0 ** np.asarray(log10_mass, float)[:, None] * np.asarray(ages, float)

@@ -41,6 +41,7 @@ from tengri.components.stellar.sfh import (
     bin_edges,
     check_table,
     family_parameters,
+    takes_bins,
 )
 from tengri.constants import MAX_REDSHIFT
 from tengri.errors import ConfigError, ParameterError, unknown
@@ -213,12 +214,14 @@ def compose(
     chosen = {n: settings.get(n, stored.get(n, s.default)) for n, s in SETTINGS.items()}
     pick = Picker(stored)
     laws = _laws(chosen, pick)
-    bins = BinEdges.of(chosen[bin_edges.SETTING])
+    binned = takes_bins(chosen["mean_sfh_type"], given)
+    edges = (chosen if binned else settings).get(bin_edges.SETTING)
+    bins = None if edges is None else BinEdges.of(edges)
     sfh = StarFormationHistory.build(chosen["mean_sfh_type"], given, chosen["n_grid"], bins)
-    _check_idle(settings, given, sfh)
     for family in sfh.types:
         pick(SFH_FAMILIES, family)
-    idle = () if sfh.is_binned else (bin_edges.SETTING,)
+    _check_lya(settings, given)
+    idle = () if binned else (bin_edges.SETTING,)
     later = {name: (chosen[name], s.before) for name, s in SETTINGS.items()
              if s.before is not UNCHANGED and name not in idle}  # fmt: skip
     return Composition(
@@ -244,16 +247,8 @@ def compose(
     )  # fmt: skip
 
 
-def _check_idle(
-    settings: Mapping[str, Any], given: Collection[str], sfh: StarFormationHistory
-) -> None:
-    """Raise for a setting that was given and has no effect."""
-    own = settings.get(bin_edges.SETTING)
-    if own not in (None, bin_edges.DEFAULT) and not sfh.is_binned:
-        raise ConfigError(
-            f"{bin_edges.SETTING}={own!r} has no effect on {' and '.join(sfh.types)}: it sets the "
-            "bins of continuity and dirichlet."
-        )
+def _check_lya(settings: Mapping[str, Any], given: Collection[str]) -> None:
+    """Raise where all of Lyα and a share of it are asked for: a stored setting gives way."""
     if settings.get("lya_escape") == "case_b" and FESC_LYA.name in given:
         raise ConfigError(
             f"lya_escape='case_b' puts all of Lyα behind dust and the intergalactic medium, "

@@ -300,22 +300,26 @@ class Galaxy(Stars):
         absorbed = self.luminosity(young + old - stars)
         light = Light(scale, {"stars": stars}, absorbed, population.log10_mass)
         if flux.lya is not None:
-            peak, share = self.lyman_alpha(flux, population.weights, p)
-            line = peak * jnp.asarray(flux.lya.profile)
-            screens = behind(p, transmitted, jnp.ones_like(line), jnp.zeros_like(line))
-            light = self._with_lya(light, line, share, screens)
+            at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
+            screens = behind(p, (transmitted[0][at], transmitted[1][at]), 1.0, 0.0)
+            light = self._with_lya(light, flux, population, screens, p)
         light = self._with_agn(light, transmitted[1], p)
         if self.composition.dust_emission is None:
             return light
         dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)
         return light._replace(parts={**light.parts, "dust": dust})
 
-    def _with_lya(self, light: Light, line: Array, share: Array, screens: Array) -> Light:
+    def _with_lya(
+        self, light: Light, flux: Spectra, population: Population, screens: Array, p: Params
+    ) -> Light:
         """Add what escapes of Lyα, and to the heat of dust what the screens take of the rest."""
-        at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
-        taken = jnp.minimum(1.0 - share, 1.0 - screens[at])
-        absorbed = light.absorbed + taken * self.luminosity(line)
-        return light._replace(parts={**light.parts, "lya": share * line}, absorbed=absorbed)
+        assert flux.lya is not None
+        profile = jnp.asarray(flux.lya.profile)
+        peak, share = self.lyman_alpha(flux, population.weights, p)
+        taken = peak * jnp.minimum(1.0 - share, 1.0 - screens)
+        absorbed = light.absorbed + taken * self.luminosity(profile)
+        parts = {**light.parts, "lya": share * peak * profile}
+        return light._replace(parts=parts, absorbed=absorbed)
 
     def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:

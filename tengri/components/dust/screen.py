@@ -22,6 +22,7 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from tengri.priors import Uniform
 from tengri.registry import Param
@@ -60,9 +61,9 @@ def transmissions(p: Mapping[str, Array], k_bc: Array, k_diff: Array) -> tuple[A
 
 
 def behind(
-    p: Mapping[str, Array], transmitted: tuple[Array, Array], young: Array, old: Array
+    p: Mapping[str, Array], transmitted: tuple[Array, Array], young: ArrayLike, old: ArrayLike
 ) -> Array:
-    """Return the light of stars that dust lets pass, (n_wave,).
+    """Return the light of stars that dust lets pass, of the shape of what is given.
 
     Parameters
     ----------

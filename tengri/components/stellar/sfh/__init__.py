@@ -3,7 +3,7 @@
 from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.family import SFHFamily
 from tengri.components.stellar.sfh.gp_sfh import compute_field_gp, make_log_age_grid
-from tengri.components.stellar.sfh.history import StarFormationHistory
+from tengri.components.stellar.sfh.history import StarFormationHistory, takes_bins
 from tengri.components.stellar.sfh.prior_sampling import sample_sfh_prior
 from tengri.components.stellar.sfh.registry import (
     SFH_FAMILIES,
@@ -23,4 +23,5 @@ __all__ = [
     "family_parameters",
     "make_log_age_grid",
     "sample_sfh_prior",
+    "takes_bins",
 ]

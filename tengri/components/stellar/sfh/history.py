@@ -123,11 +123,6 @@ class StarFormationHistory:
         sized = (gp_sfh.latent(n_grid) if p.name == "sfh_field_xi" else p for p in params)
         return cls(chosen, tuple(sized), kinds, n_grid, bins)
 
-    @property
-    def is_binned(self) -> bool:
-        """Whether a family is constant in bins, whose edges are a setting."""
-        return any(SFH_FAMILIES[name].rebinned is not None for name in self.types)
-
     def formed(self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike) -> tuple:
         """Return the mass formed and how it is distributed over age bins.
 
@@ -330,18 +325,20 @@ def _family(name: str, bins: BinEdges) -> SFHFamily:
     return family if family.rebinned is None else family.rebinned(bins)
 
 
+def takes_bins(types: str | Iterable[str] | None, given: Collection[str]) -> bool:
+    """Return whether a family is constant in bins; arguments as of `StarFormationHistory.build`."""
+    chosen = _checked_types(types, given)
+    return any(SFH_FAMILIES[name].rebinned is not None for name in chosen)
+
+
 def _checked_bins(types: tuple[str, ...], bins: BinEdges | None) -> BinEdges:
-    """Return the edges; a rule without effect counts as the default one."""
-    bins = DEFAULT_BINS if bins is None else bins
+    if bins is None or bins == DEFAULT_BINS or takes_bins(types, ()):
+        return bins or DEFAULT_BINS
     binned = [name for name, family in SFH_FAMILIES.items() if family.rebinned is not None]
-    if set(binned) & set(types):
-        return bins
-    if not isinstance(bins.choice, str):
-        raise ConfigError(
-            f"{bin_edges.SETTING} has no effect on {' and '.join(types)}: it sets the bins of "
-            f"{' and '.join(binned)}."
-        )
-    return DEFAULT_BINS
+    raise ConfigError(
+        f"{bin_edges.SETTING} has no effect on {' and '.join(types)}: it sets the bins of "
+        f"{' and '.join(binned)}."
+    )
 
 
 def _checked_n_grid(n_grid: int | None) -> int:

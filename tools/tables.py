@@ -56,6 +56,18 @@ def rivals() -> str:
     return "\n".join(rows)
 
 
+def populations() -> str:
+    """Return the errors of a surrogate on galaxies that people have, Markdown."""
+    result = _result("populations")
+    rows = _head(
+        [f"`{result['surrogate']}`", "50 %", "95 %", "99 %", "worst", "inside the 68 % bar"]
+    )
+    for name, r in result["populations"].items():
+        errors = " | ".join(f"{r[q]:.2f}" for q in ("p50", "p95", "p99", "p100"))
+        rows.append(f"| {name} | {errors} | {100 * r['inside 68 %']:.0f} % |")
+    return "\n".join(rows)
+
+
 def training() -> str:
     """Return where the time of a training goes, Markdown."""
     trainings = _result("training")["trainings"]
@@ -250,6 +262,7 @@ def _result(name: str) -> dict[str, Any]:
 
 TABLES = {
     "accuracy": accuracy,
+    "populations": populations,
     "rivals": rivals,
     "training": training,
     "ablation": ablation,

@@ -7,6 +7,17 @@ from __future__ import annotations
 
 import math
 
+#: Natural logarithm of ten: a dex [ln].
+LN10 = math.log(10.0)
+
+#: A magnitude in ln(flux), and the other way round (Pogson 1856, MNRAS 17, 12).
+LN_PER_MAG = 0.4 * LN10
+MAG_PER_LN = 2.5 / LN10
+
+#: Zero point of AB magnitudes: m = -2.5 log₁₀(f_ν [erg/s/cm²/Hz]) - 48.60 (Oke & Gunn 1983, ApJ
+#: 266, 713).
+AB_ZERO_POINT = 48.60
+
 #: Speed of light [cm/s], [km/s], [Å/s] (exact).
 C_CM_S = 2.99792458e10
 C_KM_S = 2.99792458e5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import matplotlib
@@ -20,10 +22,31 @@ def float32() -> Iterator[None]:
         yield
 
 
+#: Bytes of a worker beyond which it forgets its compiled programs (a tenth of them is used again).
+MOST = 2 * 2**30
+
+
 @pytest.fixture(autouse=True, scope="module")
 def collected_between_modules() -> Iterator[None]:
-    """Collect garbage between modules, not while JAX traces: cycles of tracers are many there."""
+    """Collect garbage between modules, not while JAX traces: cycles of tracers are many there.
+
+    What survives a collection is not looked at again until the worker has grown: each look at
+    all that JAX holds takes seconds.
+    """
     gc.disable()
     yield
     gc.enable()
+    if _resident() > MOST:
+        gc.unfreeze()
+        jax.clear_caches()
     gc.collect()
+    gc.freeze()
+
+
+def _resident() -> int:
+    """Return the memory of this process [bytes], 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from tengri.components.stellar.ssp import SSPData, load_ssp_data
+from tengri.constants import C_KM_S
 from tengri.grids import bc03, compact, files, nebular
 from tengri.io import atomic
 
@@ -134,7 +135,7 @@ def reference(wheel: Path, with_gas: bool, logu: float, masses: Array) -> Spectr
     if with_gas:
         gas = nebular.read_nebular(wheel, stars, logu)
         stars, lines = nebular.with_nebular(stars, gas)
-        sigma = gas.line_wave * compact.LINE_SIGMA_KMS / compact.C_KM_PER_S
+        sigma = gas.line_wave * compact.LINE_SIGMA_KMS / C_KM_S
         extra.append((gas.line_wave[:, None] + sigma[:, None] * LINE_POINTS).ravel())
     wave = np.union1d(stars.wave, np.concatenate(extra))
     rows = np.tensordot(masses, stars.flux, 2)

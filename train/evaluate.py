@@ -15,6 +15,7 @@ import numpy as np
 
 from emulator.scaling import OutputScaling
 from tengri.analysis import accuracy
+from tengri.constants import LN10, MAG_PER_LN
 from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.photometric_model import PhotometricModel
 from train.held_out import HeldOut
@@ -24,7 +25,6 @@ from train.rows import EVALUATION
 LEVELS = (68, 95, 99)
 #: Intervals of redshift that have error bars of their own, and what each needs.
 Z_INTERVALS, MIN_PER_INTERVAL = 12, 400
-LN10 = float(np.log(10.0))
 CHECK_ROWS = 16
 #: Largest batch whose gradient is timed: beyond it the cost per galaxy stays the same.
 MOST_GRADIENTS = 10_000
@@ -235,7 +235,7 @@ def jacobian_error(
         unit = target.log10_unit_of(p, bands.log10_mass) + dilution
         return jnp.log(bands.flux) + LN10 * (bands.log10_scale - unit)
 
-    ours, true = (-accuracy.POGSON * np.asarray(jax.jit(jax.vmap(jax.jacfwd(fn)))(x, packed), float)
+    ours, true = (-MAG_PER_LN * np.asarray(jax.jit(jax.vmap(jax.jacfwd(fn)))(x, packed), float)
                   for fn in (emulated, exact))  # fmt: skip
     use = (accuracy.bright(galaxies.flux[:n])[:, :, None]
            & np.isfinite(true) & np.isfinite(ours))  # fmt: skip

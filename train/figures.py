@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tengri.constants import LYMAN_ALPHA_AA
 from train.evaluate import Evaluation
 from train.problem import Problem
 
 #: Rest wavelengths [Å] whose crossing of a band is marked along redshift.
-FEATURES = {"Lyα": 1215.67, "4000 Å": 4000.0, "Hα": 6562.8}
+FEATURES = {"Lyα": LYMAN_ALPHA_AA, "4000 Å": 4000.0, "Hα": 6562.8}
 MMAG = 1e3
 
 

@@ -24,6 +24,7 @@ from jax import Array
 from emulator import cubic
 from emulator.analytic.source import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
+from tengri.constants import LN10
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
 from tengri.products import matmul
@@ -31,7 +32,7 @@ from tengri.spread import spread
 from tengri.static_grid import StaticGrid
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
-START_AA, STEP = 1e4, np.log(10.0) / 250.0
+START_AA, STEP = 1e4, LN10 / 250.0
 #: No formula has dust that shines blueward of this [Å]; a table says it itself.
 FIRST_AA = 7e3
 #: Shifts per step.

@@ -8,18 +8,17 @@ Shapes: ``exact`` and ``emulated`` (n, n_bands), positive, in one linear unit pe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tengri.analysis.galaxy import galaxy_text
+from tengri.constants import MAG_PER_LN
 
 BRIGHT = 1e-4  # a band fainter than this share of the brightest is judged in flux
 PERCENTILES = (50.0, 68.0, 95.0, 99.0, 99.9)
 THRESHOLDS_MMAG = (1, 5, 10, 20, 50)
-POGSON = 2.5 / math.log(10.0)
 HUGE_MMAG = 1e9
 
 
@@ -31,7 +30,7 @@ def bright(exact: np.ndarray) -> np.ndarray:
 def delta_mag(exact: np.ndarray, emulated: np.ndarray) -> np.ndarray:
     """Return m(emulated) - m(exact) [mag]."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return -POGSON * np.log(emulated / exact)
+        return -MAG_PER_LN * np.log(emulated / exact)
 
 
 def summary(exact: np.ndarray, emulated: np.ndarray, bands: Sequence[str]) -> dict[str, Any]:

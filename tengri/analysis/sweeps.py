@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from tengri.components.composition import SETTINGS
+from tengri.constants import AB_ZERO_POINT
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.forward.units import AB_ZERO_POINT, LOG10_UNIT
+from tengri.forward.units import LOG10_UNIT
 
 
 @dataclass(frozen=True)

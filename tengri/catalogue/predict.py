@@ -21,6 +21,7 @@ from tengri.analysis.sweeps import BandTable
 from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
 from tengri.catalogue.words import ARGUMENTS, Words
+from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.parameters.resolve import default_float
@@ -204,7 +205,7 @@ def _errors(
     redshift = values.get("redshift", model.spec.get_distribution("redshift").default)
     bars = errors_at(_magnitudes(model, flux), redshift, level)
     if model.units != "mag_ab":
-        bars = flux * np.expm1(0.4 * np.log(10.0) * bars)
+        bars = flux * np.expm1(LN_PER_MAG * bars)
     columns = np.asarray(bars, flux.dtype).T
     return {f"{name}_err": column for name, column in zip(model.filter_names, columns)}
 

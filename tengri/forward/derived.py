@@ -15,7 +15,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.components.stellar.metallicity import Formation
-from tengri.constants import LSUN_ERG_S, PC_CM
+from tengri.constants import AB_ZERO_POINT, LSUN_ERG_S, PC_CM
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Galaxy, Light, Population, Stars
 
@@ -139,4 +139,4 @@ def uv_slope(wave: np.ndarray, lnu: Array) -> Array:
 def _absolute_magnitude(galaxy: Galaxy, light: Light, lo: float, hi: float) -> Array:
     constant = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10(10.0 * PC_CM)
     log10_flux = jnp.log10(mean_lnu(galaxy.wave, light.lnu, lo, hi)) + light.log10_scale
-    return -2.5 * (log10_flux + constant) - 48.60
+    return -2.5 * (log10_flux + constant) - AB_ZERO_POINT

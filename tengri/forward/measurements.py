@@ -10,16 +10,14 @@ Numbers without a unit are in the units of the model. Masked, null and NaN: not 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
+from tengri.constants import LN_PER_MAG
 from tengri.errors import ParameterError
 from tengri.forward.units import LOG10_UNIT, UNITS
 from tengri.quantities import plain_values, unit_of
-
-POGSON = 0.4 * math.log(10.0)
 
 
 def measured(flux: Any, error: Any, units: str) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +68,7 @@ def _across(
             '(units="nJy") to compare it with such data.'
         )
     converted = _to(given, model, values, "flux")
-    slope = POGSON * converted if _is_magnitude(given) else 1.0 / (POGSON * values)
+    slope = LN_PER_MAG * converted if _is_magnitude(given) else 1.0 / (LN_PER_MAG * values)
     both = slope if power == 1 else slope[..., :, None] * slope[..., None, :]
     return converted, errors * both
 

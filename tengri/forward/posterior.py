@@ -24,8 +24,9 @@ from jax import Array
 from jax.scipy.linalg import cho_factor, cho_solve
 from jax.typing import ArrayLike
 
+from tengri.constants import LN_PER_MAG
 from tengri.errors import ParameterError, unknown
-from tengri.forward.measurements import POGSON, measured
+from tengri.forward.measurements import measured
 from tengri.parameters import Parameters
 from tengri.parameters.resolve import default_float
 from tengri.process import check_process
@@ -278,7 +279,7 @@ class Posterior:
         if self.model.units == "mag_ab":
             inverse = jnp.where(data.seen, 1.0 / jnp.asarray(data.error, float), 0.0)
             return jnp.asarray(data.correlation, float) + jnp.outer(inverse, inverse) * own
-        return jnp.asarray(data.correlation, float) + POGSON**2 * jnp.outer(flux, flux) * own
+        return jnp.asarray(data.correlation, float) + LN_PER_MAG**2 * jnp.outer(flux, flux) * own
 
     def log_posterior(self, u: Array, data: Data) -> Array:
         """Return `log_prior` + `log_likelihood`, the density that a sampler explores."""

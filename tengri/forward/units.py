@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from tengri.constants import AB_ZERO_POINT
 from tengri.errors import unknown
 
 CGS = "erg/s/cm2/Hz"
@@ -12,14 +13,13 @@ CGS = "erg/s/cm2/Hz"
 # log10 of one unit in erg/s/cm²/Hz
 LOG10_UNIT = {
     CGS: 0.0,
-    "maggies": -0.4 * 48.60,
+    "maggies": -0.4 * AB_ZERO_POINT,
     "Jy": -23.0,
     "mJy": -26.0,
     "uJy": -29.0,
     "nJy": -32.0,
 }
 UNITS = (*LOG10_UNIT, "mag_ab")
-AB_ZERO_POINT = 48.60
 
 
 def check_units(units: str) -> str:

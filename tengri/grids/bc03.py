@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids.fits import read_images
 from tengri.io.seal import file_sha256
@@ -36,8 +37,6 @@ STELLAR_FILE = FOLDER + "bc03_miles_stellar_grids.fits"
 
 Z_SUN = 0.02
 LSUN_BC03 = 3.826e33
-LSUN = 3.828e33
-C_AA_PER_S = 2.99792458e18
 BIRTH_CLOUD_GYR = 0.01
 OLDEST_GYR = 20.0
 YOUNGEST_GYR = 1e-3
@@ -148,7 +147,7 @@ def read_stellar(path: Path) -> StellarGrid:
     wave = vacuum(wave_source)
     age_gyr = images["STELLAR_AGE_YR"].astype(np.float64)[1:] / 1e9
     # energy per Å of the source is kept: dλ grows with the wavelength scale by d(vac)/d(air) ≈ 1
-    per_hz = wave_source**2 / C_AA_PER_S * (LSUN_BC03 / LSUN)
+    per_hz = wave_source**2 / C_AA_PER_S * (LSUN_BC03 / LSUN_ERG_S)
     flux = np.stack([images[f"ZMET_{tag}ZSOL"][1:].astype(np.float64) * per_hz for tag in tags])
     return StellarGrid(
         z=np.array([float(tag) for tag in tags]) * Z_SUN,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tengri.constants import LSUN_ERG_S
 from tengri.grids import bc03, compact, dl07, ionising, nebular, recombination
 from tengri.grids.bc03 import StellarGrid
 from tengri.grids.write import write_sealed
@@ -51,7 +52,7 @@ def build_ssp(
     attrs = provenance(wheel) | {
         "imf": "Kroupa 2001, 0.1-100 Msun",
         "zsun": bc03.Z_SUN,
-        "lsun_erg_per_s": bc03.LSUN,
+        "lsun_erg_per_s": LSUN_ERG_S,
         "nebular": with_gas,
         "nebular_included": with_gas,
         "resolution": "full" if full else "compact",
@@ -149,7 +150,7 @@ def build_nebular(wheel: Path, output: Path) -> str:
         "source_lines": compact.rounded(source[0][mended.replaced == 1]),
     }
     attrs = provenance(wheel) | {
-        "lsun_erg_per_s": bc03.LSUN,
+        "lsun_erg_per_s": LSUN_ERG_S,
         "content": "nebular light around BC03/MILES populations, per ionising photon",
     }
     return write_sealed(output, datasets, NEBULAR_UNITS, attrs)

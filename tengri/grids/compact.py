@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tengri.constants import C_AA_PER_S, C_KM_S
+
 Array = np.ndarray
 
-C_AA_PER_S = 2.99792458e18
-C_KM_PER_S = 299792.458
 LINE_SIGMA_KMS = 100.0
 LYMAN_LIMIT = 911.75
 LYMAN_SERIES = np.array([1215.67, 1025.72, 972.537, 949.743, 937.803, 930.748, 926.226, 923.150])
@@ -160,7 +160,7 @@ def profile(line: float) -> tuple[Array, Array]:
 
     A Lyman line is flat between the two nodes of its step, symmetric about its centre.
     """
-    half = np.sqrt(6.0) * LINE_SIGMA_KMS / C_KM_PER_S * line
+    half = np.sqrt(6.0) * LINE_SIGMA_KMS / C_KM_S * line
     near = np.abs(LYMAN_SERIES - line) < 0.1
     if near.any():
         top = STEP_HALF_WIDTH

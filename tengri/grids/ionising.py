@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tengri.constants import H_ERG_S, LSUN_ERG_S
 from tengri.grids import bc03, compact
 from tengri.grids.bc03 import StellarGrid
 
 Array = np.ndarray
 
-PLANCK_ERG_S = 6.62607015e-27
 #: Photons per second that nebular light and photon rates are stored for: float32 holds both.
 UNIT_PHOTONS = 1e47
 # The photons of the tables were counted up to the last wavelength of their stars below the limit.
@@ -38,7 +38,7 @@ def photon_rate(wave: Array, lnu: Array) -> Array:
     end = (1.0 - t) * lnu[..., last - 1] + t * lnu[..., last]
     blue = np.append(wave[:last], COUNTED_AA)
     light = np.concatenate([lnu[..., :last], end[..., None]], axis=-1).astype(np.float64)
-    return np.trapezoid(light / blue, blue) * (bc03.LSUN / PLANCK_ERG_S)
+    return np.trapezoid(light / blue, blue) * (LSUN_ERG_S / H_ERG_S)
 
 
 def datasets(stars: StellarGrid, binned: StellarGrid, wave: Array) -> dict[str, Array]:

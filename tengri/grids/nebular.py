@@ -25,12 +25,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tengri.constants import LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids.bc03 import (
     BIRTH_CLOUD_GYR,
     C_AA_PER_S,
     FOLDER,
-    LSUN,
     LSUN_BC03,
     Z_SUN,
     StellarGrid,
@@ -76,7 +76,7 @@ def read_nebular(path: Path, stars: StellarGrid, logu: float) -> NebularGrid:
     photons = (
         photon_rate(stars.wave, stars.flux) @ average_over(stars.edges_gyr, _lit_edges(age_gyr)).T
     )
-    sun = LSUN_BC03 / LSUN
+    sun = LSUN_BC03 / LSUN_ERG_S
     per_hz = continuum[names[0]][0, 1:].astype(np.float64) ** 2 / C_AA_PER_S
     return NebularGrid(
         age_gyr=age_gyr,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tengri.grids.bc03 import LSUN
+from tengri.constants import LSUN_ERG_S
 from tengri.grids.ionising import UNIT_PHOTONS
 
 Array = np.ndarray
@@ -53,7 +53,7 @@ def case_b(lines: Array, line_wave: Array) -> tuple[Array, Array]:
 
     ``lines`` (…, n_line) are in Lsun per 1e47 ionising photons per second.
     """
-    per_photon = LSUN / UNIT_PHOTONS / H_BETA_ERG
+    per_photon = LSUN_ERG_S / UNIT_PHOTONS / H_BETA_ERG
     alpha, beta = (lines[..., _nearest(line_wave, at)] * per_photon
                    for at in (H_ALPHA_AA, H_BETA_AA))  # fmt: skip
     return alpha / BALMER_DECREMENT, beta

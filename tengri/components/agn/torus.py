@@ -26,7 +26,7 @@ from jax import Array
 from tengri.components.agn import mixing
 from tengri.components.dust.attenuation.extinction import SMC_TERMS, pei92
 from tengri.components.dust.attenuation.law import fixed
-from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K
+from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K, LN_PER_MAG
 
 REFERENCE = (
     "Kemper et al. 2004, ApJ 609, 826; Hao et al. 2007, ApJ 655, L77; "
@@ -42,7 +42,7 @@ SILICATE = ((9.8, 0.11, 1.0), (18.0, 0.16, 0.4))
 CONTINUUM = 0.3
 POLAR_K, POLAR_BETA = 100.0, 1.6
 SMC_R_V = 2.93  # Pei 1992
-TAU_PER_EBV = SMC_R_V * np.log(10.0) / 2.5  # V-band optical depth
+TAU_PER_EBV = SMC_R_V * LN_PER_MAG  # V-band optical depth
 _SMC_CURVE = fixed(pei92(SMC_TERMS))
 HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM
 #: Wavelengths [Å] of the integrals over all the spectrum.

@@ -26,7 +26,7 @@ from jax import Array
 
 from tengri.components.dust.attenuation.extinction import ccm89
 from tengri.components.dust.attenuation.fitzpatrick import reddening_curve
-from tengri.constants import SOFTEST_XRAY_AA
+from tengri.constants import LN_PER_MAG, SOFTEST_XRAY_AA
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
@@ -154,5 +154,5 @@ def _table(galaxy: MilkyWay) -> tuple[np.ndarray, np.ndarray]:
     """Return optical depths per ``mw_ebv`` at the nodes, (n,), and their rise to the next one."""
     lo, hi = np.log(ENDS_AA)
     wave = np.exp(lo + STEP * np.arange(int((hi - lo) / STEP) + 2))
-    depth = 0.4 * np.log(10.0) * galaxy.extinction(wave)
+    depth = LN_PER_MAG * galaxy.extinction(wave)
     return depth, np.append(np.diff(depth), 0.0)

@@ -26,12 +26,11 @@ import numpy as np
 
 from tengri.components.stellar import ssp_units
 from tengri.components.stellar.ionising import IonisingLight
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids import files, ionising
 from tengri.io import hdf5_reader, seal
 
-LSUN_ERG_PER_S = 3.828e33
 OLDEST_GYR = 20.0
 
 Array = np.ndarray
@@ -141,7 +140,7 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
             contents = {name: _dataset(file, name, path) for name in names}
             units = {name: ssp_units.stated(name, file[name].attrs, attrs) for name in names}
             if not ssp_units.counts_in_suns(units.get("ssp_flux", "")):
-                attrs["lsun_erg_per_s"] = LSUN_ERG_PER_S  # erg are converted with ours
+                attrs["lsun_erg_per_s"] = LSUN_ERG_S  # erg are converted with ours
             return _in_schema(contents, units, path), attrs
     except DataError:
         raise
@@ -309,7 +308,7 @@ def _check_units(contents: dict[str, Array], path: Path) -> None:
 
 
 def _to_our_sun(flux: Array, attrs: dict[str, Any], path: Path) -> Array:
-    lsun = attrs.get("lsun_erg_per_s", LSUN_ERG_PER_S)
+    lsun = attrs.get("lsun_erg_per_s", LSUN_ERG_S)
     if not isinstance(lsun, (int, float)) or not 3.7e33 < lsun < 4.0e33:
         raise DataError(f"{path}: attribute lsun_erg_per_s is {lsun!r}; expected about 3.83e33.")
-    return flux if lsun == LSUN_ERG_PER_S else flux * np.asarray(lsun / LSUN_ERG_PER_S, flux.dtype)
+    return flux if lsun == LSUN_ERG_S else flux * np.asarray(lsun / LSUN_ERG_S, flux.dtype)

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from tengri.constants import GYR_S
 from tengri.errors import ConfigError, DataError, ParameterError
 from tengri.quantities import as_unit, converted
 
@@ -108,7 +109,7 @@ def _lg_age(values: Array, text: str) -> Array:
     )  # fmt: skip
     if match is None:
         raise ValueError("no logarithm of a time")
-    in_gyr = {"yr": 1e-9, "myr": 1e-3, "gyr": 1.0, "s": 1e-9 / 31557600.0}[match[1].lower()]
+    in_gyr = {"yr": 1e-9, "myr": 1e-3, "gyr": 1.0, "s": 1.0 / GYR_S}[match[1].lower()]
     return values if in_gyr == 1.0 else values.astype(np.float64) + math.log10(in_gyr)
 
 

@@ -11,16 +11,19 @@ from astropy.modeling.models import BlackBody
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.dust.emission import EMISSION_MODELS, DustEmission, casey2012, dl07
-from tengri.components.dust.emission.cmb import T0_K, contrast, heated, seen_share
+from tengri.components.dust.emission.cmb import contrast, heated, seen_share
+from tengri.constants import T_CMB_K
 from tengri.errors import ConfigError, UnknownNameError
 
 
 def lost(temperature, redshift, observed_um=850.0, beta=1.6):
     """Return the share lost in per cent, from da Cunha et al.'s equations with astropy's B_ν."""
     power = 4 + beta
-    t_dust = (temperature**power + T0_K**power * ((1 + redshift) ** power - 1)) ** (1 / power)
+    t_dust = (temperature**power + T_CMB_K**power * ((1 + redshift) ** power - 1)) ** (1 / power)
     wave = observed_um / (1 + redshift) * u.um
-    planck = [BlackBody(temperature=t * u.K)(wave).value for t in (T0_K * (1 + redshift), t_dust)]
+    planck = [
+        BlackBody(temperature=t * u.K)(wave).value for t in (T_CMB_K * (1 + redshift), t_dust)
+    ]
     return 100.0 * planck[0] / planck[1]
 
 
@@ -41,12 +44,12 @@ def test_limits():
     assert heated(30.0, 2.0, 0.0) == pytest.approx(30.0, rel=1e-12)
     # dust without stars has the temperature of the background and is invisible
     z = np.array([0.0, 2.0, 8.0])
-    cold = heated(T0_K, 1.8, z)
-    np.testing.assert_allclose(cold, T0_K * (1.0 + z), rtol=1e-12)
+    cold = heated(T_CMB_K, 1.8, z)
+    np.testing.assert_allclose(cold, T_CMB_K * (1.0 + z), rtol=1e-12)
     assert np.all(np.abs(seen_share(2e6, cold, z)) < 1e-12)
     # blueward of the background's peak nothing is lost, far redward the ratio of temperatures
     assert seen_share(1e5, 30.0, 3.0) == pytest.approx(1.0, abs=1e-12)
-    assert seen_share(1e11, 30.0, 3.0) == pytest.approx(1.0 - 4.0 * T0_K / 30.0, rel=1e-4)
+    assert seen_share(1e11, 30.0, 3.0) == pytest.approx(1.0 - 4.0 * T_CMB_K / 30.0, rel=1e-4)
 
 
 # --- in the models ------------------------------------------------------------------------------
@@ -71,8 +74,8 @@ def power(lnu, nu=NU):
 @pytest.mark.parametrize("temperature, beta", [(20.0, 1.5), (35.0, 1.6), (60.0, 2.2)])
 @pytest.mark.parametrize("z", [0.0, 3.0, 8.0])
 def test_a_grey_body_is_da_cunhas(temperature, beta, z):
-    s, background = 4.0 + beta, T0_K * (1.0 + z)
-    warm = (temperature**s + T0_K**s * ((1.0 + z) ** s - 1.0)) ** (1.0 / s)
+    s, background = 4.0 + beta, T_CMB_K * (1.0 + z)
+    warm = (temperature**s + T_CMB_K**s * ((1.0 + z) ** s - 1.0)) ** (1.0 / s)
     expected = NU**beta * (planck(warm) - planck(background))
     p = {"dust_T": temperature, "dust_beta_ir": beta, "redshift": z}
     got = np.asarray(SEEN["modified_blackbody"].spectrum(WAVE, p))
@@ -99,10 +102,10 @@ def test_dust_of_any_thickness_gives_back_what_it_takes():
         for temperature in (10.0, 30.0, 80.0):
             for lambda_0 in (1.0, 200.0, 2000.0):
                 p = BODY | {"dust_T": temperature, "dust_lambda_0_um": lambda_0, "redshift": z}
-                background = T0_K * (1.0 + z)
+                background = T_CMB_K * (1.0 + z)
                 warm = background * np.exp(float(casey2012.gain(p)))
                 assert above(warm, background, p) == pytest.approx(
-                    above(temperature, T0_K, p), rel=1e-4
+                    above(temperature, T_CMB_K, p), rel=1e-4
                 )
                 if lambda_0 == 1.0:
                     thin = float(heated(temperature, p["dust_beta_ir"], z))
@@ -138,8 +141,8 @@ def test_templates_before_the_background():
     pah, *cold = np.asarray(SEEN["dl07"].spectrum(wave, GRAINS | {"redshift": z})) / plain
     assert pah == pytest.approx(1.0, abs=0.1)
     warm, nu = float(heated(18.0, 2.0, z)), 2.99792458e18 / wave[1:]
-    seen_then = planck(warm, nu) - planck(T0_K * (1 + z), nu)
-    grey = seen_then / (planck(18.0, nu) - planck(T0_K, nu))
+    seen_then = planck(warm, nu) - planck(T_CMB_K * (1 + z), nu)
+    grey = seen_then / (planck(18.0, nu) - planck(T_CMB_K, nu))
     np.testing.assert_allclose(cold, grey * pah, rtol=0.03)
 
 

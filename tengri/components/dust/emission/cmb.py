@@ -30,9 +30,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.components.blackbody import NU_PER_K
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, T_CMB_K
 
-T0_K = 2.7255  # Fixsen 2009, ApJ 707, 916
 REFERENCE = "da Cunha et al. 2013, ApJ 766, 13"
 
 #: Whether models of dust emission have the background.
@@ -41,7 +40,7 @@ CMB_EFFECTS = ("none", "dacunha13")
 
 def background(redshift: ArrayLike) -> Array:
     """Return the temperature T_0 (1 + z) [K] of the background."""
-    return T0_K * (1.0 + jnp.asarray(redshift, float))
+    return T_CMB_K * (1.0 + jnp.asarray(redshift, float))
 
 
 def gain(temperature: ArrayLike, beta: ArrayLike, redshift: ArrayLike) -> Array:
@@ -50,7 +49,7 @@ def gain(temperature: ArrayLike, beta: ArrayLike, redshift: ArrayLike) -> Array:
     ``temperature`` [K] is that of the dust at z = 0, ``beta`` the emissivity index.
     """
     power = 4.0 + jnp.asarray(beta, float)
-    by_stars = jnp.expm1(power * jnp.log(jnp.asarray(temperature, float) / T0_K))
+    by_stars = jnp.expm1(power * jnp.log(jnp.asarray(temperature, float) / T_CMB_K))
     faded = jnp.exp(-power * jnp.log1p(jnp.asarray(redshift, float)))
     return jnp.log1p(by_stars * faded) / power
 

@@ -44,7 +44,7 @@ from tengri.components.blackbody import NU_PER_K
 from tengri.components.dust.emission import cmb
 from tengri.components.dust.emission.model import DustEmission, TemplateGrid
 from tengri.components.hats import cell, hat_weights
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, T_CMB_K
 from tengri.errors import DataError
 from tengri.grids import files
 from tengri.io import hdf5_reader, seal
@@ -243,7 +243,7 @@ def _cold() -> np.ndarray:
     nu = C_AA_PER_S / table.wave
     temperature = T_OF_U1 * table.umin[:, None] ** (1.0 / (4.0 + BETA))
     bodies = 1.0 / np.expm1(np.minimum(nu / NU_PER_K / temperature, 600.0))
-    bodies -= 1.0 / np.expm1(np.minimum(nu / NU_PER_K / cmb.T0_K, 600.0))
+    bodies -= 1.0 / np.expm1(np.minimum(nu / NU_PER_K / T_CMB_K, 600.0))
     grey = ((nu / nu[0]) ** (3.0 + BETA) * bodies)[:, None]  # (n_umin, 1, n)
     submillimetre = (table.wave > _COLD_AA[0]) & (table.wave < _COLD_AA[1])
     height = np.max(lit[..., submillimetre] / grey[..., submillimetre], axis=-1)

@@ -16,10 +16,10 @@ from jax import Array
 
 from tengri.components.stellar.sfh.bin_edges import MAX_BINS, BinEdges
 from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
+from tengri.constants import LN10
 from tengri.priors import StudentT, Uniform
 from tengri.registry import Param
 
-LN10 = float(np.log(10.0))
 N_BINS = BinEdges().n_bins
 
 Levels = Callable[[Mapping[str, Array], int], Array]

@@ -11,10 +11,10 @@ from jax import Array
 from tengri.components.array_module import Floats
 from tengri.components.extremes import smaller
 from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
+from tengri.constants import LN10
 from tengri.priors import Uniform
 from tengri.registry import Param
 
-LN10 = float(np.log(10.0))
 NARROWEST_DEX = 0.3  # half-width of the kernel where log_tmax is not above log_tpeak
 SOFT_DEX = 0.1
 YOUNGEST_MYR = 1e-9

@@ -17,12 +17,12 @@ from jax.typing import ArrayLike
 
 from tengri.components.stellar.sfh.family import SFHFamily, clipped
 from tengri.components.stellar.sfh.numerics import expm1_ratio
+from tengri.constants import LN10
 from tengri.errors import ParameterError
 from tengri.priors import Normal, Uniform
 from tengri.products import matmul
 from tengri.registry import Param
 
-LN10 = float(np.log(10.0))
 LOG_AGE_MIN, LOG_AGE_MAX = 6.0, 10.14
 N_GRID = 256
 VARIANCE_NODES = 7  # 1e-3 up to 1.5 dex

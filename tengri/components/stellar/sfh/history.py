@@ -25,10 +25,10 @@ from tengri.components.stellar.sfh import bin_edges, burst, gp_sfh
 from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.family import Amplitude, SFHFamily
 from tengri.components.stellar.sfh.registry import SFH_FAMILIES, families_of
+from tengri.constants import LN10
 from tengri.errors import ConfigError, ParameterError
 from tengri.registry import Param
 
-LN10 = float(np.log(10.0))
 LN_YR_PER_GYR = 9 * LN10
 LN_NO_STARS = -30 * LN10  # [Msun]: a history that forms nothing before the epoch of observation
 

@@ -17,10 +17,9 @@ from tengri.components.stellar.sfh.family import (
     time_twins,
 )
 from tengri.components.stellar.sfh.numerics import log_normal_mass
+from tengri.constants import LN10
 from tengri.priors import Uniform
 from tengri.registry import Param
-
-LN10 = float(np.log(10.0))
 
 
 def log_lnorm(t: Array, q: Mapping[str, Array], t_univ: Array) -> Array:

@@ -27,10 +27,10 @@ from tengri.components.array_module import Floats
 from tengri.components.extremes import larger, smaller
 from tengri.components.stellar.sfh.binned import log_step, relative
 from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
+from tengri.constants import LN10
 from tengri.priors import StudentT, Uniform
 from tengri.registry import Param
 
-LN10 = float(np.log(10.0))
 N_FLEX, N_OLD = 5, 3
 #: From the youngest to the oldest pair of neighbours.
 RATIOS = (

@@ -4,7 +4,7 @@
 
 Everything is measured in one process, in float32 and in float64, on the same grid, histories,
 dust, redshifts and bands (`work`); repeats are interleaved, medians are reported. Peers come with
-``pip install tengri[peers]``; one that is not installed is named. JAX evaluates all calls in the
+``pip install 'tengri-sed[peers]'``; one that is missing is named. JAX evaluates all calls in the
 thread that makes them; with ``--asynchronous`` it hands them over to another, its default. Writes
 JSON and two figures.
 """
@@ -63,7 +63,7 @@ def main() -> None:
     jax.config.update("jax_cpu_enable_async_dispatch", args.asynchronous)
     absent = [name for name in PEERS if importlib.util.find_spec(name) is None]
     for name in absent:
-        print(f"{name} is not installed and not measured: pip install tengri[peers]")
+        print(f"{name} is not installed and not measured: pip install 'tengri-sed[peers]'")
     grids = args.grid or ["embedded", "97x1775"]
     parts: dict[str, Any] = {
         "grids": lambda: {

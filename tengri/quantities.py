@@ -287,7 +287,7 @@ def converted(values: Any, stated: Any, unit: Any, name: str, linear: bool = Tru
     except ImportError:
         raise ConfigError(
             f"{name} is stated in {str(stated)!r}; to convert it to {_shown(unit)} "
-            'needs astropy: pip install "tengri[fits]"'
+            "needs astropy: pip install astropy"
         ) from None
     except (ValueError, TypeError):
         if _spelled(str(stated)).lower() == _spelled(str(unit)).lower():  # gyr, MSUN

@@ -22,8 +22,9 @@ def float32() -> Iterator[None]:
         yield
 
 
-#: Bytes of a worker beyond which it forgets its compiled programs (a tenth of them is used again).
-MOST = 2 * 2**30
+#: A worker larger than this, and grown since, forgets its compiled programs [bytes].
+LARGE, GROWN = 1.8 * 2**30, 0.25 * 2**30
+_after = [0]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -36,11 +37,14 @@ def collected_between_modules() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-    if _resident() > MOST:
+    full = _resident() > max(LARGE, _after[0] + GROWN)
+    if full:
         gc.unfreeze()
         jax.clear_caches()
     gc.collect()
     gc.freeze()
+    if full:
+        _after[0] = _resident()
 
 
 def _resident() -> int:

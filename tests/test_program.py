@@ -143,3 +143,17 @@ def test_a_negative_power_of_ten_is_a_number():
     parser, _ = program()
     args = parser.parse_args(["sweep", "met_logzsol", "-1.5e-1", "-.5e-2"])
     assert (args.lo, args.hi) == (-0.15, -0.005)
+
+
+def test_doctor_names_a_distribution_with_packages_of_the_same_name(tmp_path):
+    """The program called tengri on the package index is about the weather."""
+    info = tmp_path / "weather-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: weather\nVersion: 1.0\n")
+    (info / "top_level.txt").write_text("tengri\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "tengri", "doctor"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, timeout=300, check=False,
+    )  # fmt: skip
+    assert "weather also installs a package tengri" in done.stdout
+    assert "fix: pip uninstall weather" in done.stdout

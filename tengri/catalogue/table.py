@@ -95,13 +95,13 @@ FORMATS = {
     ".vot": "votable",
     ".votable": "votable",
 }
-#: The package that a format needs, and the extra that installs it.
-EXTRAS = {
-    "fits": ("astropy", "fits"),
-    "ecsv": ("astropy", "fits"),
-    "votable": ("astropy", "fits"),
-    "parquet": ("pyarrow", "parquet"),
-    "csv": ("pyarrow", "parquet"),
+#: The optional package that a format needs.
+NEEDS = {
+    "fits": "astropy",
+    "ecsv": "astropy",
+    "votable": "astropy",
+    "parquet": "pyarrow",
+    "csv": "pyarrow",
 }
 
 
@@ -124,8 +124,8 @@ def format_of(path: Path) -> Format:
     try:
         return import_module(f"tengri.catalogue.{name}")  # type: ignore[return-value]
     except ImportError as error:
-        package, extra = EXTRAS.get(name, (name, name))
-        raise ConfigError(f'{path} needs {package}: pip install "tengri[{extra}]"') from error
+        package = NEEDS.get(name, name)
+        raise ConfigError(f"{path} needs {package}: pip install {package}") from error
 
 
 def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Table]:

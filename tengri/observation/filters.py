@@ -335,7 +335,7 @@ def _euclid_curve(name: str) -> FilterCurve:
         from speclite.filters import load_filter as speclite_filter
     except ImportError as error:
         raise DataError(
-            f'Filter {name!r} needs the optional package speclite: pip install "tengri[euclid]"'
+            f"Filter {name!r} needs the optional package speclite: pip install speclite"
         ) from error
     response = speclite_filter(_EUCLID[name])
     return _cleaned(name, np.asarray(response.wavelength), np.asarray(response.response))

@@ -144,7 +144,7 @@ INSTRUMENTS: dict[str, Entry] = {
         "Euclid",
         "euclid_",
         "vis y j h",
-        "VIS and NISP (needs tengri[euclid])",
+        "VIS and NISP (needs speclite)",
         "Schirmer et al. 2022, A&A 662, A92",
     ),
 }

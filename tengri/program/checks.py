@@ -13,12 +13,15 @@ from tengri import __version__, shadow
 from tengri.errors import DataError
 from tengri.program.doctor import FAILURE, OK, WARNING, Check
 
+#: The name under which packagers know us: `tengri` on the package index is another program.
+DISTRIBUTION = "tengri-sed"
+
 #: A training with its checkpoints, or a catalogue of a million rows, fits into this [bytes].
 DISK_NEED = 500e6
 EXTRAS = {
-    "speclite": ("Euclid curves", "euclid"),
-    "astropy": ("FITS, ECSV and VOTable catalogues, conversion of units", "fits"),
-    "pyarrow": ("Parquet and CSV catalogues", "parquet"),
+    "speclite": "Euclid curves",
+    "astropy": "FITS, ECSV and VOTable catalogues, conversion of units",
+    "pyarrow": "Parquet and CSV catalogues",
 }
 
 
@@ -29,11 +32,15 @@ def checks() -> list[Check]:
 
 
 def _packages() -> list[Check]:
-    """Return a note where a file of the user's hides one of the packages from his notebooks."""
-    found = shadow.nearby()
-    return [Check("packages", WARNING, f"{file} hides the package {name} from what runs here",
-                  f"rename {file}, or work in another folder")
-            for name, file in found.items()]  # fmt: skip
+    """Return a note where a user's file or another distribution hides a package of ours."""
+    hidden = [Check("packages", WARNING, f"{file} hides the package {name} from what runs here",
+                    f"rename {file}, or work in another folder")
+              for name, file in shadow.nearby().items()]  # fmt: skip
+    others = [Check("packages", WARNING,
+                    f"{other} also installs a package {name}: their files lie in one folder",
+                    f"pip uninstall {other}, then install {DISTRIBUTION} again")
+              for name, other in shadow.installed_twice(DISTRIBUTION)]  # fmt: skip
+    return hidden + others
 
 
 def _versions() -> list[Check]:
@@ -97,9 +104,9 @@ def _disk() -> Check:
 
 
 def _extra(package: str) -> Check:
-    use, extra = EXTRAS[package]
+    use = EXTRAS[package]
     if importlib.util.find_spec(package) is None:
-        return Check(package, WARNING, f"not installed: no {use}", f'pip install "tengri[{extra}]"')
+        return Check(package, WARNING, f"not installed: no {use}", f"pip install {package}")
     try:
         return Check(package, OK, f"{version(package)}: {use}")
     except PackageNotFoundError:  # on the path without metadata

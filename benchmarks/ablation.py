@@ -28,9 +28,9 @@ from tengri.io.jsonable import jsonable
 from train import config as configs
 from train.config import Config
 from train.optimisers import polisher, schedule
-from train.plan import Phase, Plan
 from train.problem import Problem
 from train.rows import POLISH, VALIDATION, RowMaker
+from train.schedule import Phase, Plan
 from train.step import (
     Pool,
     State,

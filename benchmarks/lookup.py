@@ -17,8 +17,8 @@ import numpy as np
 from tengri import SEDModel
 from tengri.forward.exact_evaluators import redshift_range
 from tengri.forward.grid_spectra import GridSpectra
+from tengri.numerics.linalg import einsum
 from tengri.observation.bands import band_matrix
-from tengri.products import einsum
 
 
 class Lookup:

@@ -27,7 +27,7 @@ from tengri.forward.galaxy import Stars
 from tengri.forward.packing import is_traced
 from tengri.observation import FilterCurve
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 
 
 @dataclass(frozen=True)

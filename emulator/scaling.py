@@ -21,9 +21,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.errors import ConfigError
+from tengri.numerics.linalg import einsum
 from tengri.parameters import Parameters
 from tengri.priors import Distribution, LogUniform
-from tengri.products import einsum
 
 F32 = np.float32
 

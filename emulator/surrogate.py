@@ -37,7 +37,7 @@ from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
 #: Larger blocks than the exact model's, for a network's layers are matrix products.

@@ -21,7 +21,7 @@ from jax.typing import ArrayLike
 
 from tengri.constants import C_KM_S, GYR_S, LSUN_ERG_S, MPC_CM
 from tengri.errors import ConfigError, ParameterError
-from tengri.products import matmul
+from tengri.numerics.linalg import matmul
 from tengri.quantities import carries_more, plain_values
 
 #: Where the default's H0 and Om0 come from.

@@ -25,7 +25,7 @@ import orbax.checkpoint as ocp
 from tengri.errors import DataError, TengriError
 from tengri.io import sealed_json
 from tengri.io.seal import file_sha256
-from train import devices, mend
+from train import devices, recovery
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
 
@@ -230,13 +230,13 @@ def _put_away(folder: Path, step: int) -> Path:
     """Move the files of a step and its manifest, where there are any; return their place."""
     state, manifest = folder / "state" / str(step), _manifest(folder, step)
     if not state.exists():
-        return mend.set_aside(folder, manifest)
+        return recovery.set_aside(folder, manifest)
     if not manifest.exists():
         place = folder / "damaged" / f"unfinished-{step}"
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(exist_ok=True)
         return state.rename(place)
-    place = mend.set_aside(folder, state)
+    place = recovery.set_aside(folder, state)
     manifest.rename(place / manifest.name)
     return place
 

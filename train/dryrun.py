@@ -12,11 +12,11 @@ from train.config import Config
 from train.guards import Signals
 from train.logs import duration
 from train.loop import Loop
-from train.plan import Costs, Plan, make_plan
 from train.planning import measure
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
+from train.schedule import Costs, Plan, make_plan
 
 BYTES = 4  # float32
 NOTHING = "nothing has been written (dry run)"

@@ -13,9 +13,9 @@ from dataclasses import replace
 from tengri.errors import ConfigError
 from train import config as configs
 from train.config import Config
-from train.mend import differing
-from train.plan import Costs, Phase, Plan, seconds_per_step
+from train.recovery import differing
 from train.runfolder import RunFolder
+from train.schedule import Costs, Phase, Plan, seconds_per_step
 
 #: What may change while a run lasts.
 CHANGEABLE = (

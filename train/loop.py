@@ -28,12 +28,12 @@ from train.config import Config
 from train.diagnosis import culprit, describe_row, replay
 from train.guards import Signals, Stopped
 from train.logs import Log, Progress, say
-from train.plan import Block, Plan, make_plan
 from train.polish import Polish
 from train.pools import Pools, open_source
 from train.problem import Problem
 from train.rows import BadRowError, describe
 from train.runfolder import RunFolder
+from train.schedule import Block, Plan, make_plan
 from train.step import Pool, State, compiled, make_loss
 from train.validation import NaNStop, Validation
 

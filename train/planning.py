@@ -14,11 +14,11 @@ from emulator.scaling import OutputScaling
 from tengri.errors import DataError
 from train import devices
 from train.config import Config
-from train.plan import Costs, Plan
 from train.problem import Problem
 from train.rows import RowMaker
 from train.rowset import Rows
 from train.runfolder import RunFolder
+from train.schedule import Costs, Plan
 from train.step import Pool, State, compiled, init
 
 MEASURED_ROWS = 2  # chunks of the exact model that are timed

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from train.plan import Plan
 from train.problem import Problem
 from train.rows import POLISH, RowMaker
 from train.rowset import Rows
+from train.schedule import Plan
 from train.step import Pool, State, Trace, compiled_polish
 
 

@@ -19,8 +19,8 @@ from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, Target
 from emulator.targets.batch import Penalty, TargetRows
 from tengri import Parameters, SEDModel, load_ssp_data
-from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, unknown
+from tengri.factory import build_observation, build_spec
 from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily

@@ -20,7 +20,7 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import devices, evaluate, extension, mend, report
+from train import devices, evaluate, extension, recovery, report
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
@@ -57,7 +57,7 @@ def resume(path: Path, overrides: Sequence[str] = ()) -> int:
         raise DataError(f"{path} is no run folder (config.json is missing).")
     with _held(path):
         if devices.is_first():
-            for message in mend.mend(path):
+            for message in recovery.mend(path):
                 say(message)
             for message in extension.change(RunFolder.open(path), overrides):
                 say(message)

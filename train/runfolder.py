@@ -32,9 +32,9 @@ from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io import atomic, sealed_json
 from train import config as configs
-from train import mend
+from train import recovery
 from train.config import Config
-from train.plan import Costs, Plan
+from train.schedule import Costs, Plan
 from train.specs import oldest_physics
 
 FORMAT = 1
@@ -63,7 +63,7 @@ class RunFolder:
         content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
                    "versions": versions(), "created": now}  # fmt: skip
         with atomic.whole_folder(path) as temporary:
-            mend.write_twice(temporary, "config.json", content)
+            recovery.write_twice(temporary, "config.json", content)
         return cls(path)
 
     @classmethod
@@ -99,7 +99,7 @@ class RunFolder:
 
     def write_config(self, config: Config) -> None:
         """Store a configuration that was changed while the run lasts."""
-        mend.write_twice(
+        recovery.write_twice(
             self.path, "config.json", {**self.header(), "config": configs.to_dict(config)}
         )
 
@@ -118,14 +118,14 @@ class RunFolder:
         arrays = {k: np.asarray(v, np.float64).tolist() for k, v in scaling.to_dict().items()}
         content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict(),
                    "inputs": inputs}  # fmt: skip
-        mend.write_twice(self.path, "plan.json", content)
+        recovery.write_twice(self.path, "plan.json", content)
 
     def lengthen(self, plan: Plan, minutes: float) -> None:
         """Store a longer plan for a run of so many minutes; a finished run is open again."""
         stored = self.plan()
         assert stored is not None
         (self.path / "done.json").unlink(missing_ok=True)
-        mend.write_twice(
+        recovery.write_twice(
             self.path, "plan.json", {**stored, "plan": plan.to_dict(), "minutes": minutes}
         )
 

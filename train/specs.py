@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tengri.described import build_spec
+from tengri.factory import build_spec
 from tengri.parameters import Parameters
 from train.config import Model
 

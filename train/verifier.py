@@ -20,13 +20,17 @@ def run(path: str, exact: bool) -> list[Check] | None:
 
 
 def _run(folder: Path) -> Iterator[Check]:
-    from train import checkpoints, logs, mend
+    from train import checkpoints, logs, recovery
     from train.runfolder import RunFolder
 
     mended = f"tengri resume {folder}"
-    for name in (*mend.TWINS, *(f"{mend.COPIES}/{n}" for n in mend.TWINS), "clock.json"):
+    for name in (
+        *recovery.TWINS,
+        *(f"{recovery.COPIES}/{n}" for n in recovery.TWINS),
+        "clock.json",
+    ):
         if (folder / name).exists():
-            yield _check(name, mend.problem_with(folder / name), "intact", mended)
+            yield _check(name, recovery.problem_with(folder / name), "intact", mended)
     try:
         RunFolder.open(folder).config()
     except DataError as error:
@@ -44,7 +48,7 @@ def _run(folder: Path) -> Iterator[Check]:
     if torn:
         yield Check("metrics.jsonl", WARNING, f"{len(torn)} damaged lines are left out: {torn[:9]}")
     if (folder / "done.json").exists():
-        problem = mend.artefact_problem(folder)
+        problem = recovery.artefact_problem(folder)
         yield _check("done.json", problem, "speaks of this surrogate.h5", mended)
 
 

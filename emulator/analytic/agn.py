@@ -28,9 +28,9 @@ from emulator.analytic.source import SourceBands
 from tengri.components.agn import FRACTION
 from tengri.components.composition import Composition
 from tengri.errors import ConfigError
+from tengri.numerics.linalg import matmul
 from tengri.observation import FilterCurve
 from tengri.observation.bands import BandProjection, rest_window
-from tengri.products import matmul
 from tengri.static_grid import StaticGrid
 
 #: Step in ln λ, and where it must be finer: absorption by the intergalactic medium.

@@ -21,14 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from emulator import cubic
 from emulator.analytic.source import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
 from tengri.constants import LN10
+from tengri.numerics.interpolation import catmull_rom
+from tengri.numerics.linalg import matmul, spread
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
-from tengri.products import matmul
-from tengri.spread import spread
 from tengri.static_grid import StaticGrid
 
 #: Nodes START_AA exp(k STEP): those of the templates of Draine & Li (2007).
@@ -162,7 +161,7 @@ class DustLight:
         shift = jnp.log1p(p["redshift"]) * (FINE / STEP)
         below = jnp.floor(shift).astype(jnp.int32)
         around = (self._integrated if self.emission.grid is None else self._looked_up)(below, p)
-        flux = cubic.between((shift - below.astype(shift.dtype)).astype(around.dtype), *around)
+        flux = catmull_rom((shift - below.astype(shift.dtype)).astype(around.dtype), *around)
         return spread(flux, self.band.values, self.n_bands)
 
     def _integrated(self, below: Array, p: Mapping[str, Array]) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from emulator.scaling import OutputScaling
-from tengri.products import einsum, matmul
+from tengri.numerics.linalg import einsum, matmul
 
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from emulator import cubic
 from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.errors import ConfigError
+from tengri.numerics.interpolation import catmull_rom
 
 #: The largest optical depth that is factored out: beyond it float32 ends. And the largest beside
 #: that of the clearest band: what lies deeper is seen by a band's red edge, if at all, and divided
@@ -111,4 +111,4 @@ def _cubic(x: Array, values: Any) -> Array:
     i = jnp.floor(s).astype(jnp.int32)
     t = s - i.astype(s.dtype)
     v = jnp.asarray(values, float)
-    return cubic.between(t, v[i - 1], v[i], v[i + 1], v[i + 2])
+    return catmull_rom(t, v[i - 1], v[i], v[i + 1], v[i + 2])

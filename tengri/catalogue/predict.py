@@ -24,7 +24,7 @@ from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 from tengri.quantities import plain_values
 
 FLAG = "out_of_domain"

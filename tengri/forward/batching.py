@@ -27,7 +27,7 @@ import numpy as np
 from jax import Array
 
 from tengri.forward.packing import handed_over
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 
 #: So many parts of a batch per thread leave none of them idle for long at the end.
 TASKS_PER_WORKER = 4

@@ -17,9 +17,9 @@ from jax import Array
 from tengri.forward.evaluator import AgeResponse, Bands, FixedValues, Params
 from tengri.forward.galaxy import Galaxy, Light, Population, Spectra
 from tengri.forward.grid_spectra import GridSpectra
+from tengri.numerics.linalg import matmul
 from tengri.observation.bands import BandProjection, band_matrix, rest_window
 from tengri.observation.filters import FilterCurve
-from tengri.products import matmul
 
 
 @jax.tree_util.register_dataclass

@@ -21,7 +21,7 @@ from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.packing import is_traced
 from tengri.observation.filters import FilterCurve
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 
 #: Galaxies at one redshift that pay for an evaluator of their own.
 MIN_ROWS_TO_SPECIALISE = 65536

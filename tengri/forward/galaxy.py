@@ -38,7 +38,7 @@ from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA, SOFTEST_XRAY_AA
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
-from tengri.products import matmul
+from tengri.numerics.linalg import matmul
 from tengri.static_grid import digest_of
 
 Params = Mapping[str, Array]

@@ -30,7 +30,7 @@ from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 from tengri.process import check_process
 from tengri.quantities import plain_values
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 
 
 @jax.tree_util.register_dataclass

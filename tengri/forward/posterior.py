@@ -28,7 +28,7 @@ from tengri.constants import LN_PER_MAG
 from tengri.errors import ParameterError, unknown
 from tengri.forward.measurements import measured
 from tengri.parameters import Parameters
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
 #: Largest difference of two entries of a correlation matrix that should be equal: float32's.

@@ -21,7 +21,7 @@ from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.small_call import SmallCall
 from tengri.parameters import Parameters
 from tengri.parameters.plain import PlainFloats
-from tengri.parameters.resolve import default_float
+from tengri.parameters.validate import default_float
 
 
 class Single:

@@ -36,9 +36,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from tengri.errors import ConfigError
+from tengri.numerics.linalg import matmul
 from tengri.observation.filters import FilterCurve
 from tengri.observation.segments import refine, segment_moments
-from tengri.products import matmul
 
 FINE = 2e-4  # largest half width of a segment over its middle
 _HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their range

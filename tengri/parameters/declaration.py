@@ -11,8 +11,8 @@ import numpy as np
 
 from tengri.components.composition import SETTINGS, UNCHANGED, Composition, registered_params
 from tengri.errors import ConfigError, ParameterError, unknown
-from tengri.parameters import artefact, resolve, summary
-from tengri.parameters.entries import Entry, build, compose_named, split
+from tengri.parameters import serialise, summary, validate
+from tengri.parameters.parse import Entry, build, compose_named, split
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import Mirror
 from tengri.priors import Distribution
@@ -30,7 +30,7 @@ class Declaration:
     _mirrors: dict[str, str]
     _arrays: tuple[str, ...]
     _layout: Layout
-    _slots: dict[str, resolve.Slot]
+    _slots: dict[str, validate.Slot]
 
     def _set_up(
         self,
@@ -55,7 +55,7 @@ class Declaration:
             "_composition": composition,
             "_entries": entries,
             "_layout": Layout.of(entries),
-            "_slots": resolve.make_slots(entries.values()),
+            "_slots": validate.make_slots(entries.values()),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -160,12 +160,12 @@ class Declaration:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description from which `from_dict` rebuilds the spec."""
         settings = split(self._given)[0]
-        return artefact.describe(self._entries, settings, self._composition.physics.changes)
+        return serialise.describe(self._entries, settings, self._composition.physics.changes)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild a spec; what was filled in keeps the values it had, and physics its version."""
-        return cls.stored(*artefact.read(data))
+        return cls.stored(*serialise.read(data))
 
     @classmethod
     def stored(
@@ -236,7 +236,7 @@ class Declaration:
         """Return the SHA-256 of parameters, priors, resolved settings and physics."""
         settings = self.settings.items()
         first = {n: value for n, value in settings if SETTINGS[n].before is UNCHANGED}
-        return artefact.fingerprint(self._entries, first, self._composition.physics.changes)
+        return serialise.fingerprint(self._entries, first, self._composition.physics.changes)
 
     @functools.cached_property
     def _identity(self) -> str:

@@ -10,8 +10,8 @@ from jax.core import Tracer
 
 from tengri.components.composition import SETTINGS, registered_params
 from tengri.errors import ParameterError
-from tengri.parameters.entries import Entry, no_effect, split, unknown_name
-from tengri.parameters.resolve import Slot
+from tengri.parameters.parse import Entry, no_effect, split, unknown_name
+from tengri.parameters.validate import Slot
 from tengri.parameters.values import SLACK, rename
 from tengri.quantities import plain_values
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tengri.parameters.resolve import Slot
+from tengri.parameters.validate import Slot
 
 Range = tuple[float, float]
 

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 from tengri.components.composition import SETTINGS, registered_params
 from tengri.domain import Domain
 from tengri.errors import ParameterError, unknown
-from tengri.parameters import draws, resolve
+from tengri.parameters import sampling, validate
 from tengri.parameters.declaration import Declaration
 from tengri.parameters.names import recognised
 from tengri.parameters.plain import PlainFloats
@@ -80,12 +80,12 @@ class Parameters(Declaration):
         unchanged. Settings and mirrors are not in the dict.
         """
         check_process()
-        return draws.draw(self._entries, key)
+        return sampling.draw(self._entries, key)
 
     def sample_batch(self, key: Array, n: int) -> dict[str, Array]:
         """Draw n galaxies, values (n, …); row i is ``sample(fold_in(key, i))``."""
         check_process()
-        return draws.draw_batch(self._entries, key, n)
+        return sampling.draw_batch(self._entries, key, n)
 
     def sample_sobol(self, n: int, seed: int = 0, skip: int = 0) -> dict[str, Array]:
         """Draw n galaxies by a scrambled Sobol sequence, values (n, …).
@@ -93,7 +93,7 @@ class Parameters(Declaration):
         Row i of a call is row ``skip + i`` of the sequence of ``seed``, whatever the chunking.
         """
         check_process()
-        return draws.draw_sobol(self._entries, self._layout, n, seed, skip)
+        return sampling.draw_sobol(self._entries, self._layout, n, seed, skip)
 
     # --- vectors ------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Parameters(Declaration):
         return self._layout.log_abs_det(y)
 
     def _complete(self, free: Mapping[str, Array]) -> dict[str, Array]:
-        both = {**draws.fixed_values(self._entries), **free}
+        both = {**sampling.fixed_values(self._entries), **free}
         return {name: both[name] for name in sorted(both)}
 
     # --- dicts of calls -----------------------------------------------------------------------
@@ -158,7 +158,7 @@ class Parameters(Declaration):
         """
         if not isinstance(params, Mapping) or not params.keys() <= self._slots.keys():
             params = recognised(params, self._slots, self._entries, self._given)
-        out = (resolve.resolve_batch if batch else resolve.resolve_one)(self._slots, params)
+        out = (validate.resolve_batch if batch else validate.resolve_one)(self._slots, params)
         for name, source in self._mirrors.items():
             out[name] = out[source]
         if any(name in params for name in self._arrays):
@@ -191,10 +191,10 @@ class Parameters(Declaration):
         Every value has a leading axis (n,); names must be parameters of this spec.
         """
         given = recognised(params, self._slots, self._entries, self._given)
-        numbers = {n: resolve.without_unit(self._slots[n], v)[0] for n, v in given.items()}
-        return resolve.within_bounds(self._slots, numbers)
+        numbers = {n: validate.without_unit(self._slots[n], v)[0] for n, v in given.items()}
+        return validate.within_bounds(self._slots, numbers)
 
     def _plain(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of ``params`` that act, without masks and in their own units."""
         given = recognised(params, self._slots, self._entries, self._given)
-        return {n: resolve.in_own_unit(self._slots[n], v) for n, v in given.items()}
+        return {n: validate.in_own_unit(self._slots[n], v) for n, v in given.items()}

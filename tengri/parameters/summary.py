@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tengri.parameters.entries import Entry
+from tengri.parameters.parse import Entry
 
 HEAD = ("parameter", "prior or value", "unit", "status", "description")
 

@@ -17,8 +17,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from tengri.errors import ParameterError
-from tengri.parameters.entries import Entry
-from tengri.parameters.resolve import missing_message
+from tengri.parameters.parse import Entry
+from tengri.parameters.validate import missing_message
 from tengri.priors import Distribution, all_numbers
 from tengri.quantities import carries_more
 

@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
 
 
 def _cite(args: argparse.Namespace) -> int:
-    from tengri.references import bibtex, cited
+    from tengri.citations import bibtex, cited
 
     args.model = args.surrogate or args.model
     items = [(item, bibtex(item.reference))

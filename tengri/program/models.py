@@ -124,7 +124,7 @@ def _exact(
 ) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
     from tengri import SEDModel, load_ssp_data
-    from tengri.described import build_observation, build_spec
+    from tengri.factory import build_observation, build_spec
 
     if not (described.get("instruments") or described.get("bands")):
         raise ConfigError(
@@ -147,7 +147,7 @@ def _exact(
 def _surrogate(
     args: argparse.Namespace, described: Mapping[str, Any], changes: Mapping[str, Any], options: Any
 ) -> PhotometricModel:
-    from tengri.described import build_observation, changed_spec
+    from tengri.factory import build_observation, changed_spec
 
     if args.ssp or args.config:
         raise ConfigError(

@@ -35,7 +35,7 @@ from emulator import artefact
 from tengri import __version__
 from tengri.io import atomic, seal
 from tests.faults import kill, tiny, victims
-from train import checkpoints, mend
+from train import checkpoints, recovery
 from train.dataset import Dataset
 from train.runfolder import RunFolder, is_run
 
@@ -185,12 +185,12 @@ def _torn(run: Path, safe: int) -> list[str]:
     """
     if not run.exists():
         return []
-    pairs = [[p for p in (run / name, run / mend.COPIES / name) if p.exists()]
-             for name in mend.TWINS]  # fmt: skip
+    pairs = [[p for p in (run / name, run / recovery.COPIES / name) if p.exists()]
+             for name in recovery.TWINS]  # fmt: skip
     read_back = [p for pair in pairs for p in pair] + [
         run / name for name in ("clock.json", "done.json") if (run / name).exists()
     ]
-    problems = [text for path in read_back if (text := mend.problem_with(path))]
+    problems = [text for path in read_back if (text := recovery.problem_with(path))]
     if not pairs[0]:
         problems.append("no configuration")
     if (run / "surrogate.h5").exists():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import emulator
-from tengri import load_ssp_data, references
+from tengri import citations, load_ssp_data
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError
@@ -20,7 +20,7 @@ from tengri.grids import files as grids
 from tengri.io import seal
 from tests.train.conftest import CONFIG, changed, trained, with_config
 from train import checkpoints as checkpoint_files
-from train import mend, run
+from train import recovery, run
 from train.dataset import MANIFEST, Dataset
 from train.logs import Log, damaged_lines, read_metrics
 from train.problem import Problem
@@ -41,27 +41,27 @@ def damages(good: bytes, flips: int, cuts: int, seed: int = 0) -> Iterator[bytes
         yield good[:length]
 
 
-@pytest.mark.parametrize("name", mend.TWINS)
+@pytest.mark.parametrize("name", recovery.TWINS)
 def test_one_copy_of_a_run_file_mends_the_other(
     finished: Path, name: str, injected: Counter
 ) -> None:
-    pair = finished / name, finished / mend.COPIES / name
+    pair = finished / name, finished / recovery.COPIES / name
     good, n = pair[0].read_bytes(), 0
     for bad in damages(good, 20, 4):
         for place in pair:
             place.write_bytes(bad)
-            (message,) = mend.mend(finished)
+            (message,) = recovery.mend(finished)
             assert str(place) in message and (
                 "mended from" in message or "has been edited" in message
             )
             assert [path.read_bytes() for path in pair] == [good, good]
             n += 1
     (finished / name).unlink()
-    assert len(mend.mend(finished)) == 1 and RunFolder.open(finished).plan() is not None
+    assert len(recovery.mend(finished)) == 1 and RunFolder.open(finished).plan() is not None
     for place in pair:
         place.write_bytes(good[:-5])
     with pytest.raises(DataError, match=f"{name}.*copy is no better.*{name}"):
-        mend.mend(finished)
+        recovery.mend(finished)
     injected("bits", n + 1)
 
 
@@ -71,13 +71,13 @@ def test_what_can_be_made_again_is_set_aside(finished: Path, name: str, injected
     done = (finished / "done.json").read_bytes()
     for bad in damages(good, 20, 4):
         (finished / name).write_bytes(bad)
-        (message,) = mend.mend(finished)
+        (message,) = recovery.mend(finished)
         assert name in message and "Set aside" in message
         assert not (finished / name).exists() and (finished / "state").is_dir()
         (finished / name).write_bytes(good)
         (finished / "done.json").write_bytes(done)
         n += 1
-    assert mend.mend(finished) == []
+    assert recovery.mend(finished) == []
     injected("bits", n)
 
 
@@ -191,7 +191,7 @@ def test_the_embedded_grids(
         with pytest.raises(DataError, match=name):
             GRIDS[name]()
         with pytest.raises(DataError, match=name):
-            list(references._grid(name.removesuffix(".h5")))  # noqa: SLF001  (without a model)
+            list(citations._grid(name.removesuffix(".h5")))  # noqa: SLF001  (without a model)
         n += 1
     injected("bits", n)
 

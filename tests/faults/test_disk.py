@@ -21,7 +21,7 @@ from tests.faults import kill, tiny, victims
 from tests.faults.make_golden import RUN
 from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
 from train import config as configs
-from train import mend
+from train import recovery
 from train.checkpoints import Checkpoints, verify
 from train.dataset import Dataset
 from train.guards import Lock, Signals
@@ -200,7 +200,7 @@ def test_a_run_that_became_read_only(finished: Path, readonly: Path, injected: C
     close(readonly)
     assert emulator.load(run / "surrogate.h5").filter_names == ("g", "r")
     with pytest.raises(DataError, match="cannot be mended"):
-        mend.mend(run)
+        recovery.mend(run)
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     injected("disk")
 

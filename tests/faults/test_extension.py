@@ -12,9 +12,9 @@ import emulator
 from tengri.__main__ import main as program
 from tengri.errors import ConfigError
 from tests.faults.make_golden import RUN
-from train import extension, mend
-from train.plan import Plan
+from train import extension, recovery
 from train.runfolder import RunFolder
+from train.schedule import Plan
 
 
 def plan_of(folder: Path) -> Plan:
@@ -72,7 +72,7 @@ def test_an_edit_is_called_one_and_kept(finished: Path) -> None:
     document = json.loads(written)
     document["content"]["config"]["run"]["minutes"] = 77.0
     path.write_text(json.dumps(document))
-    (message,) = mend.mend(finished)
+    (message,) = recovery.mend(finished)
     assert "has been edited: run.minutes is 77.0" in message and "mended" not in message
     assert "--set run.minutes" in message and path.read_bytes() == written
     (kept,) = (finished / "damaged").iterdir()

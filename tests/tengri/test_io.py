@@ -63,7 +63,7 @@ def test_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
 
 #: What puts a file in its place, or begins one, beside `tengri.io.atomic`; and why it may.
 ELSEWHERE = {
-    "train/mend.py: os.rename": "sets a damaged file aside",
+    "train/recovery.py: os.rename": "sets a damaged file aside",
     "train/logs.py: os.fsync": "a log grows line by line",
 }
 BY_HAND = {"os.replace", "os.rename", "os.renames", "os.fsync", "tempfile.mkstemp"}

@@ -18,11 +18,11 @@ from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
 from tengri.components.dust.milky_way import MilkyWay
 from tengri.components.dust.screen import SCREEN_PARAMS, transmissions
-from tengri.components.hats import cell, hat_weights
 from tengri.components.igm import ABSORBER, DAMPING_WING, IGM_MODELS
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
 from tengri.components.stellar.nebular import NEBULAR_MODELS
 from tengri.components.stellar.sfh import SFH_FAMILIES, StarFormationHistory
+from tengri.numerics.interpolation import cell, hat_weights
 from tengri.registry import Param
 
 T_UNIV = 13.0

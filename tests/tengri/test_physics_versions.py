@@ -14,8 +14,8 @@ from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components import composition
 from tengri.components.composition import Setting
 from tengri.components.dust.attenuation import LAWS, DustLaw
-from tengri.described import build_spec, changed_spec
 from tengri.errors import ConfigError, TengriError, UnknownNameError
+from tengri.factory import build_spec, changed_spec
 from tengri.parameters import differences
 from tengri.registry import Change
 

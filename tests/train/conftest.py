@@ -16,11 +16,11 @@ from emulator.scaling import OutputScaling
 from train.config import Config, Data, Model, Network, Optimiser, Run
 from train.guards import Signals
 from train.loop import Loop, Trained
-from train.plan import Costs, make_plan
 from train.pools import Source
 from train.problem import Problem
 from train.rows import RowMaker, Rows
 from train.runfolder import RunFolder
+from train.schedule import Costs, make_plan
 
 
 @pytest.fixture(autouse=True)

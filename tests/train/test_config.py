@@ -8,8 +8,8 @@ import pytest
 
 from emulator import published
 from emulator.artefact import read
-from tengri.described import build_observation, build_spec
 from tengri.errors import ConfigError, UnknownNameError
+from tengri.factory import build_observation, build_spec
 from train import config as configs
 from train.config import Config, Model, Optimiser
 

@@ -27,8 +27,8 @@ from train.guards import Lock, LockedError, Signals
 from train.logs import read_metrics
 from train.loop import Loop
 from train.optimisers import build, polisher
-from train.plan import Plan
 from train.problem import Problem
+from train.schedule import Plan
 from train.step import Pool, init, make_dispatch, make_loss, make_polish, make_step
 
 LINEAR = {

@@ -33,8 +33,8 @@ from jax import Array
 from tengri.components.agn import continuum, lines, mixing, torus
 from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
 from tengri.constants import C_AA_PER_S
+from tengri.numerics.linalg import matmul
 from tengri.priors import Uniform
-from tengri.products import matmul
 from tengri.registry import Change, Param
 
 Params = Mapping[str, Array]

@@ -21,8 +21,8 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jax.typing import ArrayLike
 
-from tengri.components.extremes import larger, smaller
 from tengri.errors import DataError
+from tengri.numerics.extremes import larger, smaller
 from tengri.priors import Uniform
 from tengri.registry import Param, Registry, Versioned
 

@@ -33,7 +33,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.hats import fixed_hat_weights, hat_weights
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.metallicity import LOG10_ZSUN
@@ -41,8 +40,9 @@ from tengri.components.stellar.nebular_table import NebularTable, cloudy_table, 
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
+from tengri.numerics.interpolation import fixed_hat_weights, hat_weights
+from tengri.numerics.linalg import einsum, matmul
 from tengri.priors import Uniform
-from tengri.products import einsum, matmul
 from tengri.registry import Change, Param, Registry, Versioned
 
 Params = Mapping[str, Array]

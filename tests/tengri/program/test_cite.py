@@ -8,8 +8,8 @@ import re
 import pytest
 
 from tengri.__main__ import main
+from tengri.citations import FILE, bibtex, entries
 from tengri.program import kinds
-from tengri.references import FILE, bibtex, entries
 
 COMPONENTS = ("sfh", "metallicity", "nebular", "dust", "agn", "igm")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from tengri.citations import bibtex
 from tengri.components.composition import SETTINGS, registered_params
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.program import components
-from tengri.references import bibtex
 
 # definitions, for which there is nothing to cite
 DEFINED_HERE = {"const", "table", "delta", "none", "ramp"}

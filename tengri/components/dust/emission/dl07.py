@@ -43,15 +43,14 @@ from jax import Array
 from tengri.components.blackbody import NU_PER_K
 from tengri.components.dust.emission import cmb
 from tengri.components.dust.emission.model import DustEmission, TemplateGrid
-from tengri.components.hats import cell, hat_weights
 from tengri.constants import C_AA_PER_S, T_CMB_K
 from tengri.errors import DataError
 from tengri.grids import files
 from tengri.io import hdf5_reader, seal
+from tengri.numerics.interpolation import cell, hat_weights
+from tengri.numerics.linalg import einsum, spread
 from tengri.priors import LogUniform, Uniform
-from tengri.products import einsum
 from tengri.registry import Change, Param
-from tengri.spread import spread
 
 Params = Mapping[str, Array]
 

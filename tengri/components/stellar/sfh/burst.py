@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
-from tengri.components.extremes import smaller
 from tengri.components.stellar.sfh.family import LOG_ZERO, SFHFamily, clipped
 from tengri.constants import LN10
+from tengri.numerics.extremes import smaller
 from tengri.priors import Uniform
 from tengri.registry import Param
 

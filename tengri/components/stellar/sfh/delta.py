@@ -19,9 +19,9 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
-from tengri.components.extremes import larger, smaller
-from tengri.components.hats import hat_weights
 from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
+from tengri.numerics.extremes import larger, smaller
+from tengri.numerics.interpolation import hat_weights
 from tengri.priors import LogUniform
 from tengri.registry import Param
 

@@ -20,8 +20,8 @@ from jax import Array
 
 from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
 from tengri.components.stellar.sfh.numerics import exp_moments, one_less_exp
+from tengri.numerics.linalg import matmul
 from tengri.priors import Uniform
-from tengri.products import matmul
 from tengri.registry import Param
 
 DEGREE = 6

@@ -9,7 +9,6 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats, array_module
-from tengri.components.extremes import larger, smaller
 from tengri.components.stellar.sfh.family import (
     LOG_ZERO,
     Ages,
@@ -19,6 +18,7 @@ from tengri.components.stellar.sfh.family import (
     time_twins,
 )
 from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower, unit_exp_moments
+from tengri.numerics.extremes import larger, smaller
 from tengri.priors import Uniform
 from tengri.registry import Param
 

@@ -19,8 +19,8 @@ from tengri.components.stellar.sfh.family import SFHFamily, clipped
 from tengri.components.stellar.sfh.numerics import expm1_ratio
 from tengri.constants import LN10
 from tengri.errors import ParameterError
+from tengri.numerics.linalg import matmul
 from tengri.priors import Normal, Uniform
-from tengri.products import matmul
 from tengri.registry import Param
 
 LOG_AGE_MIN, LOG_AGE_MAX = 6.0, 10.14

@@ -24,10 +24,10 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
-from tengri.components.extremes import larger, smaller
 from tengri.components.stellar.sfh.binned import log_step, relative
 from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
 from tengri.constants import LN10
+from tengri.numerics.extremes import larger, smaller
 from tengri.priors import StudentT, Uniform
 from tengri.registry import Param
 

@@ -29,7 +29,7 @@ from jax import Array
 from numpy.polynomial import legendre
 
 from tengri.components.array_module import Floats, array_module
-from tengri.products import matmul
+from tengri.numerics.linalg import matmul
 
 # ends of the shared panels [Gyr], all before the Big Bang at any redshift up to 20; their nodes
 SHARED_GYR = 0.0, 0.01, 0.03, 0.06, 0.1

@@ -1,7 +1,7 @@
-"""Weights of linear interpolation between the nodes of a table, held at its ends.
+"""Interpolation: linear between the nodes of a table, held at its ends, and cubic.
 
-Hat functions of the nodes at ``x``: they are not negative and sum to 1. At a node the derivative is
-that of the interval above it, at the last node of the one below.
+The weights of the former are hat functions of the nodes at ``x``: they are not negative and sum to
+1. At a node the derivative is that of the interval above it, at the last node of the one below.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.extremes import larger, smaller
+from tengri.numerics.extremes import larger, smaller
 
 
 def hat_weights(x: Array, nodes: np.ndarray) -> Array:
@@ -35,3 +35,11 @@ def cell(x: Array, nodes: np.ndarray) -> tuple[Array, Array]:
 def fixed_hat_weights(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the weights (..., n_node) at constants ``x`` (...)."""
     return np.stack([np.interp(x, nodes, hat) for hat in np.eye(len(nodes))], axis=-1)
+
+
+def catmull_rom(t: Array, a: Array, b: Array, c: Array, d: Array) -> Array:
+    """Return the value at ``t``, 0 at ``b`` and 1 at ``c``, of four in a row.
+
+    Catmull & Rom (1974): smooth to the first derivative.
+    """
+    return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))

@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from tengri.errors import ParameterError
-from tengri.parameters.entries import Entry
+from tengri.parameters.parse import Entry
 from tengri.parameters.transforms import Layout
 
 

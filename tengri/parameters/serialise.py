@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tengri.errors import ParameterError
-from tengri.parameters.entries import Entry
+from tengri.parameters.parse import Entry
 from tengri.parameters.values import Mirror
 from tengri.priors import Distribution
 

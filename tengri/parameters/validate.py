@@ -16,7 +16,7 @@ import numpy as np
 
 from tengri.domain import Domain
 from tengri.errors import ParameterError
-from tengri.parameters.entries import Entry
+from tengri.parameters.parse import Entry
 from tengri.parameters.values import slackened
 from tengri.quantities import is_plain, plain_values
 

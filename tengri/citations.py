@@ -1,7 +1,7 @@
 """What a model rests on, as BibTeX.
 
 Components, grids and instruments carry their references as text ("Charlot & Fall 2000, ApJ 539,
-718"). Journal, volume and page (or the arXiv number) find the entry in ``references.bib``; a
+718"). Journal, volume and page (or the arXiv number) find the entry in ``citations.bib``; a
 work that is not there becomes an entry of what the text says.
 """
 

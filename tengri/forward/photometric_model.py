@@ -50,7 +50,7 @@ class PhotometricModel:
         See `tengri.forward.evaluator` and `tengri.forward.batching`.
     """
 
-    #: what it is computed with, keys of ``tengri/references.bib``
+    #: what it is computed with, keys of ``tengri/citations.bib``
     software: tuple[str, ...] = ("jax",)
 
     def __init__(

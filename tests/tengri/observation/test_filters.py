@@ -125,5 +125,5 @@ def test_euclid_without_its_extra_says_what_to_install(monkeypatch) -> None:
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DataError, match=r'pip install "tengri\[euclid\]"'):
+    with pytest.raises(DataError, match=r"pip install speclite"):
         module._euclid_curve("euclid_vis")  # noqa: SLF001  (load_filter keeps what it read)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
+from operator import add, mul, sub, truediv
 from pathlib import Path
 
 import pytest
@@ -33,13 +35,34 @@ def modules() -> list[Path]:
     return [p for p in found if p != home and str(p.relative_to(ROOT)) not in ALONE]
 
 
+OPERATIONS = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv, ast.Pow: pow}
+
+
 def number(node: ast.expr) -> float | None:
     """Evaluate arithmetic on literals and logarithms of literals; None if there is more in it."""
-    try:
-        text = ast.unparse(node).replace("np.", "math.").replace("jnp.", "math.")
-        return float(eval(text, {"__builtins__": {}, "math": __import__("math"), "float": float}))
-    except Exception:
-        return None
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.BinOp(left, operation, right) if type(operation) in OPERATIONS:
+            both = number(left), number(right)
+            try:
+                return None if None in both else OPERATIONS[type(operation)](*both)
+            except (ZeroDivisionError, OverflowError):
+                return None
+        case ast.Call(ast.Attribute(attr="log"), [argument]):
+            value = number(argument)
+            return math.log(value) if value is not None and value > 0.0 else None
+        case ast.Call(ast.Name("float"), [argument]):
+            return number(argument)
+    return None
+
+
+def test_numbers_are_found_in_the_forms_that_people_write() -> None:
+    for text in ("2.302585092994046", "float(np.log(10.0))", "2 * jnp.log(10) / 2"):
+        assert number(ast.parse(text, mode="eval").body) == pytest.approx(math.log(10.0))
+    assert number(ast.parse("365.25 * 86400.0", mode="eval").body) == tengri.constants.YR_S
+    assert number(ast.parse("1.0 / 0.0", mode="eval").body) is None
+    assert number(ast.parse("x * 2.0", mode="eval").body) is None
 
 
 def literals(tree: ast.AST) -> Iterator[tuple[int, float]]:

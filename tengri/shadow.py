@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import PathFinder
-from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-HOME_PACKAGE, NEIGHBOURS = "tengri", ("emulator", "train")
+NEIGHBOURS = ("emulator", "train")
 HOME = Path(__file__).resolve().parent.parent
 
 
@@ -37,16 +36,6 @@ def nearby() -> dict[str, str]:
         file = _foreign(name, PathFinder.find_spec(name, [f for f in folders if f]))
         found |= {name: file} if file else {}
     return found
-
-
-def installed_twice(distribution: str) -> list[tuple[str, str]]:
-    """Return (package, other) for packages of ours that another distribution installs, too."""
-    owners = packages_distributions()
-    return [
-        (name, other)
-        for name in (HOME_PACKAGE, *NEIGHBOURS)
-        for other in sorted(set(owners.get(name, ())) - {distribution})
-    ]
 
 
 def message(found: dict[str, str]) -> str:

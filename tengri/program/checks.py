@@ -6,7 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 from tengri import __version__, shadow
@@ -39,8 +39,15 @@ def _packages() -> list[Check]:
     others = [Check("packages", WARNING,
                     f"{other} also installs a package {name}: their files lie in one folder",
                     f"pip uninstall {other}, then install {DISTRIBUTION} again")
-              for name, other in shadow.installed_twice(DISTRIBUTION)]  # fmt: skip
+              for name, other in _installed_twice()]  # fmt: skip
     return hidden + others
+
+
+def _installed_twice() -> list[tuple[str, str]]:
+    """Return (package, other) for packages of ours that another distribution installs, too."""
+    owners = packages_distributions()
+    return [(name, other) for name in ("tengri", *shadow.NEIGHBOURS)
+            for other in sorted(set(owners.get(name, ())) - {DISTRIBUTION})]  # fmt: skip
 
 
 def _versions() -> list[Check]:

@@ -24,7 +24,7 @@ types: install
 	$(BIN)/mypy
 
 # Most of a short test is compiling: there LLVM need not optimise, nor XLA build its loops through
-# MLIR (24 minutes with the first flag alone, 11 with all). Long tests compile as users do.
+# MLIR (24 minutes with the first flag alone, 11 to 14 with all). Long tests compile as users do.
 QUICK := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
 	--xla_cpu_parallel_codegen_split_count=1
 

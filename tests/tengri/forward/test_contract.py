@@ -52,12 +52,24 @@ CASES["kitchen sink"] = {
     "cmb": "dacunha13", "escape": "picket_fence",
 }  # fmt: skip
 
-BANDS = ["galex_fuv", "sdss_u", "sdss_r", "2mass_ks", "wise_w1", "wise_w3", "wise_w4"]
+# Parameters that no setting brings: they are part of the model where they are named.
+NAMED = {
+    "gas of its own": ("neb_logz", "neb_fesc_lya"),
+    "neutral gas": ("igm_xhi", "igm_log_nhi_dla"),
+    "clear sky and clear lines of sight": ("mw_ebv", "dust_f_clear"),
+}
+CASES["gas of its own"] = DEFAULT_SFH | {"nebular": "cloudy"}
+CASES["neutral gas"] = DEFAULT_SFH
+CASES["clear sky and clear lines of sight"] = DEFAULT_SFH
+
+BANDS = ["galex_fuv", "sdss_u", "sdss_r", "sdss_z", "2mass_ks", "wise_w1", "wise_w3", "wise_w4"]
 REDSHIFTS = (0.05, 3.0)
+# The damping wing of the neutral medium, which lies beyond the end of reionisation, in sdss_z.
+DISTANT = {"neutral gas": (5.8, 6.8)}
 
 
-def build(settings: dict, ssp) -> SEDModel:
-    """Return a model with every scalar parameter free over its registered prior.
+def build(settings: dict, ssp, named=(), redshifts=REDSHIFTS) -> SEDModel:
+    """Return a model with every scalar parameter free over its registered prior, ``named`` too.
 
     Amplitudes are masses: a prior on the peak SFR in Gyr holds histories without stars by t(z).
     """
@@ -65,9 +77,10 @@ def build(settings: dict, ssp) -> SEDModel:
     table = TABLE if "table" in types else {}
     additive = [SFH_FAMILIES[t] for t in types if SFH_FAMILIES[t].kind == "additive"]
     masses = [f.amplitudes["log_total_mass"].name for f in additive]
-    params = compose(settings, [*table, *masses]).params
+    params = compose(settings, [*table, *masses, *named]).params
+    assert set(named) <= set(params)
     free = {n: FREE for n, p in params.items() if p.shape == () and n not in ("redshift", *table)}
-    spec = Parameters(**settings, **table, **free, redshift=REDSHIFTS)
+    spec = Parameters(**settings, **table, **free, redshift=redshifts)
     observation = Instrument.from_names(BANDS).observation()
     return SEDModel(spec, ssp, observation, units="nJy")
 
@@ -111,7 +124,8 @@ QUICK = {"sfh tsnorm", "dust emission dl07", "nebular cloudy"}
 )
 @pytest.mark.filterwarnings("ignore:.*beyond 3 µm")
 def test_component_contract(case, small_ssp, small_stars):
-    model = build(CASES[case], small_stars if "nebular" in CASES[case] else small_ssp)
+    grid = small_stars if "nebular" in CASES[case] else small_ssp
+    model = build(CASES[case], grid, NAMED.get(case, ()), DISTANT.get(case, REDSHIFTS))
     batch = points(model, 12)
     names = [n for n in model.spec.free_params if np.ndim(batch[n]) == 1]
 

@@ -19,7 +19,8 @@ DEFAULT_SSP = "ssp_bc03_miles_kroupa_wNE_logGasU-3.0.h5"
 STELLAR_SSP = "ssp_bc03_miles_kroupa_noneb.h5"
 DUST_DL07 = "dl07.h5"
 NEBULAR = "nebular_bc03_miles.h5"
-EMBEDDED = (DEFAULT_SSP, STELLAR_SSP, DUST_DL07, NEBULAR)
+TORUS_NENKOVA08 = "nenkova08.h5"
+EMBEDDED = (DEFAULT_SSP, STELLAR_SSP, DUST_DL07, NEBULAR, TORUS_NENKOVA08)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

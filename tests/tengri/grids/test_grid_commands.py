@@ -3,10 +3,13 @@ from __future__ import annotations
 import argparse
 import json
 
+import h5py
+import numpy as np
 import pytest
 
 from tengri.components.stellar.ssp import load_ssp_data
-from tengri.grids import files
+from tengri.errors import DataError
+from tengri.grids import files, nenkova08
 from tengri.program import data as commands
 
 
@@ -41,6 +44,30 @@ def test_a_dry_run_builds_nothing(wheel_file, tmp_path, monkeypatch, capsys):
 def test_build_dl07_to_a_named_file(wheel_file, tmp_path, capsys):
     assert run("data", "build", "dl07", "--wheel", str(wheel_file), "-o", f"{tmp_path}/d.h5") == 0
     assert (tmp_path / "d.h5").is_file()
+
+
+def test_build_nenkova08_of_the_text_file(tmp_path, capsys):
+    """A table of that shape comes back as it was; one of other depths does not."""
+    wave = np.array([100.0, 1e4, 1e5, 1e6])
+    rows = np.column_stack([wave, np.outer([0.0, 1.0, 3.0, 0.5], np.arange(1.0, 10.0))])
+    head = "# a\n# b\n# c\n" + " ".join(map(str, nenkova08.TAU_V))
+    text = tmp_path / "torus.dat"
+    np.savetxt(text, rows, header=head, comments="")
+    words = ["data", "build", "nenkova08", "--source", str(text), "-o", f"{tmp_path}/n.h5"]
+    assert run(*words) == 0
+    with h5py.File(tmp_path / "n.h5") as file:
+        np.testing.assert_array_equal(file["wave"], wave[1:])  # a dark row is left out
+        np.testing.assert_allclose(file["lnu"], rows[1:, 1:].T)
+        assert file.attrs["license"].startswith("MIT")
+    text.write_text(text.read_text().replace("150.0", "151.0"))
+    with pytest.raises(DataError, match="optical depths"):
+        run(*words)
+    text.write_text("nothing")
+    with pytest.raises(DataError, match="no table of torus spectra"):
+        run(*words)
+    capsys.readouterr()
+    assert run(*words[:3], "--dry-run") == 0
+    assert nenkova08.COMMIT in capsys.readouterr().out
 
 
 def test_names_say_what_is_inside():

@@ -13,6 +13,7 @@ import pytest
 
 import emulator
 from tengri import citations, load_ssp_data
+from tengri.components.agn import nenkova08
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError
@@ -175,6 +176,7 @@ GRIDS = {
     grids.STELLAR_SSP: lambda: load_ssp_data(grids.STELLAR_SSP),
     grids.DUST_DL07: dl07.templates.__wrapped__,
     grids.NEBULAR: nebular_table.cloudy_table,
+    grids.TORUS_NENKOVA08: nenkova08.table.__wrapped__,
 }
 
 

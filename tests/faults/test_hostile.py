@@ -17,6 +17,7 @@ import emulator
 from tengri import load_ssp_data
 from tengri.__main__ import main as program
 from tengri.catalogue import hdf5 as catalogues
+from tengri.components.agn import nenkova08
 from tengri.components.dust.emission import dl07
 from tengri.components.stellar import nebular_table
 from tengri.errors import DataError, TengriError
@@ -166,7 +167,7 @@ def test_shards(stored: Path, kind: Callable[..., None], injected: Counter) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", [grids.DUST_DL07, grids.NEBULAR])
+@pytest.mark.parametrize("name", [grids.DUST_DL07, grids.NEBULAR, grids.TORUS_NENKOVA08])
 def test_tables(
     name: str, kind: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     injected: Counter,
@@ -174,7 +175,8 @@ def test_tables(
     (tmp_path / name).write_bytes(grids.resolve(name).read_bytes())
     replaced(tmp_path / name, "wave", kind, sealed=True)
     monkeypatch.setenv(grids.ENVIRONMENT, str(tmp_path))
-    load = {grids.DUST_DL07: dl07.templates.__wrapped__, grids.NEBULAR: nebular_table.cloudy_table}
+    load = {grids.DUST_DL07: dl07.templates.__wrapped__, grids.NEBULAR: nebular_table.cloudy_table,
+            grids.TORUS_NENKOVA08: nenkova08.table.__wrapped__}  # fmt: skip
     with little_memory(), pytest.raises(DataError, match=rf"{name}: .*wave"):
         load[name]()
     injected("hostile")

@@ -17,21 +17,23 @@ The infrared is that light once more and does not count: the torus emits ``agn_t
 besides, whatever the type.
 
 A spectrum is a sum of fixed templates, whose weights follow from the parameters. Shapes:
-n_wave wavelengths; L_ν/L_bol in 1/Hz.
+n_wave wavelengths; L_ν/L_bol in 1/Hz. `quasar` puts another torus around the same nucleus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.agn import continuum, lines, mixing, torus
+from tengri.components.agn import continuum, lines, mixing
 from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
+from tengri.components.agn.torus import BLACK_BODIES, Torus, polar, polar_curve
+from tengri.components.agn.torus import REFERENCE as POLAR_REFERENCE
 from tengri.constants import C_AA_PER_S
 from tengri.numerics.linalg import matmul
 from tengri.priors import Uniform
@@ -48,7 +50,7 @@ BALDWIN_LOG_LBOL = 12.5
 #: log10 L_bol over L_ν(5100 Å), about [Hz].
 TYPICAL_LOG_LBOL = 15.6
 
-PARAMS = (
+_DISC = (
     Param("agn_log_lbol", 11.5, Uniform(8.0, 14.0), (-20.0, 20.0), "log10 Lsun",
           "luminosity from 1 µm to 10 keV, without dust"),
     Param("agn_log_mbh", 8.0, Uniform(6.0, 10.0), (4.0, 11.0), "log10 Msun",
@@ -65,12 +67,8 @@ PARAMS = (
           "E(B-V) of polar dust in front of disc and broad lines"),
     Param("agn_torus_frac", 0.5, Uniform(0.1, 0.9), (0.0, 1.0), "",
           "luminosity of the torus over L_bol"),
-    Param("agn_T_hot", 1240.0, Uniform(800.0, 1800.0), torus.HOT_K, "K", "hot torus dust"),
-    Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), torus.WARM_K, "K", "warm torus dust"),
-    Param("agn_frac_hot", 0.45, Uniform(0.0, 1.0), (0.0, 1.0), "",
-          "share of the torus luminosity in hot dust, in type 1"),
-    Param("agn_tau_torus", 5.0, Uniform(0.5, 10.0), (0.01, 100.0), "",
-          "optical depth of torus clouds at 9.7 µm: the silicate bands"),
+)  # fmt: skip
+_LINES = (
     Param("agn_ew_broad", 1.0, Uniform(0.3, 2.0), (0.0, 10.0), "",
           "equivalent widths of broad lines, over those of the composite"),
     Param("agn_ew_narrow", 1.0, Uniform(0.0, 3.0), (0.0, 100.0), "",
@@ -88,19 +86,24 @@ PARAMS = (
 )  # fmt: skip
 
 
-def spectrum(wave_aa: np.ndarray, p: Params) -> Array:
+def parameters(torus: Torus) -> tuple[Param, ...]:
+    """Return the parameters of a nucleus with a torus."""
+    return (*_DISC, *torus.params, *_LINES)
+
+
+def spectrum(wave_aa: np.ndarray, p: Params, torus: Torus = BLACK_BODIES) -> Array:
     """Return L_ν/L_bol [1/Hz] at ``wave_aa`` [Å], shape (n_wave,)."""
-    unscreened, screened, curve = _on_grid(np.asarray(wave_aa, np.float64).tobytes())
-    fixed, reddened, tau = weights(p)
+    unscreened, screened, curve = _on_grid(np.asarray(wave_aa, np.float64).tobytes(), torus)
+    fixed, reddened, tau = weights(p, torus)
     direct = matmul(reddened, jnp.asarray(screened, float))
     attenuated = jnp.exp(-tau * jnp.asarray(curve, float)) * direct
     return matmul(fixed, jnp.asarray(unscreened, float)) + attenuated
 
 
 @lru_cache(maxsize=8)
-def _on_grid(wave_aa: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _on_grid(wave_aa: bytes, torus: Torus) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     wave = np.frombuffer(wave_aa, np.float64)
-    return open_templates(wave), screened_templates(wave), torus.polar_curve(wave)
+    return open_templates(wave, torus), screened_templates(wave), polar_curve(wave)
 
 
 def screened_templates(wave_aa: np.ndarray) -> np.ndarray:
@@ -110,15 +113,14 @@ def screened_templates(wave_aa: np.ndarray) -> np.ndarray:
     return _per_hz(wave_aa, continuum.discs(wave_aa), *broad, lines.balmer(wave_aa)[None])
 
 
-def open_templates(wave_aa: np.ndarray) -> np.ndarray:
+def open_templates(wave_aa: np.ndarray, torus: Torus = BLACK_BODIES) -> np.ndarray:
     """Return L_ν of what no polar dust hides: narrow lines, dust and corona.
 
     They go from what is seen at any wavelength to what few bands see: hot to cold.
     """
     narrow = lines.blended(wave_aa, "narrow", lines.NARROW_KM_S, lines.NARROW_NODES)
-    warm = torus.warm(wave_aa)[::-1]
-    return _per_hz(wave_aa, narrow, torus.hot(wave_aa)[::-1], warm, warm * torus.silicate(wave_aa),
-                   torus.polar(wave_aa)[None], continuum.corona(wave_aa)[None])  # fmt: skip
+    return _per_hz(wave_aa, narrow, torus.templates(wave_aa), polar(wave_aa)[None],
+                   continuum.corona(wave_aa)[None])  # fmt: skip
 
 
 def _per_hz(wave_aa: np.ndarray, *nu_lnu: np.ndarray) -> np.ndarray:
@@ -139,7 +141,6 @@ class Integrals:
         The same of the narrow lines, and of the corona over its νL_ν at 2 keV.
     bins, curve : ndarray, shape (n_screened, n_bin) and (n_bin,)
         Power in bins of wavelength, and the optical depth of polar dust there.
-    silicate : ndarray, shape (n_warm,)
     near_5100, narrow_5100, curve_5100 : ndarray, ndarray, float
         L_ν of the screened templates and the narrow lines at 5100 Å; optical depth there.
     """
@@ -150,7 +151,6 @@ class Integrals:
     corona: float
     bins: np.ndarray
     curve: np.ndarray
-    silicate: np.ndarray
     near_5100: np.ndarray
     narrow_5100: np.ndarray
     curve_5100: float
@@ -168,7 +168,7 @@ def integrals() -> Integrals:
     energy = 0.5 * (energy[:, 1:] + energy[:, :-1]) * step
     start, hard = np.searchsorted(wave, edges[:-1]), continuum.corona(wave)
     mean = len(continuum.CUT_NODES) // 2  # a disc of the middle, to average the curve over
-    curve = np.add.reduceat(energy[mean] * torus.polar_curve(wave[:-1]), start)
+    curve = np.add.reduceat(energy[mean] * polar_curve(wave[:-1]), start)
     narrow = sum(lines.luminosity(line) for line in lines.LINES if line.kind == "narrow")
     return Integrals(
         continuum.discs(np.array([continuum.PIVOT_AA]))[:, 0],
@@ -177,16 +177,15 @@ def integrals() -> Integrals:
         float(np.sum(0.5 * (hard[1:] + hard[:-1]) * step)),
         np.add.reduceat(energy, start, axis=1),
         curve / np.add.reduceat(energy[mean], start),
-        torus.silicate_power(),
         screened_templates(at)[:, 0],
         open_templates(at)[: len(lines.NARROW_NODES), 0],
-        float(torus.polar_curve(at)[0]),
+        float(polar_curve(at)[0]),
     )
 
 
-def weights(p: Params) -> tuple[Array, Array, Array]:
+def weights(p: Params, torus: Torus = BLACK_BODIES) -> tuple[Array, Array, Array]:
     """Return the weights of the open and of the screened templates, and E(B-V)."""
-    p = _as_arrays(p)
+    p = _as_arrays(p, parameters(torus))
     made = integrals()
     near, narrow = _near(p), _narrow(p)
     disc = near[: len(continuum.CUT_NODES)]
@@ -199,7 +198,8 @@ def weights(p: Params) -> tuple[Array, Array, Array]:
     seen = unit * _direct(p) * near
     taken = _dot(matmul(seen, jnp.asarray(made.bins, float)),
                  -jnp.expm1(-p["agn_ebv"] * jnp.asarray(made.curve, float)))  # fmt: skip
-    unscreened = jnp.concatenate([unit * narrow, _torus(p, hidden), taken[None], hard[None]])
+    warm = p["agn_torus_frac"] * torus.weights(p, hidden)
+    unscreened = jnp.concatenate([unit * narrow, warm, taken[None], hard[None]])
     return unscreened, seen, p["agn_ebv"]
 
 
@@ -211,7 +211,7 @@ def luminosity(p: Params, log10_lnu: Array) -> Array:
     made = integrals()
     lbol = jnp.asarray(log10_lnu, float) + TYPICAL_LOG_LBOL
     for _ in range(4):
-        q = _as_arrays({**p, "agn_log_lbol": lbol})
+        q = _as_arrays({**p, "agn_log_lbol": lbol}, (*_DISC, *_LINES))
         near, narrow = _near(q), _narrow(q)
         disc = near[: len(continuum.CUT_NODES)]
         direct = _direct(q) * jnp.exp(-q["agn_ebv"] * made.curve_5100)
@@ -224,8 +224,8 @@ def luminosity(p: Params, log10_lnu: Array) -> Array:
     return lbol
 
 
-def _as_arrays(p: Params) -> dict[str, Array]:
-    return {q.name: jnp.asarray(p[q.name], float) for q in PARAMS}
+def _as_arrays(p: Params, params: tuple[Param, ...]) -> dict[str, Array]:
+    return {q.name: jnp.asarray(p[q.name], float) for q in params}
 
 
 def _direct(p: Params) -> Array:
@@ -246,41 +246,44 @@ def _narrow(p: Params) -> Array:
     return p["agn_ew_narrow"] * mixing.weights(jnp.log(p["agn_fwhm_narrow"]), lines.NARROW_NODES)
 
 
-def _torus(p: Params, hidden: Array) -> Array:
-    """Return the weights of hot and warm dust and of silicate; hot dust hides in type 2."""
-    share = p["agn_frac_hot"] * (1.0 - hidden)
-    hot = share * mixing.weights(jnp.log(p["agn_T_hot"]), torus.HOT_NODES)
-    warm = mixing.weights(jnp.log(p["agn_T_warm"]), torus.WARM_NODES)
-    strength = torus.silicate_strength(p["agn_tau_torus"], hidden)
-    warm = (1.0 - share) * warm / (1.0 + strength * _dot(warm, integrals().silicate))
-    parts = [hot[::-1], warm[::-1], strength * warm[::-1]]
-    return p["agn_torus_frac"] * jnp.concatenate(parts)
-
-
 def _dot(a: Array, b: np.ndarray | Array) -> Array:
     return matmul(a, jnp.asarray(b, float))
 
 
 @cache
-def nodes() -> np.ndarray:
+def nodes(torus: Torus = BLACK_BODIES) -> np.ndarray:
     """Return wavelengths [Å] that hold lines, breaks and the light beyond stellar grids."""
     lo, hi = BOLOMETRIC_AA
     beyond = np.geomspace(lo, continuum.BREAKS_AA[0], 166)
     visible = np.geomspace(continuum.BREAKS_AA[0], hi, 400)
     # around 1 keV, where dust becomes transparent; where observers measure; where slopes change
     marks = [12.39, 12.40, 1450.0, continuum.PIVOT_AA, 3000.0, 5100.0, *continuum.BREAKS_AA]
-    return np.unique(np.concatenate([beyond, visible, marks, lines.nodes()]))
+    own = () if torus.nodes is None else (torus.nodes(),)
+    return np.unique(np.concatenate([beyond, visible, marks, lines.nodes(), *own]))
 
 
-STANDARD = AGNModel(
+def quasar(name: str, torus: Torus, changes: tuple[Change, ...] = ()) -> AGNModel:
+    """Return the mean quasar with a torus: disc, lines and X-rays are the same in all."""
+    sources = (continuum.REFERENCE, lines.REFERENCE, torus.reference, POLAR_REFERENCE)
+    return AGNModel(
+        name,
+        parameters(torus),
+        partial(spectrum, torus=torus),
+        "; ".join(sources),
+        partial(nodes, torus),
+        Templates(
+            partial(open_templates, torus=torus),
+            screened_templates,
+            polar_curve,
+            partial(weights, torus=torus),
+        ),
+        luminosity,
+        changes=changes,
+    )
+
+
+STANDARD = quasar(
     "standard",
-    PARAMS,
-    spectrum,
-    f"{continuum.REFERENCE}; {lines.REFERENCE}; {torus.REFERENCE}",
-    nodes,
-    Templates(open_templates, screened_templates, torus.polar_curve, weights),
-    luminosity,
-    changes=(
-        Change("a disc with lines, hot dust and X-rays after the composites replaced power laws"),
-    ),
+    BLACK_BODIES,
+    (Change("a disc with lines, hot dust and X-rays after the composites replaced power laws"),),
 )

@@ -19,6 +19,10 @@ Spectra are νL_ν of unit power.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -27,11 +31,13 @@ from tengri.components.agn import mixing
 from tengri.components.dust.attenuation.extinction import SMC_TERMS, pei92
 from tengri.components.dust.attenuation.law import fixed
 from tengri.constants import AA_CM, C_CM_S, H_ERG_S, K_ERG_K, LN_PER_MAG
+from tengri.numerics.linalg import matmul
+from tengri.priors import Uniform
+from tengri.registry import Param
 
-REFERENCE = (
-    "Kemper et al. 2004, ApJ 609, 826; Hao et al. 2007, ApJ 655, L77; "
-    "Yang et al. 2020, MNRAS 491, 740; Pei 1992, ApJ 395, 130"
-)
+Params = Mapping[str, Array]
+
+REFERENCE = "Yang et al. 2020, MNRAS 491, 740; Pei 1992, ApJ 395, 130"
 
 HOT_K, WARM_K = (500.0, 2500.0), (50.0, 1000.0)
 HOT_NODES = mixing.log_nodes(HOT_K, 0.1)  # ln(T / K)
@@ -47,6 +53,31 @@ _SMC_CURVE = fixed(pei92(SMC_TERMS))
 HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM
 #: Wavelengths [Å] of the integrals over all the spectrum.
 FULL_AA = np.geomspace(1e3, 1e9, 6001)
+
+
+@dataclass(frozen=True, eq=False)
+class Torus:
+    """Dust that the nucleus heats, as a sum of fixed spectra.
+
+    Attributes
+    ----------
+    params : tuple of Param
+        What the shape of the light depends on.
+    templates : callable
+        ``wave_aa -> νL_ν``, (n_template, n_wave), from what many bands see to what few do.
+    weights : callable
+        ``(p, hidden) -> (n_template,)``: a sum of unit power; ``hidden`` is 0 for type 1, 1 for
+        type 2.
+    reference : str
+    nodes : callable, optional
+        ``() -> wavelengths [Å]`` that hold the templates, where they have features of their own.
+    """
+
+    params: tuple[Param, ...]
+    templates: Callable[[np.ndarray], np.ndarray]
+    weights: Callable[[Params, Array], Array]
+    reference: str
+    nodes: Callable[[], np.ndarray] | None = None
 
 
 def black_bodies(wave_aa: np.ndarray, kelvin: np.ndarray, beta: float = 0.0) -> np.ndarray:
@@ -87,6 +118,7 @@ def silicate(wave_aa: np.ndarray) -> np.ndarray:
     return np.sum(list(bands), axis=0)
 
 
+@cache
 def silicate_power() -> np.ndarray:
     """Return the power of each warm dust within the profile Ψ, (n_warm,)."""
     return power(warm(FULL_AA) * silicate(FULL_AA))
@@ -110,3 +142,35 @@ def polar_curve(wave_aa: np.ndarray) -> np.ndarray:
     curve's value there, as that of stars is.
     """
     return TAU_PER_EBV * np.asarray(_SMC_CURVE(np.asarray(wave_aa), {}), np.float64)
+
+
+def bodies(wave_aa: np.ndarray) -> np.ndarray:
+    """Return νL_ν of hot and warm dust and of the silicate bands, hot to cold, (n, n_wave)."""
+    cooler = warm(wave_aa)[::-1]
+    return np.concatenate([hot(wave_aa)[::-1], cooler, cooler * silicate(wave_aa)])
+
+
+def body_weights(p: Params, hidden: Array) -> Array:
+    """Return the weights of `bodies`; hot dust hides in type 2."""
+    share = p["agn_frac_hot"] * (1.0 - hidden)
+    hot_dust = share * mixing.weights(jnp.log(p["agn_T_hot"]), HOT_NODES)
+    warm_dust = mixing.weights(jnp.log(p["agn_T_warm"]), WARM_NODES)
+    strength = silicate_strength(p["agn_tau_torus"], hidden)
+    bands = matmul(warm_dust, jnp.asarray(silicate_power(), float))
+    warm_dust = (1.0 - share) * warm_dust / (1.0 + strength * bands)
+    return jnp.concatenate([hot_dust[::-1], warm_dust[::-1], strength * warm_dust[::-1]])
+
+
+BLACK_BODIES = Torus(
+    (
+        Param("agn_T_hot", 1240.0, Uniform(800.0, 1800.0), HOT_K, "K", "hot torus dust"),
+        Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), WARM_K, "K", "warm torus dust"),
+        Param("agn_frac_hot", 0.45, Uniform(0.0, 1.0), (0.0, 1.0), "",
+              "share of the torus luminosity in hot dust, in type 1"),
+        Param("agn_tau_torus", 5.0, Uniform(0.5, 10.0), (0.01, 100.0), "",
+              "optical depth of torus clouds at 9.7 µm: the silicate bands"),
+    ),
+    bodies,
+    body_weights,
+    "Kemper et al. 2004, ApJ 609, 826; Hao et al. 2007, ApJ 655, L77",
+)  # fmt: skip

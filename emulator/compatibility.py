@@ -93,6 +93,11 @@ def _exact(name: str, target: Target) -> bool:
 def _check_components(
     spec: Parameters, trained: Parameters, times: SFHTimes, target: Target
 ) -> None:
+    if not spec.composition.has_stars:
+        raise ConfigError(
+            "mean_sfh_type='none': a surrogate has learnt the light of stars, and this spec has "
+            "none. Use the exact model."
+        )
     composition = target.learnt_part(spec.composition, trained.composition)
     names = times.trained
     if names and {names.get(n, n) for n in composition.params} == set(trained.composition.params):

@@ -103,11 +103,13 @@ def _components(composition: Any) -> Iterator[Cited]:
 
     for name in composition.sfh.types:
         yield Cited(f"star-formation history {name}", SFH_FAMILIES[name].reference)
-    yield Cited("two-component dust", REFERENCE)
+    stars, dust = composition.has_stars, composition.has_stars or composition.agn_screened
+    if dust:
+        yield Cited("two-component dust", REFERENCE)
     chosen = {
-        "metallicity history": composition.metallicity,
-        "dust law of birth clouds": composition.dust_bc,
-        "dust law": composition.dust_diff,
+        "metallicity history": composition.metallicity if stars else None,
+        "dust law of birth clouds": composition.dust_bc if stars else None,
+        "dust law": composition.dust_diff if dust else None,
         "dust emission": composition.dust_emission,
         "intergalactic medium": composition.igm,
         "nebular emission": composition.nebular,

@@ -158,6 +158,7 @@ def needed(spec: Parameters) -> list[str]:
     """
     kinds = [p.name for family in spec.composition.sfh.types
              for p in SFH_FAMILIES[family].amplitudes.values()]  # fmt: skip
+    kinds = kinds or ["agn_log_lbol"]  # a nucleus without stars
     essential = ["redshift", *(name for name in kinds if name in spec.all_params)]
     said = {name for name in spec.fixed_params if name not in spec.filled_in} | set(spec.mirrors)
     free = [n for n in spec.free_params if spec.get_distribution(n).default is None]

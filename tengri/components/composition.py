@@ -35,6 +35,7 @@ from tengri.components.stellar.lyman_alpha import FESC_LYA, LYA_ESCAPES, LyaEsca
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
 from tengri.components.stellar.nebular import LOGZ, NEBULAR_MODELS, NebularModel
 from tengri.components.stellar.sfh import (
+    NO_STARS,
     SFH_FAMILIES,
     BinEdges,
     StarFormationHistory,
@@ -81,7 +82,8 @@ SETTINGS: dict[str, Setting] = {
     s.name: s
     for s in (
         Setting("mean_sfh_type", None, lambda: SFH_FAMILIES,
-                "SFH family, or a list of families that are summed; default: read off the names"),
+                "SFH family, or a list of families that are summed; default: read off the names; "
+                "none: no stars, a nucleus alone"),
         Setting("n_grid", 256, None, "points of the latent field of a stochastic history"),
         Setting(bin_edges.SETTING, bin_edges.DEFAULT, None,
                 "bins of continuity and dirichlet: leja19, stretched, or edges [Gyr] from 0",
@@ -145,10 +147,27 @@ class Composition:
                  self.milky_way)  # fmt: skip
         optional = [c.params for c in parts if c]
         optional += [(DISTANCE,)] if self.by_distance else []
-        clear = (CLEAR,) if self.partly_clear else ()
-        groups = (self.sfh.params, self.metallicity.params, SCREEN_PARAMS, clear,
-                  self.dust_bc.params, self.dust_diff.params, *optional, (REDSHIFT,))  # fmt: skip
+        groups = (*self._host_params, *optional, (REDSHIFT,))
         return {p.name: p for group in groups for p in group}
+
+    @property
+    def _host_params(self) -> tuple[tuple[Param, ...], ...]:
+        """Parameters of the stars, and of the dust that anything is behind."""
+        if self.has_stars:
+            clear = (CLEAR,) if self.partly_clear else ()
+            return (self.sfh.params, self.metallicity.params, SCREEN_PARAMS, clear,
+                    self.dust_bc.params, self.dust_diff.params)  # fmt: skip
+        return (SCREEN_PARAMS[1:], self.dust_diff.params) if self.agn_screened else ()
+
+    @property
+    def has_stars(self) -> bool:
+        """Whether anything but a nucleus shines."""
+        return bool(self.sfh.types)
+
+    @property
+    def agn_screened(self) -> bool:
+        """Whether the diffuse dust of the host is in front of the nucleus."""
+        return self.agn_screen == "diffuse"
 
     @property
     def neutral_gas(self) -> tuple[DampingWing | Absorber, ...]:
@@ -221,6 +240,8 @@ def compose(
     for family in sfh.types:
         pick(SFH_FAMILIES, family)
     _check_lya(settings, given)
+    if not sfh.types:
+        _check_without_stars(settings, chosen, given)
     idle = () if binned else (bin_edges.SETTING,)
     later = {name: (chosen[name], s.before) for name, s in SETTINGS.items()
              if s.before is not UNCHANGED and name not in idle}  # fmt: skip
@@ -236,12 +257,13 @@ def compose(
         agn_screen=_agn_screen(chosen),
         by_distance=DISTANCE.name in given,
         escape=_escape(chosen),
-        partly_clear=CLEAR.name in given,
-        lya_escape=_lya_escape(pick, chosen["lya_escape"], given),
+        partly_clear=CLEAR.name in given and bool(sfh.types),
+        lya_escape=_lya_escape(pick, chosen["lya_escape"], given) if sfh.types else None,
         damping_wing=DAMPING_WING if IGM_XHI.name in given else None,
         absorber=ABSORBER if IGM_LOG_NHI_DLA.name in given else None,
         milky_way=_milky_way(chosen, given),
-        settings={**chosen, "mean_sfh_type": list(sfh.types), bin_edges.SETTING: sfh.bins.setting,
+        settings={**chosen, "mean_sfh_type": list(sfh.types or (NO_STARS,)),
+                  bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},
         physics=pick.physics(later),
     )  # fmt: skip
@@ -254,6 +276,35 @@ def _check_lya(settings: Mapping[str, Any], given: Collection[str]) -> None:
             f"lya_escape='case_b' puts all of Lyα behind dust and the intergalactic medium, "
             f"{FESC_LYA.name} a share behind neither: give one."
         )
+
+
+#: Settings of stars, and of the dust of a host that no nucleus is behind.
+_OF_STARS = ("n_grid", "met_mode", "dust_law_bc", "nebular", "escape", "lya_escape")
+_OF_DUST = ("dust_law", "dust_law_diff", "dust_emission", "cmb")
+
+
+def _check_without_stars(
+    settings: Mapping[str, Any], chosen: Mapping[str, Any], given: Collection[str]
+) -> None:
+    """Raise where nothing shines, and for choices that stars alone would give an effect."""
+    if chosen["agn_model"] in (None, "none"):
+        raise ConfigError(
+            f"mean_sfh_type={NO_STARS!r} leaves no light: set agn_model, e.g. 'standard'."
+        )
+    if FRACTION.name in given:
+        raise ConfigError(
+            f"{FRACTION.name} is a share of the light of stars and nucleus, and "
+            f"mean_sfh_type={NO_STARS!r} has no stars: give agn_log_lbol."
+        )
+    screened = chosen["agn_screen"] == "diffuse"
+    for name in _OF_STARS if screened else (*_OF_STARS, *_OF_DUST):
+        value = settings.get(name)
+        if value not in (None, "none", SETTINGS[name].default):
+            more = " or give the nucleus agn_screen='diffuse'" if name in _OF_DUST else ""
+            raise ConfigError(
+                f"{name}={value!r} has no effect without stars (mean_sfh_type={NO_STARS!r}): "
+                f"leave it out{more}."
+            )
 
 
 def _checked_physics(physics: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -41,6 +41,8 @@ def sfh_curve(galaxy: Stars, p: Params, n: int) -> tuple[dict[str, Array], Array
     """
     t_univ, sfh = galaxy.cosmology.age_gyr(p["redshift"]), galaxy.composition.sfh
     t = t_univ * jnp.linspace(0.0, 1.0, n)
+    if not galaxy.composition.has_stars:
+        return {"t_gyr": t, "sfr": jnp.zeros_like(t)}, jnp.zeros(())
     log10_mass, _ = sfh.formed(p, galaxy.bins.edges, t_univ)
     sfr = sfh.sfr(p, t, t_univ, galaxy.bins.edges)
     return {"t_gyr": t, "sfr": jnp.where(log10_mass >= 0.0, sfr, jnp.nan)}, log10_mass
@@ -64,8 +66,13 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
         ``stellar_mass`` (formed) and ``stellar_mass_surviving`` [Msun] (where the grid has the
         table), ``sfr_10myr``, ``sfr_100myr`` [Msun/yr], ``ssfr`` [1/yr, over 100 Myr and the
         formed mass], ``mass_weighted_age_gyr``, ``mass_weighted_logzsol`` (mean of log10 Z, as the
-        parameters say even where the grid has no such metals).
+        parameters say even where the grid has no such metals). In a model without stars masses and
+        rates are 0, and the last three, means over stars, are left out.
     """
+    if not galaxy.composition.has_stars:
+        sums = ["stellar_mass", "sfr_10myr", "sfr_100myr"]
+        sums += [] if remaining is None else ["stellar_mass_surviving"]
+        return dict.fromkeys(sums, jnp.zeros(()))
     population = galaxy.population(p)
     t_univ, sfh = galaxy.cosmology.age_gyr(p["redshift"]), galaxy.composition.sfh
     formation = Formation(

@@ -43,7 +43,8 @@ class ExactGuard:
     @classmethod
     def of(cls, galaxy: Galaxy, filters: tuple[FilterCurve, ...]) -> ExactGuard:
         """Return the guard of a model's equations and bands."""
-        names = galaxy.composition.metallicity.logzsol_names
+        stars = galaxy.composition.has_stars
+        names = galaxy.composition.metallicity.logzsol_names if stars else ()
         lo, hi = (float(end) - LOG10_ZSUN for end in galaxy.lgmet[[0, -1]])
         least = 0.0 if galaxy.composition.by_distance else float(np.nextafter(0.0, 1.0))
         low = {"redshift": least, **dict.fromkeys(names, lo)}
@@ -100,9 +101,10 @@ class ExactGuard:
             )
 
     def lacks_dust(self, curve: FilterCurve, z_lo: float) -> bool:
-        """Return whether a band sees dust at ``z_lo`` and the model has no emission of dust."""
+        """Return whether a band sees dust at ``z_lo`` that is heated and does not emit."""
         sees = curve.pivot / (1.0 + z_lo) > DUST_EMISSION_AA
-        return sees and self.composition.dust_emission is None
+        heated = self.composition.has_stars or self.composition.agn_screened
+        return sees and heated and self.composition.dust_emission is None
 
     def warn_infrared(self, z_lo: float, filters: tuple[FilterCurve, ...] | None = None) -> None:
         """Warn about bands that see dust where the model has none."""

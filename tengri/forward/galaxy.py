@@ -11,8 +11,9 @@ nebular emission around young stars where that is a component. ``L_dust`` is wha
 absorb, ``L_AGN`` lies behind the diffuse screen only with ``agn_screen="diffuse"``. With
 ``escape="picket_fence"`` what passes the gas by counts among the old stars, no birth cloud in
 front; with ``dust_f_clear`` that share of the bracket meets no dust. Lyα is a term of its own,
-behind neither screen, where a measured share of it escapes. Written for one galaxy; under ``vmap``
-the sums become matrix products over the batch.
+behind neither screen, where a measured share of it escapes. With ``mean_sfh_type="none"`` there
+are no stars, the nucleus alone. Written for one galaxy; under ``vmap`` the sums become matrix
+products over the batch.
 
 Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
 split in two), n_wave rest wavelengths.
@@ -33,7 +34,12 @@ from jax import Array
 from tengri.components.agn import FRACTION, FRACTION_AA
 from tengri.components.composition import DISTANCE, Composition
 from tengri.components.dust.attenuation import DustLaw
-from tengri.components.dust.screen import T_BIRTH_GYR, behind, transmissions
+from tengri.components.dust.screen import (
+    T_BIRTH_GYR,
+    behind,
+    diffuse_transmission,
+    transmissions,
+)
 from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA, SOFTEST_XRAY_AA
@@ -110,7 +116,7 @@ class Light(NamedTuple):
     ``parts`` are its terms on the same scale: ``stars`` (attenuated, with the gas around them),
     ``lya`` (what of it reaches the observer, where it is a term of its own), ``agn``, ``dust``;
     ``absorbed`` is the luminosity that dust absorbs [Lsun], on that scale; ``log10_mass`` the mass
-    formed [Msun].
+    formed [Msun], 0 in a model without stars.
     """
 
     log10_scale: Array
@@ -289,7 +295,18 @@ class Galaxy(Stars):
 
     def light(self, flux: Spectra, p: Params) -> Light:
         """Return the rest-frame light of the whole galaxy."""
+        if not self.composition.has_stars:
+            return self._nucleus(p)
         return self.light_of(flux, self.population(p), p)
+
+    def _nucleus(self, p: Params) -> Light:
+        """Return the light of a nucleus without stars."""
+        nothing, diffuse = jnp.zeros(()), jnp.ones(())
+        if self.composition.agn_screened:
+            diffuse = diffuse_transmission(p, _curve(self.composition.dust_diff, self.wave, p))
+        dark = {"stars": jnp.zeros(len(self.wave))}
+        light = Light(p["agn_log_lbol"] + self.log10_flux_unit, dark, nothing, nothing)
+        return self._with_dust(self._with_agn(light, diffuse, p), p)
 
     def light_of(self, flux: Spectra, population: Population, p: Params) -> Light:
         """Return the rest-frame light of given stars, their dust and the nucleus."""
@@ -303,7 +320,10 @@ class Galaxy(Stars):
             at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
             screens = behind(p, (transmitted[0][at], transmitted[1][at]), 1.0, 0.0)
             light = self._with_lya(light, flux, population, screens, p)
-        light = self._with_agn(light, transmitted[1], p)
+        return self._with_dust(self._with_agn(light, transmitted[1], p), p)
+
+    def _with_dust(self, light: Light, p: Params) -> Light:
+        """Add what dust emits of what it has absorbed."""
         if self.composition.dust_emission is None:
             return light
         dust = light.absorbed * self.composition.dust_emission.spectrum(self.wave, p)
@@ -334,7 +354,7 @@ class Galaxy(Stars):
         agn = agn * 10.0**-self.log10_flux_unit * 10.0 ** (agn_scale - scale)
         parts = {name: host * part for name, part in light.parts.items()}
         absorbed = host * light.absorbed
-        if self.composition.agn_screen == "none":
+        if not self.composition.agn_screened:
             return light._replace(log10_scale=scale, parts={**parts, "agn": agn}, absorbed=absorbed)
         # grains stop no X-rays: above 1 keV the nucleus shines through
         seen = jnp.where(self.wave < SOFTEST_XRAY_AA, agn, diffuse * agn)
@@ -345,7 +365,7 @@ class Galaxy(Stars):
         """Return log10 L_bol/Lsun of the nucleus that has its share of the light at 5100 Å."""
         agn, at = self.composition.agn, int(np.searchsorted(self.wave, FRACTION_AA))
         assert agn is not None and agn.luminosity is not None
-        screen = 1.0 if self.composition.agn_screen == "none" else diffuse[at]
+        screen = diffuse[at] if self.composition.agn_screened else 1.0
         share = p[FRACTION.name]
         ratio = light.parts["stars"][at] / screen * jnp.maximum(share, 1e-12) / (1.0 - share)
         return agn.luminosity(p, light.log10_scale + jnp.log10(ratio))

@@ -261,7 +261,8 @@ class SEDModel(PhotometricModel):
         derived = _derived(self._sources.spectral(), self.packer.pack(p), table)
         if not is_traced(p):
             self._exact.check(p, fluxes=False, bands=False)
-            check_stars(p, jnp.log10(derived["stellar_mass"]))
+            if self.spec.composition.has_stars:
+                check_stars(p, jnp.log10(derived["stellar_mass"]))
         return derived
 
     # --- words ----------------------------------------------------------------------------

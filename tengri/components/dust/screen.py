@@ -57,7 +57,12 @@ def transmissions(p: Mapping[str, Array], k_bc: Array, k_diff: Array) -> tuple[A
     k_bc, k_diff : Array, shape (n_wave,)
         Attenuation curves, 1 at 5500 Å.
     """
-    return jnp.exp(-p["dust_tau_bc"] * k_bc), jnp.exp(-p["dust_tau_diff"] * k_diff)
+    return jnp.exp(-p["dust_tau_bc"] * k_bc), diffuse_transmission(p, k_diff)
+
+
+def diffuse_transmission(p: Mapping[str, Array], k: Array) -> Array:
+    """Return what the diffuse dust transmits, for its curve ``k``, (n_wave,)."""
+    return jnp.exp(-p["dust_tau_diff"] * k)
 
 
 def behind(

@@ -3,7 +3,7 @@
 from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.family import SFHFamily
 from tengri.components.stellar.sfh.gp_sfh import compute_field_gp, make_log_age_grid
-from tengri.components.stellar.sfh.history import StarFormationHistory, takes_bins
+from tengri.components.stellar.sfh.history import NO_STARS, StarFormationHistory, takes_bins
 from tengri.components.stellar.sfh.prior_sampling import sample_sfh_prior
 from tengri.components.stellar.sfh.registry import (
     SFH_FAMILIES,
@@ -13,6 +13,7 @@ from tengri.components.stellar.sfh.registry import (
 from tengri.components.stellar.sfh.table import check_table
 
 __all__ = [
+    "NO_STARS",
     "SFH_FAMILIES",
     "BinEdges",
     "SFHFamily",

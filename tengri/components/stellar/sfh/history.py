@@ -35,6 +35,8 @@ LN_NO_STARS = -30 * LN10  # [Msun]: a history that forms nothing before the epoc
 # Bins over which a history is normalised where the caller has none of their own.
 EDGES_GYR = np.concatenate([[0.0], np.geomspace(1e-3, 0.5, 40), np.arange(0.75, 14.01, 0.25)])
 DEFAULT_BINS = BinEdges()
+#: In the place of a family: no stars at all.
+NO_STARS = "none"
 NO_EDGES = np.array([0.0, np.inf])
 
 Params = Mapping[str, Array]
@@ -55,7 +57,8 @@ class StarFormationHistory:
     Attributes
     ----------
     types : tuple of str
-        Family names; additive ones are summed, at most one ``burst`` and one ``field``.
+        Family names; additive ones are summed, at most one ``burst`` and one ``field``. Empty
+        where there are no stars: then nothing but `sfr`, which is 0, can be asked.
     params : tuple of Param
         Active parameters, in the order of ``types``, the amplitude of a family first.
     amplitudes : tuple of str
@@ -92,6 +95,7 @@ class StarFormationHistory:
         ----------
         types : str or iterable of str, optional
             Families; by default those that the names in ``given`` speak of, else ``dpl``.
+            ``none``: no stars.
         given : collection of str
             Parameter names that the user mentioned: they select ``_frac`` against ``_gyr`` and
             the amplitude.
@@ -215,6 +219,8 @@ class StarFormationHistory:
         ``edges_gyr`` are the bins over which an amplitude that is a mass is normalised.
         """
         t_univ, t = jnp.asarray(t_univ_gyr, float), jnp.asarray(t_lookback_gyr, float)
+        if not self.types:
+            return jnp.zeros_like(t)
         bins = np.asarray(edges_gyr, float)
         parts = self._parts(p, bins, t_univ, bins)
         kernels = (
@@ -309,6 +315,10 @@ def _checked_types(types: str | Iterable[str] | None, given: Collection[str]) ->
     if not isinstance(types, Iterable):
         raise ConfigError(f"mean_sfh_type is a family or a list of families, got {types!r}.")
     listed = (types,) if isinstance(types, str) else tuple(types)
+    if NO_STARS in listed:
+        if len(listed) > 1:
+            raise ConfigError(f"{NO_STARS!r} is a galaxy without stars: no family goes with it.")
+        return ()
     names = tuple(SFH_FAMILIES[name].name for name in listed)
     if len(set(names)) < len(names):
         raise ConfigError(f"Each SFH family can be used once; got {', '.join(names)}.")
@@ -327,17 +337,20 @@ def _family(name: str, bins: BinEdges) -> SFHFamily:
 
 def takes_bins(types: str | Iterable[str] | None, given: Collection[str]) -> bool:
     """Return whether a family is constant in bins; arguments as of `StarFormationHistory.build`."""
-    chosen = _checked_types(types, given)
-    return any(SFH_FAMILIES[name].rebinned is not None for name in chosen)
+    return _binned(_checked_types(types, given))
+
+
+def _binned(types: tuple[str, ...]) -> bool:
+    return any(SFH_FAMILIES[name].rebinned is not None for name in types)
 
 
 def _checked_bins(types: tuple[str, ...], bins: BinEdges | None) -> BinEdges:
-    if bins is None or bins == DEFAULT_BINS or takes_bins(types, ()):
+    if bins is None or bins == DEFAULT_BINS or _binned(types):
         return bins or DEFAULT_BINS
     binned = [name for name, family in SFH_FAMILIES.items() if family.rebinned is not None]
     raise ConfigError(
-        f"{bin_edges.SETTING} has no effect on {' and '.join(types)}: it sets the bins of "
-        f"{' and '.join(binned)}."
+        f"{bin_edges.SETTING} has no effect on {' and '.join(types) or NO_STARS}: it sets the bins "
+        f"of {' and '.join(binned)}."
     )
 
 

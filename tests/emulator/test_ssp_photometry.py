@@ -15,6 +15,7 @@ from emulator.targets import SSPPhotometryTarget, target_from_dict
 from emulator.targets.batch import Batch, Penalty
 from emulator.verification import verify
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
+from tengri.components.agn import AGN_MODELS
 from tengri.errors import ConfigError, ParameterError
 from tests.emulator.conftest import (
     draws,
@@ -200,9 +201,12 @@ def test_what_cannot_be_learnt_is_refused(given, words):
         SSPPhotometryTarget.build(spec, tiny_observation().photometry, tiny_ssp().age_edges_gyr)
 
 
-def test_a_nucleus_is_an_exact_term(artefact, exact):
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n == "standard" else pytest.mark.slow) for n in AGN_MODELS]
+)
+def test_a_nucleus_is_an_exact_term(artefact, exact, name):
     """The AGN's share of the flux is that of the exact model, whatever the network says."""
-    spec = Parameters(mean_sfh_type="dpl", agn_model="standard", agn_log_lbol=(8.0, 13.0), **BOX)
+    spec = Parameters(mean_sfh_type="dpl", agn_model=name, agn_log_lbol=(8.0, 13.0), **BOX)
     fast = EmulatedSEDModel(artefact).with_spec(spec)
     slow = fast.exact_model(tiny_ssp())
     batch = draws(spec, 8)
@@ -238,6 +242,15 @@ def test_a_table_of_sfr_fills_the_bins(artefact, tmp_path, monkeypatch):
     total = np.append(0.0, np.cumsum(0.5 * (rate[1:] + rate[:-1]) * np.diff(fine)))
     expected = 1e9 * np.diff(np.interp(sums.AGE_EDGES, fine, total))
     np.testing.assert_allclose(sums.formed_in_bins(t, sfr), expected, rtol=1e-4, atol=1e2)
+
+
+def test_a_quasar_without_stars_is_refused(artefact):
+    spec = Parameters(mean_sfh_type="none", agn_model="standard", agn_log_lbol=(8.0, 13.0),
+                      redshift=(0.01, 1.0))  # fmt: skip
+    with pytest.raises(ConfigError, match="Use the exact model"):
+        EmulatedSEDModel(artefact).with_spec(spec)
+    with pytest.raises(ConfigError, match="train without agn_model"):
+        SSPPhotometryTarget.build(spec, tiny_observation().photometry, tiny_ssp().age_edges_gyr)
 
 
 @pytest.mark.slow

@@ -98,27 +98,16 @@ def _grid(name: str) -> Iterator[Cited]:
 
 
 def _components(composition: Any) -> Iterator[Cited]:
+    from tengri.components.composition import PARTS
     from tengri.components.dust.screen import REFERENCE
     from tengri.components.stellar.sfh import SFH_FAMILIES
 
     for name in composition.sfh.types:
-        yield Cited(f"star-formation history {name}", SFH_FAMILIES[name].reference)
+        yield Cited(f"{PARTS['sfh']} {name}", SFH_FAMILIES[name].reference)
     yield Cited("two-component dust", REFERENCE)
-    chosen = {
-        "metallicity history": composition.metallicity,
-        "dust law of birth clouds": composition.dust_bc,
-        "dust law": composition.dust_diff,
-        "dust emission": composition.dust_emission,
-        "intergalactic medium": composition.igm,
-        "nebular emission": composition.nebular,
-        "escape of Lyα": composition.lya_escape,
-        "active nucleus": composition.agn,
-        "neutral gas": composition.damping_wing,
-        "neutral gas around the galaxy": composition.absorber,
-        "dust of the Milky Way": composition.milky_way,
-    }
-    for what, component in chosen.items():
-        if component is not None:
+    for part, what in PARTS.items():
+        component = getattr(composition, part)
+        if part != "sfh" and component is not None:
             yield Cited(f"{what} {component.name}", component.reference)
 
 

@@ -43,8 +43,8 @@ SOFTENING = 1e-6
 #: that magnitudes and their gradients stay finite.
 FLOOR = 1e-9
 
-#: log10 of a typical L_ν [Lsun/Hz] per unit of each amplitude.
-AMPLITUDES = {"_log_peak_sfr": -5.5, "_log_total_mass": -15.0}
+#: log10 of a typical L_ν [Lsun/Hz] per unit of an amplitude, by what that is in.
+LOG10_UNITS = {"log10 Msun/yr": -5.5, "log10 Msun": -15.0}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class PhotometryTarget(Target):
                 "e.g. Parameters(redshift=(0.01, 1.0))."
             )
         sizes = tuple(math.prod(spec.composition.params[n].shape) for n in names)
-        unit = next(u for end, u in AMPLITUDES.items() if amplitude.endswith(end))
+        unit = LOG10_UNITS[spec.composition.params[amplitude].unit]
         return cls(names, sizes, amplitude, len(photometry.names), unit)
 
     @property
@@ -196,7 +196,7 @@ class PhotometryTarget(Target):
 
 def _amplitude(spec: Parameters) -> str:
     """Return the one amplitude in which all light is linear."""
-    names = [n for n in spec.composition.params if n.endswith(tuple(AMPLITUDES))]
+    names = [p.name for p in spec.composition.sfh.params if p.role == "amplitude"]
     if spec.composition.agn is not None:
         raise ConfigError(
             "The target 'photometry' factors out the amplitude of the stars; an AGN with its own "

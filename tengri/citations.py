@@ -93,8 +93,9 @@ def _grid(name: str) -> Iterator[Cited]:
     if files.is_embedded(path) or seal.is_sealed(path):
         seal.verify(path)
     with hdf5_reader.open_hdf5(path) as file:
-        yield Cited(f"SSP grid {name}", str(file.attrs.get("citation", "")))
-        yield Cited("initial mass function", str(file.attrs.get("imf", "")))
+        said = hdf5_reader.attributes(file)
+    yield Cited(f"SSP grid {name}", str(said.get("citation", "")))
+    yield Cited("initial mass function", str(said.get("imf", "")))
 
 
 def _components(composition: Any) -> Iterator[Cited]:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_output, aside, emit
+from tengri.program.output import add_output, emit, narrated
+from tengri.progress import write_line
 
 
 def add_parser(commands: Any) -> None:
@@ -168,16 +169,15 @@ def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> i
     """Train; with ``--json`` say on standard output only what became of it."""
     from train import devices, run
     from train.guards import Stopped
-    from train.logs import say
 
     try:
-        with aside(args):
+        with narrated(args):
             code = call()
         if args.json and devices.is_first():
             emit(True, "", run.summary(path))
         return code
     except Stopped as stopped:
-        say(str(stopped))
+        write_line(str(stopped))
         return 130
     except ArithmeticError as error:  # numbers that are not finite: named, never saved
         print(f"tengri: {error}", file=sys.stderr)
@@ -202,7 +202,7 @@ def _dataset(args: argparse.Namespace) -> int:
         lines = describe_rows(config, numbers, shards, args.out)
         emit(args.json, "\n".join(lines), {"dry run": lines})
         return 0
-    with aside(args):
+    with narrated(args):
         states, bad = _made(args, config, numbers, shards)
         _say_bad(bad)
     emit(args.json, f"{args.out}: done", {"folder": args.out, "shards": states, "bad rows": bad})
@@ -245,7 +245,7 @@ def _dataset_verify(args: argparse.Namespace) -> int:
     dataset = Dataset.open(folder)
     problems = dataset.verify()
     bad = [] if problems else dataset.bad_rows(range(1, dataset.n_shards + 1))
-    with aside(args):
+    with narrated(args):
         for number, problem in problems.items():
             print(f"shard {number}: {problem}\n  remake it: {dataset.remake(number)}")
         _say_bad(bad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,11 @@ from tengri.analysis.compare import (
 )
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
-from tengri.program.output import aside, emit
+from tengri.program.output import emit, narrated
 from train import page
 from train.figures import png
 
+logger = logging.getLogger(__name__)
 POINTS = 81
 GRID_POINTS = 24
 
@@ -47,7 +49,7 @@ class Shown:
 def run(args: argparse.Namespace) -> int:
     """Write the page that the command line asks for; return the exit code."""
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
-    with aside(args):
+    with narrated(args):
         numbers = _compared(load(args.surrogate), args, out)
     atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
     text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
@@ -79,8 +81,8 @@ def _one(
         atomic.write_bytes(out / f"{item.name}.png", picture)
         parts += [page.heading(item.caption), page.image(item.name, picture, item.caption)]
         parts.append(page.pre(accuracy.table_text(item.table)))
-        print(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
-    print(line)
+        logger.info(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
+    logger.info(line)
     atomic.write_text(
         out / "compare.html", page.page(f"Exact and emulated: {args.surrogate}", parts)
     )
@@ -186,7 +188,7 @@ def _two(
         text = accuracy.table_text(row["accuracy"])
         line = (f"{row['galaxies_per_second']:.3g} galaxies/s in batch, trained in "
                 f"{row['training_seconds']:.0f} s")  # fmt: skip
-        print(f"{name}: {line}\n{text}\n")
+        logger.info(f"{name}: {line}\n{text}\n")
         parts += [page.heading(name), page.pre(line), page.pre(text)]
     atomic.write_text(out / "compare.html", page.page(" and ".join(names), parts))
     return rows

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from tengri.io.shards import shard_bounds, shard_name
+from tengri.progress import duration
 from train.config import Config
 from train.guards import Signals
-from train.logs import duration
 from train.loop import Loop
 from train.planning import measure
 from train.problem import Problem

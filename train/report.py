@@ -17,9 +17,10 @@ from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io import atomic
+from tengri.progress import duration
 from train import evaluate, figures, page
 from train.evaluate import Evaluation
-from train.logs import duration, read_metrics
+from train.logs import read_metrics
 from train.problem import Problem
 from train.runfolder import RunFolder
 

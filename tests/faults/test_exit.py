@@ -124,5 +124,4 @@ def test_without_the_proof_anything_would_do(
         (run.accuracy, "table_text"),
     ):
         monkeypatch.setattr(module, name, MagicMock())  # fmt: skip
-    monkeypatch.setattr(run, "say", lambda text: None)
     assert run.finish(problem, RunFolder(tmp_path), MagicMock()) == 7

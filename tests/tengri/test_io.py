@@ -86,7 +86,7 @@ READER, WRITER = "tengri/io/hdf5_reader.py", "tengri/io/hdf5_writer.py"
 HDF5 = {"h5py.File": {READER, WRITER}, "getlink": {READER}, "HardLink": {READER},
         "is_virtual": {READER}}  # fmt: skip
 #: Other readers of HDF5.
-OTHER_READERS = {"tables", "netCDF4", "xarray", "h5netcdf", "pandas"}
+OTHER_READERS = {f"import {name}" for name in ("tables", "netCDF4", "xarray", "h5netcdf", "pandas")}
 
 
 def said(tree: ast.AST) -> set[str]:
@@ -99,9 +99,9 @@ def said(tree: ast.AST) -> set[str]:
             case ast.Attribute(attr=attr):
                 found.add(attr)
             case ast.Import(names=names):
-                found |= {name.name.split(".")[0] for name in names}
+                found |= {f"import {name.name.split('.')[0]}" for name in names}
             case ast.ImportFrom(module=module):
-                found.add(str(module).split(".")[0])
+                found.add(f"import {str(module).split('.')[0]}")
     return found
 
 

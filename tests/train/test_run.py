@@ -87,13 +87,14 @@ def test_shuffled_targets_are_called_useless(problem: Problem, tmp_path: Path) -
 
 
 def test_until_that_is_not_reached_fails_and_names_the_worst_region(
-    problem: Problem, finished: RunFolder, capsys: pytest.CaptureFixture[str]
+    problem: Problem, finished: RunFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "train")
     impossible = with_config(problem, changed(LONGER, "run", until="p99=0.001mmag"))
     model = emulator.load(finished.artefact).artefact
     result = evaluate.evaluate(impossible, model.params, model.out_scaling)
     assert run._until(impossible, result) == 1  # noqa: SLF001  (without a training)
-    assert "Worst region: " in capsys.readouterr().out.replace("\n", " ")
+    assert "Worst region: " in caplog.text.replace("\n", " ")
 
 
 def test_accuracy_counts_what_the_definition_says() -> None:

@@ -168,7 +168,7 @@ def _replay(args: argparse.Namespace) -> int:
 def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> int:
     """Train; with ``--json`` say on standard output only what became of it."""
     from train import devices, run
-    from train.guards import Stopped
+    from train.signals import Stopped
 
     try:
         with narrated(args):

@@ -27,7 +27,6 @@ from train import devices, planning
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config
 from train.diagnosis import culprit, describe_row, replay
-from train.guards import Signals, Stopped
 from train.logs import Log, Progress
 from train.polish import Polish
 from train.pools import Pools, open_source
@@ -35,6 +34,7 @@ from train.problem import Problem
 from train.rows import BadRowError, describe
 from train.runfolder import RunFolder
 from train.schedule import Block, Plan, make_plan
+from train.signals import Signals, Stopped
 from train.step import Pool, State, compiled, make_loss
 from train.validation import NaNStop, Validation
 

@@ -25,11 +25,12 @@ from train import devices, evaluate, extension, recovery, report
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
-from train.guards import Lock, Signals, Stopped
+from train.lock import Lock
 from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, is_run, versions
+from train.signals import Signals, Stopped
 
 logger = logging.getLogger(__name__)
 PROOF_ROWS = 1024

@@ -16,10 +16,10 @@ from tengri.io import seal, sealed_json
 from tests.faults.make_golden import RUN
 from tests.train.conftest import new_run
 from train import evaluate, report, run
-from train.guards import Signals
 from train.loop import Loop
 from train.problem import Problem
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 Counter = Callable[..., None]
 

@@ -28,7 +28,7 @@ from train import config as configs
 from train import evaluate, report, run
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
-from train.guards import Lock
+from train.lock import Lock
 from train.pools import Pools
 from train.rows import Rows
 from train.runfolder import RunFolder

@@ -23,12 +23,13 @@ from tests.train.conftest import (
     trained,
     with_config,
 )
-from train.guards import Lock, LockedError, Signals
+from train.lock import Lock, LockedError
 from train.logs import read_metrics
 from train.loop import Loop
 from train.optimisers import build, polisher
 from train.problem import Problem
 from train.schedule import Plan
+from train.signals import Signals
 from train.step import Pool, init, make_dispatch, make_loss, make_polish, make_step
 
 LINEAR = {

@@ -19,11 +19,11 @@ from tengri.analysis.accuracy import summary, verdict
 from tengri.errors import ConfigError, DataError, TengriError
 from tests.train.conftest import CONFIG, changed, new_run, with_config
 from train import evaluate, run
-from train.guards import Signals
 from train.loop import Loop
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 LONGER = changed(CONFIG, "run", steps=400, dispatch=40)
 

@@ -77,7 +77,7 @@ def test_there_is_one_progress_meter() -> None:
 
 
 def test_a_command_prints_what_is_logged_and_leaves_the_loggers(capsys) -> None:
-    logger = logging.getLogger("train.run")
+    logger = logging.getLogger("train.pipeline")
     parents = [logging.getLogger(name) for name in ("tengri", "emulator", "train")]
     before = [(log.level, list(log.handlers), log.propagate) for log in parents]
     repeated: list[str] = []

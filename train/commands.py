@@ -139,24 +139,24 @@ def _train(args: argparse.Namespace) -> int:
     from train import devices
 
     devices.connect(args.coordinator, args.processes, args.process)
-    from train import run
+    from train import pipeline
 
-    return _guarded(args, out, lambda: run.start(config, out, _command()))
+    return _guarded(args, out, lambda: pipeline.start(config, out, _command()))
 
 
 def _resume(args: argparse.Namespace) -> int:
     from train import devices
 
     devices.connect(args.coordinator, args.processes, args.process)
-    from train import run
+    from train import pipeline
 
-    return _guarded(args, args.run, lambda: run.resume(args.run, args.overrides))
+    return _guarded(args, args.run, lambda: pipeline.resume(args.run, args.overrides))
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from train import run
+    from train import pipeline
 
-    found = run.replay(args.run, args.row)
+    found = pipeline.replay(args.run, args.row)
     lines = [f"row {args.row}:", *(f"  {n} = {v!r}" for n, v in found["parameters"].items())]
     for kind in ("float32", "float64"):
         shown = ", ".join(f"{b} {f:.6g}" for b, f in found[f"unit fluxes, {kind}"].items())
@@ -167,14 +167,14 @@ def _replay(args: argparse.Namespace) -> int:
 
 def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> int:
     """Train; with ``--json`` say on standard output only what became of it."""
-    from train import devices, run
+    from train import devices, pipeline
     from train.signals import Stopped
 
     try:
         with narrated(args):
             code = call()
         if args.json and devices.is_first():
-            emit(True, "", run.summary(path))
+            emit(True, "", pipeline.summary(path))
         return code
     except Stopped as stopped:
         write_line(str(stopped))

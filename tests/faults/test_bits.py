@@ -20,7 +20,7 @@ from tengri.grids import files as grids
 from tengri.io import seal
 from tests.train.conftest import CONFIG, changed, trained, with_config
 from train import checkpoints as checkpoint_files
-from train import recovery, run
+from train import pipeline, recovery
 from train.dataset import MANIFEST, Dataset
 from train.logs import Log, damaged_lines, read_metrics
 from train.problem import Problem
@@ -93,7 +93,7 @@ def test_a_damaged_artefact_is_made_again(
     (finished / "surrogate.h5").write_bytes(bad)
     with pytest.raises(DataError, match="SHA-256"):
         emulator.load(finished)
-    assert run.resume(finished) == 0
+    assert pipeline.resume(finished) == 0
     assert "made again from the last checkpoint" in caplog.text
     again = emulator.load(finished).artefact
     for a, b in zip(jax.tree.leaves(again.params), jax.tree.leaves(before.params)):

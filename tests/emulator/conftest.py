@@ -150,7 +150,7 @@ def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
 
 
 def untrained_kernel(exact, target, scaling, **options: object) -> Artefact:
-    """Return a kernel of ages with random weights and check pairs: all around them is real."""
+    """Return an age kernel with random weights and check pairs: all around them is real."""
     network = build_network("mlp", width=8, depth=2, **options)
     n_latent = len(scaling.scale)
     bare = Artefact(

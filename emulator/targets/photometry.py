@@ -5,9 +5,10 @@ sees them,
 
 .. math:: F_b = 10^{\log a}\, D(z)\, u\, f_b(\theta), \qquad y_b = \ln(f_b + δ \sum_b f_b),
 
-with ``D`` the dilution Lsun (1+z)/4πd², ``u = 10**log10_unit`` a constant that brings ``f`` near
-one, and ``θ`` the other parameters. The softening ``δ = 1e-6`` stands in for the logarithm of
-zero: a band that drops out sits at its floor instead of at a sentinel. It is undone exactly,
+with ``D`` the factor Lsun (1+z)/4πd² from luminosity to flux, ``u = 10**log10_unit`` a constant
+that brings ``f`` near one, and ``θ`` the other parameters. The softening ``δ = 1e-6`` stands in
+for the logarithm of zero: a band that drops out sits at its floor instead of at a sentinel. It is
+undone exactly,
 
 .. math:: S = \sum_b e^{y_b} / (1 + nδ), \qquad f_b = e^{y_b} - δ S.
 """
@@ -113,8 +114,8 @@ class PhotometryTarget(Target):
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
         bands = exact.bands(p)
-        dilution = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
-        return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
+        to_flux = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
+        return bands.flux * 10.0 ** (bands.log10_scale - to_flux - self.log10_amplitude(p))
 
     def outputs(self, truth: Array, x: Array | None = None) -> Array:
         """Return the softened logarithm of fluxes (…, n_bands)."""

@@ -90,8 +90,8 @@ def perfect(target, asked, n=16):
     def truths(row):
         p = row.unpack()
         bands = evaluator.bands(p)
-        dilution = log10_luminosity_to_flux(asked.cosmology, p["redshift"])
-        unit = target.log10_unit_of(p, bands.log10_mass) + dilution
+        to_flux = log10_luminosity_to_flux(asked.cosmology, p["redshift"])
+        unit = target.log10_unit_of(p, bands.log10_mass) + to_flux
         flux = bands.flux * 10.0 ** (bands.log10_scale - unit)
         return target.inputs(p), target.truth(evaluator, p), flux
 

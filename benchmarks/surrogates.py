@@ -87,7 +87,7 @@ def judged(galaxies: Galaxies, maggies: np.ndarray) -> dict[str, Any]:
 
 def tabulated(table: Lookup, galaxies: Galaxies) -> np.ndarray:
     """Return maggies (n, n_bands) of a lookup table; the mass formed is exact in both."""
-    log10_unit = (galaxies.log10_scale + galaxies.log10_dilution - UNITS["maggies"]
+    log10_unit = (galaxies.log10_scale + galaxies.log10_luminosity_to_flux - UNITS["maggies"]
                   + table.model.galaxy.log10_flux_unit - LOG10_UNIT)  # fmt: skip
     return table.fluxes(galaxies.packed) * 10.0 ** log10_unit[:, None]
 

@@ -27,10 +27,10 @@ from tengri.io.jsonable import jsonable
 from train import config as configs
 from train import loop
 from train.checkpoints import Checkpoints
-from train.guards import Signals
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 POOL = 8192
 #: what is timed → the name of its share

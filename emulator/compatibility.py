@@ -10,9 +10,9 @@ import numpy as np
 
 from emulator.domain import Box, TrainedDomain
 from emulator.scaling import trained_range
-from emulator.sfh_times import GYR, SFHTimes, fixed_age
+from emulator.sfh_times import SFHTimes, fixed_age, in_other_unit
 from emulator.targets import Target
-from tengri.components.composition import SETTINGS
+from tengri.components.composition import KINDS, settings_of
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.observation import Observation, Photometry
@@ -20,10 +20,6 @@ from tengri.parameters import Parameters
 
 if TYPE_CHECKING:
     from emulator.artefact import Artefact
-
-
-#: Settings of the history.
-HISTORY = ("mean_sfh_type", "sfh_bin_edges_gyr")
 
 
 def check_spec(
@@ -85,9 +81,8 @@ def _exact(name: str, target: Target) -> bool:
     """Return whether an entry of `Parameters.physics` is of a component that is not learnt."""
     if name in target.free_settings:
         return True
-    registries = (SETTINGS[setting].choices for setting in target.free_settings)
-    kinds = (getattr(choices(), "kind", "") for choices in registries if choices is not None)
-    return any(name.startswith(f"{kind} ") for kind in kinds if kind)
+    exact = (kind for kind in KINDS if not set(kind.chosen_by).isdisjoint(target.free_settings))
+    return any(name in kind.entries for kind in exact)
 
 
 def _check_components(
@@ -104,7 +99,7 @@ def _check_components(
         composition = replace(composition, sfh=trained.composition.sfh)
     exact = target.free_settings
     same_history = "mean_sfh_type" in exact or all(
-        _same(spec.settings[name], trained.settings[name]) for name in HISTORY
+        _same(spec.settings[name], trained.settings[name]) for name in settings_of("sfh")
     )
     if composition == trained.composition and same_history:
         return
@@ -153,8 +148,7 @@ def _time_outside(
     """As `_outside` for a time in its other unit; what depends on redshift is left to the calls."""
     if age is None or not spec.get_distribution(name).is_fixed:
         return ""
-    value = float(spec.fixed_value(name))
-    value = value / age if name.endswith(GYR) else value * age
+    value = in_other_unit(name, float(spec.fixed_value(name)), age)
     good = domain.limits.within(box.name, value)
     return "" if good else f"{name} is fixed at {box.name} = {value:g}, trained on {box.shown}."
 

@@ -107,30 +107,12 @@ def _text(value: Any) -> str:
 def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield every dataset after checking what it is; total size is bounded."""
     total = 0
-    for count, (name, item) in enumerate(_walk(file, path, "", 0)):
+    for count, (name, item) in enumerate(hdf5_reader.walk(file, path, MAX_DEPTH)):
+        _check_dataset(item, path, name)
         total += item.nbytes
         if count >= MAX_DATASETS or total > MAX_BYTES:
             raise DataError(f"{path}: larger than any file of this kind can be.")
-        yield name, np.asarray(item[()])
-
-
-def _walk(
-    group: h5py.Group, path: Path, prefix: str, depth: int
-) -> Iterator[tuple[str, h5py.Dataset]]:
-    if depth > MAX_DEPTH:
-        raise DataError(f"{path}: groups nested more than {MAX_DEPTH} deep.")
-    for name in group:
-        full = prefix + name
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise DataError(f"{path}: {full} is a link; only data in the file itself is read.")
-        item = group[name]
-        if isinstance(item, h5py.Group):
-            yield from _walk(item, path, f"{full}/", depth + 1)
-        elif isinstance(item, h5py.Dataset):
-            _check_dataset(item, path, full)
-            yield full, item
-        else:
-            raise DataError(f"{path}: {full} is neither a group nor a dataset.")
+        yield name, hdf5_reader.array(file, name, path, MAX_BYTES)
 
 
 def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:

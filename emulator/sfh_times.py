@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tengri.components.composition import registered_params
+from tengri.components.stellar.sfh import other_time
 from tengri.cosmology import Cosmology
 from tengri.parameters import Parameters
-
-GYR, FRACTION = "_gyr", "_frac"
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ class SFHTimes:
     def between(cls, spec: Parameters, trained: Parameters) -> SFHTimes:
         """Return the pairs in which a spec and the trained one differ."""
         mine, theirs = spec.composition.params, trained.composition.params
-        return cls(
-            tuple((n, t) for n in mine if n not in theirs and (t := other_unit(n)) in theirs)
-        )
+        others = {name: other for name in mine if (other := other_time(name)) in theirs}
+        return cls(tuple((n, t) for n, t in others.items() if t is not None and n not in theirs))
 
     @property
     def trained(self) -> dict[str, str]:
@@ -49,15 +48,14 @@ class SFHTimes:
         """Return parameters under trained names; ``age_gyr`` is the age of the Universe at z."""
         out = {n: v for n, v in p.items() if n not in self.trained}
         for name, trained in self.pairs:
-            out[trained] = p[name] / age_gyr if name.endswith(GYR) else p[name] * age_gyr
+            out[trained] = in_other_unit(name, p[name], age_gyr)
         return out
 
 
-def other_unit(name: str) -> str:
-    """Return the name of a time in its other unit, or the name itself."""
-    if name.endswith(GYR):
-        return name.removesuffix(GYR) + FRACTION
-    return name.removesuffix(FRACTION) + GYR if name.endswith(FRACTION) else name
+def in_other_unit(name: str, value: Any, age_gyr: Any) -> Any:
+    """Return a time in Gyr as a fraction of the age of the Universe, or the reverse."""
+    fraction = registered_params()[name].is_fraction_of_age
+    return value * age_gyr if fraction else value / age_gyr
 
 
 def fixed_age(spec: Parameters, cosmology: Cosmology) -> float | None:

@@ -40,7 +40,7 @@ def observed(params: dict[str, Any], light: Any, rows: int | None = None) -> Arr
     """
     p = complete(params, rows)
     flux, scale = light(p)
-    factor = 10.0 ** (scale + log10_dilution(p["redshift"]))
+    factor = 10.0 ** (scale + log10_luminosity_to_flux(p["redshift"]))
     out = np.where(inside(p)[:, None], flux * factor[:, None], np.nan)
     known = ABOUT["parameters"]
     single = rows is None and all(np.ndim(v) == len(known[k]["shape"]) for k, v in params.items())
@@ -175,7 +175,7 @@ def activation(w: dict[str, Array], x: Array, i: int) -> Array:
 # --- distances --------------------------------------------------------------------------------
 
 
-def log10_dilution(z: Array) -> Array:
+def log10_luminosity_to_flux(z: Array) -> Array:
     """Return log10 of Lsun (1+z) / 4πd² [erg/s/cm²], d the luminosity distance."""
     d_cm = luminosity_distance_mpc(z) * ABOUT["mpc_cm"]
     return np.log10(ABOUT["lsun_erg_s"] * (1.0 + z) / (4.0 * np.pi)) - 2.0 * np.log10(d_cm)

@@ -93,34 +93,26 @@ def _grid(name: str) -> Iterator[Cited]:
     if files.is_embedded(path) or seal.is_sealed(path):
         seal.verify(path)
     with hdf5_reader.open_hdf5(path) as file:
-        yield Cited(f"SSP grid {name}", str(file.attrs.get("citation", "")))
-        yield Cited("initial mass function", str(file.attrs.get("imf", "")))
+        said = hdf5_reader.attributes(file)
+    yield Cited(f"SSP grid {name}", str(said.get("citation", "")))
+    yield Cited("initial mass function", str(said.get("imf", "")))
 
 
 def _components(composition: Any) -> Iterator[Cited]:
+    from tengri.components.composition import PARTS
     from tengri.components.dust.screen import REFERENCE
     from tengri.components.stellar.sfh import SFH_FAMILIES
 
     for name in composition.sfh.types:
-        yield Cited(f"star-formation history {name}", SFH_FAMILIES[name].reference)
-    stars, dust = composition.has_stars, composition.has_stars or composition.agn_screened
-    if dust:
+        yield Cited(f"{PARTS['sfh']} {name}", SFH_FAMILIES[name].reference)
+    unused = set() if composition.has_stars else {"metallicity", "dust_bc"}
+    if composition.has_stars or composition.agn_screened:
         yield Cited("two-component dust", REFERENCE)
-    chosen = {
-        "metallicity history": composition.metallicity if stars else None,
-        "dust law of birth clouds": composition.dust_bc if stars else None,
-        "dust law": composition.dust_diff if dust else None,
-        "dust emission": composition.dust_emission,
-        "intergalactic medium": composition.igm,
-        "nebular emission": composition.nebular,
-        "escape of Lyα": composition.lya_escape,
-        "active nucleus": composition.agn,
-        "neutral gas": composition.damping_wing,
-        "neutral gas around the galaxy": composition.absorber,
-        "dust of the Milky Way": composition.milky_way,
-    }
-    for what, component in chosen.items():
-        if component is not None:
+    else:
+        unused |= {"dust_diff"}
+    for part, what in PARTS.items():
+        component = getattr(composition, part)
+        if part not in {"sfh", *unused} and component is not None:
             yield Cited(f"{what} {component.name}", component.reference)
 
 

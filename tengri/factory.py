@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from tengri.components.composition import belongs_to
 from tengri.components.stellar.sfh import bin_edges
 from tengri.errors import ConfigError, unknown
 from tengri.observation import INSTRUMENTS, Observation, Photometry
@@ -49,16 +50,12 @@ def changed_spec(spec: Parameters, given: Mapping[str, Any]) -> Parameters:
     """
     values = {name: plain_prior(value) for name, value in given.items()}
     own = (*spec.all_params, bin_edges.SETTING)
-    if all(name in own or not _of_history(name) for name in values):
+    if all(name in own or not belongs_to("sfh", name) for name in values):
         return spec.with_params(**values) if values else spec
     kept = {name: spec.mirrors.get(name) or spec.get_distribution(name) for name in spec.all_params}
     everything = {**spec.to_dict()["settings"], **kept}
-    others = {name: value for name, value in everything.items() if not _of_history(name)}
+    others = {name: value for name, value in everything.items() if not belongs_to("sfh", name)}
     return Parameters(**{**others, **values}).with_physics(spec.physics)
-
-
-def _of_history(name: str) -> bool:
-    return name.startswith("sfh_") or name in ("mean_sfh_type", "n_grid")
 
 
 def build_observation(instruments: Iterable[str], bands: Iterable[str]) -> Observation:

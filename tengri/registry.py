@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args
 
 from tengri.errors import ConfigError, unknown
 from tengri.priors import Distribution
+
+#: ``amplitude``: log10 of the factor in front of all light of the component. ``time``: in Gyr, or a
+#: fraction of the age of the Universe. ``metallicity``: log10 Z/Zsun of stars, bounded by the grid.
+#: ``shape``: anything else.
+Role = Literal["amplitude", "time", "metallicity", "shape"]
+GYR = "Gyr"
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,11 @@ class Param:
         For tables and messages.
     shape : tuple of int
         ``()`` for a scalar; latent and tabulated parameters are vectors.
+    role : str
+        How the model depends on it, a `Role`, whatever its name; what has the unit Gyr is a time.
+    family : str
+        Part of a galaxy that it drives, as of ``tengri list``: ``sfh``, ``dust``, …; a component
+        says so for all of its parameters. Nothing for redshift and distance.
     """
 
     name: str
@@ -38,6 +49,19 @@ class Param:
     unit: str = ""
     description: str = ""
     shape: tuple[int, ...] = ()
+    role: Role = "shape"
+    family: str = ""
+
+    def __post_init__(self) -> None:
+        if self.role not in (known := get_args(Role)):
+            raise unknown("role of a parameter", str(self.role), known)
+        if self.unit == GYR and self.role == "shape":
+            object.__setattr__(self, "role", "time")
+
+    @property
+    def is_fraction_of_age(self) -> bool:
+        """Whether it is a time as a fraction of the age of the Universe."""
+        return self.role == "time" and self.unit != GYR
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,17 @@ class Versioned:
         them means the component as it was.
     """
 
+    family: ClassVar[str] = ""  # of its parameters: see `Param.family`
+
     changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if params := vars(self).get("params"):
+            object.__setattr__(self, "params", self.own(params))
+
+    def own(self, params: Iterable[Param]) -> tuple[Param, ...]:
+        """Return parameters as those of this family of components."""
+        return tuple(replace(param, family=self.family) for param in params)
 
     @property
     def physics(self) -> int:

@@ -31,7 +31,7 @@ from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.observation.instrument import INSTRUMENTS
 from tests.emulator.conftest import tiny_observation, tiny_ssp
 from tests.train.conftest import CONFIG, changed
-from train import run
+from train import pipeline
 from train.optimisers import OPTIMISERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def finished(config: Any, folder: Path) -> emulator.EmulatedSEDModel:
     """Train from start to end and load what was written."""
     config = changed(config, "data", reuse=2)
     config = changed(config, "run", minutes=0.0)
-    assert run.start(config, folder, "test") == 0
+    assert pipeline.start(config, folder, "test") == 0
     return emulator.load(folder)
 
 

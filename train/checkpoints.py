@@ -13,7 +13,8 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,17 @@ from train import devices, recovery
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
 
-logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every save
+
+@contextmanager
+def _orbax_quiet() -> Iterator[None]:
+    """Keep what Orbax says of every save out of a training; its logger is left as it was."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(max(level, logging.ERROR))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class NonFiniteError(TengriError, ArithmeticError):
@@ -60,6 +71,7 @@ class Checkpoints:
         only when the new one is whole.
     """
 
+    @_orbax_quiet()
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
         self.states, self.manifests = folder / "state", folder / "manifests"
@@ -79,6 +91,7 @@ class Checkpoints:
         """Return the steps that Orbax has committed, ascending."""
         return sorted(self._manager.all_steps())
 
+    @_orbax_quiet()
     def save(self, step: int, state: Any, metric: float) -> None:
         """Save synchronously, read the step back, then write its manifest.
 
@@ -121,6 +134,7 @@ class Checkpoints:
         devices.wait(f"checkpoint {step}")
         self._drop_old()
 
+    @_orbax_quiet()
     def restore(self, target: Callable[[int], Any]) -> Restored | None:
         """Return the newest state, or None where there is none.
 
@@ -147,6 +161,7 @@ class Checkpoints:
         _check_finite(step, state, 0.0)
         return Restored(step, state)
 
+    @_orbax_quiet()
     def close(self) -> None:
         """Release Orbax's threads."""
         self._manager.close()

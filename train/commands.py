@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_output, aside, emit
+from tengri.program.output import add_output, emit, narrated
+from tengri.progress import write_line
 
 
 def add_parser(commands: Any) -> None:
@@ -138,24 +139,24 @@ def _train(args: argparse.Namespace) -> int:
     from train import devices
 
     devices.connect(args.coordinator, args.processes, args.process)
-    from train import run
+    from train import pipeline
 
-    return _guarded(args, out, lambda: run.start(config, out, _command()))
+    return _guarded(args, out, lambda: pipeline.start(config, out, _command()))
 
 
 def _resume(args: argparse.Namespace) -> int:
     from train import devices
 
     devices.connect(args.coordinator, args.processes, args.process)
-    from train import run
+    from train import pipeline
 
-    return _guarded(args, args.run, lambda: run.resume(args.run, args.overrides))
+    return _guarded(args, args.run, lambda: pipeline.resume(args.run, args.overrides))
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from train import run
+    from train import pipeline
 
-    found = run.replay(args.run, args.row)
+    found = pipeline.replay(args.run, args.row)
     lines = [f"row {args.row}:", *(f"  {n} = {v!r}" for n, v in found["parameters"].items())]
     for kind in ("float32", "float64"):
         shown = ", ".join(f"{b} {f:.6g}" for b, f in found[f"unit fluxes, {kind}"].items())
@@ -166,18 +167,17 @@ def _replay(args: argparse.Namespace) -> int:
 
 def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> int:
     """Train; with ``--json`` say on standard output only what became of it."""
-    from train import devices, run
-    from train.guards import Stopped
-    from train.logs import say
+    from train import devices, pipeline
+    from train.signals import Stopped
 
     try:
-        with aside(args):
+        with narrated(args):
             code = call()
         if args.json and devices.is_first():
-            emit(True, "", run.summary(path))
+            emit(True, "", pipeline.summary(path))
         return code
     except Stopped as stopped:
-        say(str(stopped))
+        write_line(str(stopped))
         return 130
     except ArithmeticError as error:  # numbers that are not finite: named, never saved
         print(f"tengri: {error}", file=sys.stderr)
@@ -202,7 +202,7 @@ def _dataset(args: argparse.Namespace) -> int:
         lines = describe_rows(config, numbers, shards, args.out)
         emit(args.json, "\n".join(lines), {"dry run": lines})
         return 0
-    with aside(args):
+    with narrated(args):
         states, bad = _made(args, config, numbers, shards)
         _say_bad(bad)
     emit(args.json, f"{args.out}: done", {"folder": args.out, "shards": states, "bad rows": bad})
@@ -245,7 +245,7 @@ def _dataset_verify(args: argparse.Namespace) -> int:
     dataset = Dataset.open(folder)
     problems = dataset.verify()
     bad = [] if problems else dataset.bad_rows(range(1, dataset.n_shards + 1))
-    with aside(args):
+    with narrated(args):
         for number, problem in problems.items():
             print(f"shard {number}: {problem}\n  remake it: {dataset.remake(number)}")
         _say_bad(bad)

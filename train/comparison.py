@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +27,11 @@ from tengri.analysis.compare import (
 )
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
-from tengri.program.output import aside, emit
-from train import page
+from tengri.program.output import emit, narrated
+from train import template
 from train.figures import png
 
+logger = logging.getLogger(__name__)
 POINTS = 81
 GRID_POINTS = 24
 
@@ -47,7 +49,7 @@ class Shown:
 def run(args: argparse.Namespace) -> int:
     """Write the page that the command line asks for; return the exit code."""
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
-    with aside(args):
+    with narrated(args):
         numbers = _compared(load(args.surrogate), args, out)
     atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
     text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
@@ -72,17 +74,17 @@ def _one(
     out.mkdir(parents=True, exist_ok=True)
     costs = microseconds_per_galaxy(exact, 1024), microseconds_per_galaxy(emulated, 65536)
     line = break_even_text(float(emulated.artefact.training["seconds"]), *costs)
-    parts = [page.pre(line)]
+    parts = [template.pre(line)]
     for item in shown:
         picture = png(item.figure)
         plt.close(item.figure)
         atomic.write_bytes(out / f"{item.name}.png", picture)
-        parts += [page.heading(item.caption), page.image(item.name, picture, item.caption)]
-        parts.append(page.pre(accuracy.table_text(item.table)))
-        print(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
-    print(line)
+        parts += [template.heading(item.caption), template.image(item.name, picture, item.caption)]
+        parts.append(template.pre(accuracy.table_text(item.table)))
+        logger.info(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
+    logger.info(line)
     atomic.write_text(
-        out / "compare.html", page.page(f"Exact and emulated: {args.surrogate}", parts)
+        out / "compare.html", template.page(f"Exact and emulated: {args.surrogate}", parts)
     )
     return {
         "surrogate_sha256": emulated.artefact.sha256,
@@ -181,14 +183,14 @@ def _two(
     picture = png(figure)
     plt.close(figure)
     atomic.write_bytes(out / "pareto.png", picture)
-    parts = [page.image("pareto", picture, "Error against throughput; lower right is better.")]
+    parts = [template.image("pareto", picture, "Error against throughput; lower right is better.")]
     for name, row in rows.items():
         text = accuracy.table_text(row["accuracy"])
         line = (f"{row['galaxies_per_second']:.3g} galaxies/s in batch, trained in "
                 f"{row['training_seconds']:.0f} s")  # fmt: skip
-        print(f"{name}: {line}\n{text}\n")
-        parts += [page.heading(name), page.pre(line), page.pre(text)]
-    atomic.write_text(out / "compare.html", page.page(" and ".join(names), parts))
+        logger.info(f"{name}: {line}\n{text}\n")
+        parts += [template.heading(name), template.pre(line), template.pre(text)]
+    atomic.write_text(out / "compare.html", template.page(" and ".join(names), parts))
     return rows
 
 

@@ -238,7 +238,7 @@ class Dataset:
             inputs, flux = (hdf5_reader.dataset(file, name, path) for name in ("inputs", "flux"))
             if not len(inputs) == len(flux) == stop - start or not inputs.ndim == flux.ndim == 2:
                 raise DataError(f"{path} holds {flux.shape} fluxes for {stop - start} rows.")
-            return Rows(start, inputs[()], flux[()])
+            return Rows(start, *(hdf5_reader.array(file, n, path) for n in ("inputs", "flux")))
 
     def problem_with(self, number: int) -> str:
         """Return what is wrong with a shard, or nothing."""

@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 
 from tengri.io.shards import shard_bounds, shard_name
+from tengri.progress import duration
 from train.config import Config
-from train.guards import Signals
-from train.logs import duration
 from train.loop import Loop
 from train.planning import measure
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
 from train.schedule import Costs, Plan, make_plan
+from train.signals import Signals
 
 BYTES = 4  # float32
 NOTHING = "nothing has been written (dry run)"

@@ -231,8 +231,8 @@ def jacobian_error(
     def exact(x: Any, row: Any) -> Any:
         p = at(x, row)
         bands = exact_model.bands(p)
-        dilution = log10_luminosity_to_flux(exact_model.galaxy.cosmology, p["redshift"])
-        unit = target.log10_unit_of(p, bands.log10_mass) + dilution
+        to_flux = log10_luminosity_to_flux(exact_model.galaxy.cosmology, p["redshift"])
+        unit = target.log10_unit_of(p, bands.log10_mass) + to_flux
         return jnp.log(bands.flux) + LN10 * (bands.log10_scale - unit)
 
     ours, true = (-MAG_PER_LN * np.asarray(jax.jit(jax.vmap(jax.jacfwd(fn)))(x, packed), float)

@@ -40,12 +40,12 @@ class Galaxies(NamedTuple):
     packed: Packed
     flux: np.ndarray
     log10_scale: np.ndarray
-    log10_dilution: np.ndarray
+    log10_luminosity_to_flux: np.ndarray
 
     @property
     def maggies(self) -> np.ndarray:
         """Exact observed fluxes (n, n_bands)."""
-        log10_unit = self.log10_scale + self.log10_dilution - LOG10_UNIT["maggies"]
+        log10_unit = self.log10_scale + self.log10_luminosity_to_flux - LOG10_UNIT["maggies"]
         return self.flux * 10.0 ** log10_unit[:, None]
 
 
@@ -80,21 +80,21 @@ class HeldOutFamily:
         with jax.enable_x64(True):
             packed = self.model.pack(drawn, batch=True)
             made = self._exact(self.model.evaluator(), packed, self.model.execution.sizes)
-        flux, scale, dilution, mass = (np.asarray(a, np.float64) for a in made)
+        flux, scale, to_flux, mass = (np.asarray(a, np.float64) for a in made)
         good = np.isfinite(flux).all(axis=1) & (flux.max(axis=1) > 0.0) & (mass >= 0.0)
         kept = {name: values[good] for name, values in drawn.items()}
         return Galaxies(kept, jax.tree.map(lambda a: np.asarray(a)[good], packed),
-                        flux[good], scale[good], dilution[good])  # fmt: skip
+                        flux[good], scale[good], to_flux[good])  # fmt: skip
 
     @cached_property
     def _exact(self) -> RowMap:
         def one(exact: ExactEvaluator, row: Packed) -> tuple[Array, ...]:
             p = row.unpack()
             bands = exact.bands(p)
-            dilution = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
+            to_flux = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
             scale = self.target.log10_unit_of(p, bands.log10_mass)
-            flux = bands.flux * 10.0 ** (bands.log10_scale - dilution - scale)
-            return flux, scale, dilution, bands.log10_mass
+            flux = bands.flux * 10.0 ** (bands.log10_scale - to_flux - scale)
+            return flux, scale, to_flux, bands.log10_mass
 
         return RowMap(one)
 

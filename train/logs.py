@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from tengri.errors import DataError
+from tengri.progress import Meter, duration
 
 Scalars = dict[str, float]
 
@@ -133,69 +130,22 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def say(text: str) -> None:
-    """Print a line at once; a reader that has gone away ends no training."""
-    try:
-        print(text, flush=True)
-    except OSError:  # a closed pipe or terminal
-        mute()
-
-
-def mute() -> None:
-    """Send standard output nowhere, for good."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
 class Progress:
-    """One live line on a terminal, a plain line every ``seconds`` otherwise."""
+    """The progress line of a training, on standard output."""
 
     def __init__(self, total: int, seconds: float, quiet: bool = False) -> None:
         self.total = total
-        self.seconds = seconds
         self.accuracy = ""
-        self._quiet = quiet
-        self._last = 0.0
-        self._live = None
-        if sys.stdout.isatty() and not quiet:
-            self._live = Live(console=Console(), refresh_per_second=4, transient=False)
-            self._live.start()
+        self._meter = Meter(total, quiet=quiet, seconds=seconds, stream="stdout", at_once=True)
 
     def show(self, step: int, rate: float, loss: float) -> None:
         """Report the state of the run; ``rate`` is in steps per second."""
-        now = time.monotonic()
-        if self._quiet or (self._live is None and now - self._last < self.seconds):
-            return
-        self._last = now
         left = (self.total - step) / rate if rate > 0.0 else math.nan
-        line = (
+        self._meter.show(
             f"step {step}/{self.total}  loss {loss:.3g}  {self.accuracy or '|Δm| …'}  "
             f"{rate:.1f} it/s  ETA {duration(left)}"
         )
-        if self._live is not None:
-            self._live.update(Text(line))
-        else:
-            say(line)
-
-    def note(self, text: str) -> None:
-        """Print a line of its own."""
-        if self._live is not None:
-            self._live.console.print(Text(text))
-        elif not self._quiet:
-            say(text)
 
     def close(self) -> None:
         """Leave the last line on the screen."""
-        if self._live is not None:
-            with suppress(OSError):  # the terminal may be gone
-                self._live.stop()
-
-
-def duration(seconds: float) -> str:
-    """Return ``1:02:03`` or ``2:03``."""
-    if not math.isfinite(seconds):
-        return "?"
-    minutes, s = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{s:02d}" if hours else f"{minutes}:{s:02d}"
+        self._meter.close()

@@ -11,6 +11,7 @@ Order of a start or a resume:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,16 +27,18 @@ from train import devices, planning
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config
 from train.diagnosis import culprit, describe_row, replay
-from train.guards import Signals, Stopped
-from train.logs import Log, Progress, say
+from train.logs import Log, Progress
 from train.polish import Polish
 from train.pools import Pools, open_source
 from train.problem import Problem
 from train.rows import BadRowError, describe
 from train.runfolder import RunFolder
 from train.schedule import Block, Plan, make_plan
+from train.signals import Signals, Stopped
 from train.step import Pool, State, compiled, make_loss
 from train.validation import NaNStop, Validation
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -114,10 +117,8 @@ class Loop:
         )  # fmt: skip
 
     def _note(self, text: str) -> None:
-        if self.progress is not None:
-            self.progress.note(text)
-        elif devices.is_first():
-            say(text)
+        if devices.is_first():
+            logger.info(text)
 
     # --- 1. the plan ------------------------------------------------------------------------
 

@@ -17,9 +17,10 @@ from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io import atomic
-from train import evaluate, figures, page
+from tengri.progress import duration
+from train import evaluate, figures, template
 from train.evaluate import Evaluation
-from train.logs import duration, read_metrics
+from train.logs import read_metrics
 from train.problem import Problem
 from train.runfolder import RunFolder
 
@@ -186,27 +187,27 @@ def _page(
     tables = result.tables
     parts = [
         f"<p class='{tables['verdict']}'>{html.escape(accuracy.VERDICTS[tables['verdict']])}</p>",
-        page.heading("Accuracy"),
+        template.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
-        page.pre(accuracy.table_text(tables)),
-        page.pre(_flux_text(tables)),
+        template.pre(accuracy.table_text(tables)),
+        template.pre(_flux_text(tables)),
         f"<p>Bands above twice the pooled error: {', '.join(tables['excess_bands']) or 'none'}. "
         f"Worst region: {html.escape(evaluate.worst_region_text(tables['worst_region']))}.</p>",
     ]
     if speed:
-        parts += [page.heading("Speed"), page.pre(evaluate.throughput_text(speed))]
+        parts += [template.heading("Speed"), template.pre(evaluate.throughput_text(speed))]
     for key, data in images.items():
-        parts.append(page.image(key, data, captions[key]))
+        parts.append(template.image(key, data, captions[key]))
     training = dict(artefact.training)
     training.pop("config")
     parts += [
-        page.heading("Prior and settings"),
-        page.pre(problem.spec.summary()),
-        page.heading("Reproducibility"),
-        page.pre(json.dumps(training, indent=1)),
-        page.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
+        template.heading("Prior and settings"),
+        template.pre(problem.spec.summary()),
+        template.heading("Reproducibility"),
+        template.pre(json.dumps(training, indent=1)),
+        template.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
-    return page.page(f"Surrogate {name}", parts)
+    return template.page(f"Surrogate {name}", parts)
 
 
 def _flux_text(tables: dict[str, Any]) -> str:

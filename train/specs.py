@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tengri.components.composition import belongs_to
 from tengri.factory import build_spec
 from tengri.parameters import Parameters
 from train.config import Model
@@ -13,7 +14,7 @@ from train.config import Model
 def spec_of_family(model: Model, family: list[str]) -> Parameters:
     """Return a spec with another star-formation history: its parameters have default priors."""
     given = model.parameters
-    others = {n: v for n, v in given.items() if not n.startswith("sfh_") and n != "mean_sfh_type"}
+    others = {n: v for n, v in given.items() if n == "n_grid" or not belongs_to("sfh", n)}
     bare = build_spec({"mean_sfh_type": family, **others}, model.physics)
     history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
     return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)

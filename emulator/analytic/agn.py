@@ -97,7 +97,7 @@ class AGNLight:
         if agn.by_fraction:
             raise ConfigError(
                 f"{FRACTION.name} is a share of starlight at 5100 Å, which a surrogate of bands "
-                "does not have: set agn_log_lbol, or use the exact model."
+                f"does not have: set {agn.amplitude}, or use the exact model."
             )
         if beside := composition.foreground_params:
             raise ConfigError(
@@ -148,7 +148,8 @@ class AGNLight:
 
     def added(self, light: SourceBands, p: Mapping[str, Array]) -> SourceBands:
         """Return the light of stars and nucleus, on the scale of the brighter of the two."""
-        nucleus = p["agn_log_lbol"] + LOG10_UNIT
+        assert self.composition.agn is not None
+        nucleus = p[self.composition.agn.amplitude] + LOG10_UNIT
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, nucleus))
         flux = (light.flux * 10.0 ** (light.log10_scale - scale)
                 + self.bands(p) * 10.0 ** (nucleus - scale))  # fmt: skip

@@ -1,4 +1,4 @@
-r"""Attenuation that is factored out of a kernel of ages: that at each band's pivot wavelength.
+r"""Attenuation that is factored out of an age kernel: that at each band's pivot wavelength.
 
 .. math:: e^{-\tau_{diff} k_{diff,b} - [t_a < 10\,Myr]\, \tau_{bc} k_{bc,b}},
           \quad k_b = k(λ_b / (1 + z)),

@@ -5,9 +5,10 @@ sees them,
 
 .. math:: F_b = 10^{\log a}\, D(z)\, u\, f_b(\theta), \qquad y_b = \ln(f_b + δ \sum_b f_b),
 
-with ``D`` the dilution Lsun (1+z)/4πd², ``u = 10**log10_unit`` a constant that brings ``f`` near
-one, and ``θ`` the other parameters. The softening ``δ = 1e-6`` stands in for the logarithm of
-zero: a band that drops out sits at its floor instead of at a sentinel. It is undone exactly,
+with ``D`` the factor Lsun (1+z)/4πd² from luminosity to flux, ``u = 10**log10_unit`` a constant
+that brings ``f`` near one, and ``θ`` the other parameters. The softening ``δ = 1e-6`` stands in
+for the logarithm of zero: a band that drops out sits at its floor instead of at a sentinel. It is
+undone exactly,
 
 .. math:: S = \sum_b e^{y_b} / (1 + nδ), \qquad f_b = e^{y_b} - δ S.
 """
@@ -43,8 +44,8 @@ SOFTENING = 1e-6
 #: that magnitudes and their gradients stay finite.
 FLOOR = 1e-9
 
-#: log10 of a typical L_ν [Lsun/Hz] per unit of each amplitude.
-AMPLITUDES = {"_log_peak_sfr": -5.5, "_log_total_mass": -15.0}
+#: log10 of a typical L_ν [Lsun/Hz] per unit of an amplitude, by what that is in.
+LOG10_UNITS = {"log10 Msun/yr": -5.5, "log10 Msun": -15.0}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class PhotometryTarget(Target):
                 "e.g. Parameters(redshift=(0.01, 1.0))."
             )
         sizes = tuple(math.prod(spec.composition.params[n].shape) for n in names)
-        unit = next(u for end, u in AMPLITUDES.items() if amplitude.endswith(end))
+        unit = LOG10_UNITS[spec.composition.params[amplitude].unit]
         return cls(names, sizes, amplitude, len(photometry.names), unit)
 
     @property
@@ -113,8 +114,8 @@ class PhotometryTarget(Target):
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Return ``f`` (n_bands,) of one galaxy from the exact model: a pure function."""
         bands = exact.bands(p)
-        dilution = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
-        return bands.flux * 10.0 ** (bands.log10_scale - dilution - self.log10_amplitude(p))
+        to_flux = log10_luminosity_to_flux(exact.galaxy.cosmology, p["redshift"])
+        return bands.flux * 10.0 ** (bands.log10_scale - to_flux - self.log10_amplitude(p))
 
     def outputs(self, truth: Array, x: Array | None = None) -> Array:
         """Return the softened logarithm of fluxes (…, n_bands)."""
@@ -196,7 +197,7 @@ class PhotometryTarget(Target):
 
 def _amplitude(spec: Parameters) -> str:
     """Return the one amplitude in which all light is linear."""
-    names = [n for n in spec.composition.params if n.endswith(tuple(AMPLITUDES))]
+    names = [p.name for p in spec.composition.sfh.params if p.role == "amplitude"]
     if spec.composition.agn is not None:
         raise ConfigError(
             "The target 'photometry' factors out the amplitude of the stars; an AGN with its own "

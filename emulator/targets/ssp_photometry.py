@@ -46,7 +46,7 @@ from emulator.targets.batch import Batch, Penalty, TargetRows
 from emulator.targets.numpy_part import NumPyPart
 from emulator.targets.target import Params, Target, check_no_distance
 from tengri.analysis import accuracy
-from tengri.components.composition import Composition
+from tengri.components.composition import Composition, settings_of
 from tengri.components.dust.attenuation import DustLaw
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
@@ -132,7 +132,7 @@ class SSPPhotometryTarget(Target):
     @property
     def free_settings(self) -> tuple[str, ...]:
         """Settings of histories and AGN; of dust and its background, where it learnt the heat."""
-        exact = ("mean_sfh_type", "n_grid", "sfh_bin_edges_gyr", "agn_model")
+        exact = (*settings_of("sfh"), "agn_model")
         return (*exact, "dust_emission", "cmb") if self.absorbs else exact
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +10,7 @@ import numpy as np
 
 from tengri.errors import ParameterError
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.progress import Meter
 
 
 class Chunk(NamedTuple):
@@ -66,23 +66,15 @@ class Population:
         Parameters
         ----------
         progress : bool
-            Show a bar on a terminal.
+            Show on standard error how far it is.
         """
         chunks = self.chunks()
         first = next(chunks)
         out = np.empty((self.n, first.flux.shape[1]), first.flux.dtype)
         out[: len(first.flux)] = first.flux
-        for part in self._shown(chunks) if progress else chunks:
-            out[part.start : part.start + len(part.flux)] = part.flux
+        with Meter(self.n, "population", "galaxies", quiet=not progress) as meter:
+            meter.advance(len(first.flux))
+            for part in chunks:
+                out[part.start : part.start + len(part.flux)] = part.flux
+                meter.advance(len(part.flux))
         return out
-
-    def _shown(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        """Pass chunks on behind a progress bar."""
-        if not sys.stderr.isatty():
-            yield from chunks
-            return
-        from rich.console import Console
-        from rich.progress import track
-
-        total = -(-self.n // self.chunk) - 1
-        yield from track(chunks, "galaxies", total=total, console=Console(stderr=True))

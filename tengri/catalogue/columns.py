@@ -34,9 +34,10 @@ REDSHIFTS = re.compile(
     r"z|z[_-]?(phot|spec|best|peak|ml|map|med|mean|true|cosmo|final|grism|red|[ab0-9]$).*"
     r"|(phot|spec|photo)[_-]?z.*|.*redshift.*|.*[_-]z", re.IGNORECASE
 )  # fmt: skip
+#: And for amplitudes, by their units.
 AMPLITUDES = {
-    "log_total_mass": re.compile(r".*mass.*|.*m_?star.*|.*log_?m.*", re.IGNORECASE),
-    "log_peak_sfr": re.compile(r".*sfr.*", re.IGNORECASE),
+    "log10 Msun": re.compile(r".*mass.*|.*m_?star.*|.*log_?m.*", re.IGNORECASE),
+    "log10 Msun/yr": re.compile(r".*sfr.*", re.IGNORECASE),
 }
 
 
@@ -169,8 +170,9 @@ def _meant(parameters: Iterable[str], names: Iterable[str]) -> list[tuple[str, s
     """Return (parameter, column) for the columns whose author may have meant one of them."""
     found = []
     for parameter in parameters:
-        kinds = (known for kind, known in AMPLITUDES.items() if parameter.endswith(kind))
-        known = REDSHIFTS if parameter == "redshift" else next(kinds, None)
+        param = registered_params()[parameter]
+        known = AMPLITUDES.get(param.unit) if param.role == "amplitude" else None
+        known = REDSHIFTS if parameter == "redshift" else known
         if known is not None:
             found += [(parameter, name) for name in names if known.fullmatch(name)]
     return sorted(found, key=lambda pair: len(pair[1]))

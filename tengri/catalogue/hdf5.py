@@ -81,14 +81,8 @@ def _lengths(source: Any) -> dict[str, int]:
     if isinstance(source, h5py.Dataset):
         names = source.dtype.names if source.ndim == 1 else None
         return dict.fromkeys(names or (), source.size)
-    return {name: len(item) for name, item in _own(source).items()
+    return {name: len(item) for name, item in hdf5_reader.members(source).items()
             if isinstance(item, h5py.Dataset) and item.shape}  # fmt: skip
-
-
-def _own(group: h5py.Group) -> dict[str, Any]:
-    """Return what a group itself holds: links lead to other places and files."""
-    return {name: group[name] for name in group
-            if isinstance(group.get(name, getlink=True), h5py.HardLink)}  # fmt: skip
 
 
 @contextmanager
@@ -102,7 +96,7 @@ def _source(file: h5py.File, path: Path, name: str | None) -> Any:
     """Return where the columns are: side by side, or the one place that can hold some."""
     if name is not None:
         return _inside(file, name)
-    own = _own(file)
+    own = hdf5_reader.members(file)
     compound = {name: item for name, item in own.items()
                 if isinstance(item, h5py.Dataset) and item.dtype.names}  # fmt: skip
     if compound:
@@ -115,9 +109,9 @@ def _inside(file: h5py.File, name: str) -> Any:
     """Return the group or dataset of a path, none of whose parts is a link."""
     place: Any = file
     for part in name.strip("/").split("/"):
-        here = _own(place) if isinstance(place, h5py.Group) else {}
+        here = hdf5_reader.members(place) if isinstance(place, h5py.Group) else {}
         if part not in here:
-            raise unknown("table", name, _own(file))
+            raise unknown("table", name, hdf5_reader.members(file))
         place = here[part]
     return place
 

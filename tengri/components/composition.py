@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jax import Array
@@ -40,8 +40,6 @@ from tengri.components.stellar.sfh import (
     BinEdges,
     StarFormationHistory,
     bin_edges,
-    check_table,
-    family_parameters,
     takes_bins,
 )
 from tengri.constants import MAX_REDSHIFT
@@ -78,9 +76,44 @@ class Setting:
     before: Any = UNCHANGED
 
 
-SETTINGS: dict[str, Setting] = {
-    s.name: s
-    for s in (
+@dataclass(frozen=True)
+class Kind:
+    """A kind of component: what there is of it, what chooses, and which parts of a galaxy it is.
+
+    Attributes
+    ----------
+    family : str
+        Of its parameters, and its name in ``tengri list``.
+    title : str
+        Heading of its table.
+    registry : Registry
+    settings : tuple of Setting
+        Those that choose from the registry, and those that say how the chosen one acts.
+    parts : mapping
+        Attribute of `Composition` → that part of a galaxy in words.
+    """
+
+    family: str
+    title: str
+    registry: Registry[Any]
+    settings: tuple[Setting, ...]
+    parts: Mapping[str, str]
+
+    @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """Names of the settings that choose from the registry."""
+        own = (s for s in self.settings if s.choices is not None)
+        return tuple(s.name for s in own if s.choices() is self.registry)  # type: ignore[misc]
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """What the physics of a spec calls each component."""
+        return tuple(f"{self.registry.kind} {name}" for name in self.registry)
+
+
+#: What settings, citations, listings and tables know of components.
+KINDS: tuple[Kind, ...] = (
+    Kind("sfh", "Star-formation history", SFH_FAMILIES, (
         Setting("mean_sfh_type", None, lambda: SFH_FAMILIES,
                 "SFH family, or a list of families that are summed; default: read off the names; "
                 "none: no stars, a nucleus alone"),
@@ -88,24 +121,67 @@ SETTINGS: dict[str, Setting] = {
         Setting(bin_edges.SETTING, bin_edges.DEFAULT, None,
                 "bins of continuity and dirichlet: leja19, stretched, or edges [Gyr] from 0",
                 before="stretched"),
+    ), {"sfh": "star-formation history"}),
+    Kind("metallicity", "Metallicity history", METALLICITY_HISTORIES, (
         Setting("met_mode", "delta", lambda: METALLICITY_HISTORIES, "metallicity history"),
+    ), {"metallicity": "metallicity history"}),
+    Kind("dust", "Dust attenuation", LAWS, (
         Setting("dust_law", None, lambda: LAWS, "attenuation law of both dust components"),
         Setting("dust_law_bc", None, lambda: LAWS, "law of the birth clouds; default power_law"),
         Setting("dust_law_diff", None, lambda: LAWS, "law of the diffuse dust; default power_law"),
         Setting("escape", "screened", lambda: ESCAPES,
                 "dust in front of the light that escapes from the gas; picket_fence: holes in the "
                 "birth clouds, the diffuse dust alone", before="screened"),
+    ), {"dust_bc": "dust law of birth clouds", "dust_diff": "dust law"}),
+    Kind("dust", "Dust emission", EMISSION_MODELS, (
         Setting("dust_emission", None, lambda: EMISSION_MODELS, "infrared re-emission"),
         Setting("cmb", "none", lambda: CMB_EFFECTS,
                 "the microwave background behind the dust that it heats", before="none"),
-        Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
+    ), {"dust_emission": "dust emission"}),
+    Kind("nebular", "Nebular emission", NEBULAR_MODELS, (
         Setting("nebular", None, lambda: NEBULAR_MODELS, "nebular emission on a stellar grid"),
+    ), {"nebular": "nebular emission"}),
+    Kind("nebular", "Escape of Lyα", LYA_ESCAPES, (
         Setting("lya_escape", "hayes11", lambda: LYA_ESCAPES,
                 "Lyα that reaches the observer; case_b: all of it behind dust and IGM like other "
                 "light", before="case_b"),
+    ), {"lya_escape": "escape of Lyα"}),
+    Kind("agn", "Active nucleus", AGN_MODELS, (
         Setting("agn_model", None, lambda: AGN_MODELS, "active nucleus"),
         Setting("agn_screen", "none", lambda: AGN_SCREENS,
                 "dust of the host in front of the nucleus; diffuse: the screen of all stars"),
+    ), {"agn": "active nucleus"}),
+    Kind("igm", "Intergalactic medium", IGM_MODELS, (
+        Setting("igm_model", "inoue", lambda: IGM_MODELS, "absorption by the intergalactic medium"),
+    ), {"igm": "intergalactic medium"}),
+)  # fmt: skip
+
+
+class WhereNamed(NamedTuple):
+    """A component without a setting of its own: it acts where a spec names its parameter.
+
+    Attributes
+    ----------
+    part : str
+        Attribute of `Composition`.
+    words, title : str
+        That part of a galaxy in words; the name of its table.
+    component : component
+    settings : tuple of Setting
+        How it acts.
+    """
+
+    part: str
+    words: str
+    title: str
+    component: Any
+    settings: tuple[Setting, ...] = ()
+
+
+WHERE_NAMED = (
+    WhereNamed("damping_wing", "neutral gas", "damping wing of neutral gas", DAMPING_WING),
+    WhereNamed("absorber", "neutral gas around the galaxy", "damped absorber", ABSORBER),
+    WhereNamed("milky_way", "dust of the Milky Way", "dust of the Milky Way", MilkyWay(), (
         Setting("mw_law", "fitzpatrick99", lambda: MW_LAWS,
                 "law of extinction of the Milky Way, where mw_ebv is given",
                 before="fitzpatrick99"),
@@ -113,8 +189,30 @@ SETTINGS: dict[str, Setting] = {
         Setting("mw_sfd_recalibration", "sf11", lambda: RECALIBRATIONS,
                 "mw_ebv is that of the SFD map, on the scale of Schlafly & Finkbeiner (2011); "
                 "none: that of the law itself", before="sf11"),
-    )
-}  # fmt: skip
+    )),
+)  # fmt: skip
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for settings in (*(kind.settings for kind in KINDS), *(row.settings for row in WHERE_NAMED))
+    for setting in settings
+}
+#: Part of a galaxy → that part in words, of whatever there is a choice of.
+PARTS: dict[str, str] = {
+    **{part: words for kind in KINDS for part, words in kind.parts.items()},
+    **{row.part: row.words for row in WHERE_NAMED},
+}
+
+
+def settings_of(family: str) -> tuple[str, ...]:
+    """Return the names of all settings of a family of components."""
+    return tuple(s.name for kind in KINDS if kind.family == family for s in kind.settings)
+
+
+def belongs_to(family: str, name: str) -> bool:
+    """Return whether a name is a setting or parameter of a family of components."""
+    param = registered_params().get(name)
+    return name in settings_of(family) or (param is not None and param.family == family)
 
 
 @dataclass(frozen=True)
@@ -196,8 +294,7 @@ class Composition:
 
         ``values`` are concrete, of one galaxy or of many along a leading axis.
         """
-        if "table" in self.sfh.types and values.keys() >= {"sfh_table_t_gyr", "sfh_table_sfr"}:
-            check_table(values["sfh_table_t_gyr"], values["sfh_table_sfr"])
+        self.sfh.check_together(values)
 
 
 def compose(
@@ -311,18 +408,12 @@ def _checked_physics(physics: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raise for what is neither the version of a component nor a setting that came later."""
     if not isinstance(physics, Mapping):
         raise ConfigError(f"physics maps components to versions, got {physics!r}.")
-    known = {f"{registry.kind} {name}" for registry in _registries() for name in registry}
+    known = {entry for kind in KINDS for entry in kind.entries}
     known |= {name for name, setting in SETTINGS.items() if setting.before is not UNCHANGED}
     for name in physics:
         if name not in known:
             raise unknown("entry of physics", str(name), sorted(known))
     return physics
-
-
-def _registries() -> tuple[Registry[Any], ...]:
-    """Return the registries whose components have versions."""
-    return (SFH_FAMILIES, METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS,
-            LYA_ESCAPES, AGN_MODELS, IGM_MODELS)  # fmt: skip
 
 
 def _laws(chosen: Mapping[str, Any], pick: Picker) -> tuple[DustLaw, DustLaw]:
@@ -361,9 +452,10 @@ def _agn(pick: Picker, name: str | None, given: Collection[str]) -> AGNModel | N
     model: AGNModel | None = _optional(pick, AGN_MODELS, name)
     if model is None or FRACTION.name not in given:
         return model
-    if "agn_log_lbol" in given:
+    if model.amplitude in given:
         raise ParameterError(
-            f"agn_log_lbol and {FRACTION.name} both set the amplitude of the nucleus: give one."
+            f"{model.amplitude} and {FRACTION.name} both set the amplitude of the nucleus: give "
+            "one."
         )
     return model.with_fraction()
 
@@ -424,24 +516,26 @@ def _optional(pick: Picker, registry: Registry[Any], name: str | None) -> Any:
 
 
 #: Parameters that act where they are mentioned, without a setting.
-FOREGROUND_PARAMS = (IGM_XHI, IGM_LOG_NHI_DLA, MW_EBV)
+FOREGROUND_PARAMS: tuple[Param, ...] = tuple(
+    param for row in WHERE_NAMED for param in row.component.params
+)
 
-# the registries, besides that of histories, whose components have parameters
-_WITH_PARAMS: tuple[Mapping[str, Any], ...] = (
-    METALLICITY_HISTORIES, LAWS, EMISSION_MODELS, NEBULAR_MODELS, LYA_ESCAPES, AGN_MODELS,
-)  # fmt: skip
+
+def all_params(component: Any) -> tuple[Param, ...]:
+    """Return every parameter that a component may have; of histories, more bins included."""
+    params = getattr(component, "all_params", getattr(component, "params", ()))
+    return (*params, *getattr(component, "more_params", ()))
 
 
 def registered_params() -> dict[str, Param]:
     """Return every parameter of every component, chosen or not, by name."""
-    return _registered(sum(map(len, (SFH_FAMILIES, *_WITH_PARAMS))))
+    return _registered(tuple(tuple(kind.registry) for kind in KINDS))
 
 
 @cache
-def _registered(n_components: int) -> dict[str, Param]:
-    """Collect them anew when a registry has grown: registries never shrink."""
-    groups: list[Iterable[Param]] = [family_parameters(f) for f in SFH_FAMILIES]
-    for registry in _WITH_PARAMS:
-        groups += [getattr(c, "all_params", c.params) for c in registry.values()]
-    groups += [SCREEN_PARAMS, FOREGROUND_PARAMS, (CLEAR, DISTANCE, REDSHIFT)]
+def _registered(names: tuple[tuple[str, ...], ...]) -> dict[str, Param]:
+    """Collect them anew when a registry has other components."""
+    components = (component for kind in KINDS for component in kind.registry.values())
+    groups = [*map(all_params, components), SCREEN_PARAMS, FOREGROUND_PARAMS]
+    groups.append((CLEAR, DISTANCE, REDSHIFT))
     return {p.name: p for group in groups for p in group}

@@ -345,9 +345,9 @@ class Galaxy(Stars):
         if self.composition.agn is None:
             return light
         if self.composition.agn.by_fraction:
-            p = {**p, "agn_log_lbol": self._agn_luminosity(light, diffuse, p)}
+            p = {**p, self.composition.agn.amplitude: self._agn_luminosity(light, diffuse, p)}
         # Either part may outshine the other by any factor: scale both to the brighter one.
-        agn_scale = p["agn_log_lbol"] + self.log10_flux_unit
+        agn_scale = p[self.composition.agn.amplitude] + self.log10_flux_unit
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, agn_scale))
         host = 10.0 ** (light.log10_scale - scale)
         agn = self.composition.agn.spectrum(self.wave, p)

@@ -90,7 +90,7 @@ class SmallCall:
         try:
             result = self._one_piece(x)
         except COMPILER_ERRORS as error:
-            logger.info("single calls are not specialised: %s", error)
+            logger.debug("single calls are not specialised: %s", error)
             self._general_calls = math.inf
             return self._general(x)
         self._chosen = self._one_piece

@@ -2,7 +2,8 @@
 
 HDF5 can point to other files, declare more than any memory holds, and carry types that are not
 numbers. What is read here is checked first: data in the file itself, of numbers, not larger than
-`MAX_BYTES`, and not declared a thousand times larger than what is stored.
+`MAX_BYTES`, and not declared a thousand times larger than what is stored. Every HDF5 file is opened
+here, and links are followed nowhere.
 """
 
 from __future__ import annotations
@@ -61,17 +62,67 @@ def array(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> np
     Raises
     ------
     DataError
-        None of that name, a link, no numbers, data outside of the file, or too large.
+        None of that name, a link, no numbers, data outside of the file, or too large; damage.
     """
-    return np.asarray(dataset(group, name, path, most)[()])
+    item = dataset(group, name, path, most)
+    try:
+        return np.asarray(item[()])
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{path}: dataset {name} cannot be read ({error}). The file is damaged or "
+            "truncated: get a fresh copy."
+        ) from error
+
+
+def attributes(item: h5py.HLObject) -> dict[str, Any]:
+    """Return the attributes of a file, group or dataset; numbers as Python's own."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in item.attrs.items()}
+
+
+def has(group: h5py.Group, name: str) -> bool:
+    """Return whether there is anything of a name, a link included."""
+    return group.get(name, getlink=True) is not None
+
+
+def members(group: h5py.Group) -> dict[str, Any]:
+    """Return what a group itself holds: links lead to other places and files."""
+    return {name: group[name] for name in group if _is_own(group, name)}
+
+
+def _is_own(group: h5py.Group, name: str) -> bool:
+    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+
+
+def walk(
+    group: h5py.Group, path: Path, depth: int, prefix: str = ""
+) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield (path in the file, dataset) for all there is below a group, unread and unchecked.
+
+    Raises
+    ------
+    DataError
+        A link, something else than a group or dataset, groups nested deeper than ``depth``.
+    """
+    if depth < 0:
+        raise DataError(f"{path}: groups nested deeper than in any file of this kind.")
+    for name in group:
+        full = prefix + name
+        if not _is_own(group, name):
+            raise DataError(f"{path}: {full} is a link; only data in the file itself is read.")
+        item = group[name]
+        if isinstance(item, h5py.Group):
+            yield from walk(item, path, depth - 1, f"{full}/")
+        elif isinstance(item, h5py.Dataset):
+            yield full, item
+        else:
+            raise DataError(f"{path}: {full} is neither a group nor a dataset.")
 
 
 def dataset(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> h5py.Dataset:
     """Return the dataset ``name`` unread; raises as `array` does."""
-    link = group.get(name, getlink=True)
-    if link is None:
+    if not has(group, name):
         raise DataError(f"{path}: dataset {name} is missing.")
-    if not isinstance(link, h5py.HardLink):
+    if not _is_own(group, name):
         raise DataError(f"{path}: {name} is a link; only data in the file itself is read.")
     item = group[name]
     problem = problem_with(item, most)

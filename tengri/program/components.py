@@ -8,17 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tengri.components.agn import AGN_MODELS
-from tengri.components.composition import DISTANCE, REDSHIFT, SETTINGS
+from tengri.components.composition import DISTANCE, KINDS, REDSHIFT, SETTINGS, WHERE_NAMED
 from tengri.components.dust import screen
-from tengri.components.dust.attenuation import LAWS
-from tengri.components.dust.emission import EMISSION_MODELS
-from tengri.components.dust.milky_way import MilkyWay
-from tengri.components.igm import ABSORBER, DAMPING_WING, IGM_MODELS
-from tengri.components.stellar.lyman_alpha import LYA_ESCAPES
-from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
-from tengri.components.stellar.nebular import NEBULAR_MODELS
-from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.cosmology import REFERENCE as COSMOLOGY
 from tengri.registry import Param
 
@@ -34,27 +25,14 @@ class Component:
     reference: str
 
 
-# the part of a galaxy, the setting that chooses, and what there is to choose from
-KINDS: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
-    ("Star-formation history", "mean_sfh_type", SFH_FAMILIES),
-    ("Metallicity history", "met_mode", METALLICITY_HISTORIES),
-    ("Dust attenuation", "dust_law, dust_law_bc, dust_law_diff", LAWS),
-    ("Dust emission", "dust_emission", EMISSION_MODELS),
-    ("Nebular emission", "nebular", NEBULAR_MODELS),
-    ("Escape of Lyα", "lya_escape", LYA_ESCAPES),
-    ("Active nucleus", "agn_model", AGN_MODELS),
-    ("Intergalactic medium", "igm_model", IGM_MODELS),
-)
 ALWAYS = (
     Component("two screens of dust", (*screen.SCREEN_PARAMS, screen.CLEAR), screen.REFERENCE),
     Component("redshift", (REDSHIFT, DISTANCE), COSMOLOGY),
 )
 #: Parameters that act only where a spec names them.
-WHERE_NAMED = tuple(
-    Component(name, part.params, part.reference)
-    for name, part in (("damping wing of neutral gas", DAMPING_WING),
-                       ("damped absorber", ABSORBER), ("dust of the Milky Way", MilkyWay()))
-)  # fmt: skip
+NAMED = tuple(
+    Component(row.title, row.component.params, row.component.reference) for row in WHERE_NAMED
+)
 
 
 def components(registry: Mapping[str, Any]) -> list[Component]:
@@ -67,10 +45,10 @@ def components(registry: Mapping[str, Any]) -> list[Component]:
 
 def markdown() -> str:
     """Return a table for each part of a galaxy, and one of the settings."""
-    sections = [f"## {title}: `{setting}`\n\n{_table(HEAD, _rows(components(registry)))}"
-                for title, setting, registry in KINDS]  # fmt: skip
+    sections = [f"## {kind.title}: `{', '.join(kind.chosen_by)}`\n\n"
+                f"{_table(HEAD, _rows(components(kind.registry)))}" for kind in KINDS]  # fmt: skip
     sections.append(f"## In every galaxy\n\n{_table(HEAD, _rows(ALWAYS))}")
-    sections.append(f"## Where a spec names it\n\n{_table(HEAD, _rows(WHERE_NAMED))}")
+    sections.append(f"## Where a spec names it\n\n{_table(HEAD, _rows(NAMED))}")
     sections.append(
         f"## Settings\n\n{_table(('setting', 'default', 'choices', 'meaning'), _settings())}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 Row = dict[str, Any]
@@ -39,47 +38,37 @@ def sfh() -> list[Row]:
 
 def dust() -> list[Row]:
     """Return attenuation laws and dust emission models."""
-    from tengri.components.dust.attenuation import LAWS
-    from tengri.components.dust.emission import EMISSION_MODELS
-
-    laws = _components("dust", LAWS, setting="dust_law")
-    return laws + _components("dust", EMISSION_MODELS, setting="dust_emission")
+    return _components("dust")
 
 
 def agn() -> list[Row]:
     """Return the models of active nuclei."""
-    from tengri.components.agn import AGN_MODELS
-
-    return _components("agn", AGN_MODELS)
+    return _components("agn")
 
 
 def igm() -> list[Row]:
     """Return the models of the intergalactic medium."""
-    from tengri.components.igm import IGM_MODELS
-
-    return _components("igm", IGM_MODELS)
+    return _components("igm")
 
 
 def metallicity() -> list[Row]:
     """Return the metallicity histories."""
-    from tengri.components.stellar.metallicity import METALLICITY_HISTORIES
-
-    return _components("metallicity", METALLICITY_HISTORIES)
+    return _components("metallicity")
 
 
 def nebular() -> list[Row]:
     """Return the models of nebular emission, and of the escape of Lyα."""
-    from tengri.components.stellar.lyman_alpha import LYA_ESCAPES
-    from tengri.components.stellar.nebular import NEBULAR_MODELS
-
-    gas = _components("nebular", NEBULAR_MODELS, setting="nebular")
-    return gas + _components("nebular", LYA_ESCAPES, setting="lya_escape")
+    return _components("nebular")
 
 
-def _components(kind: str, registry: Mapping[str, Any], **more: str) -> list[Row]:
-    return [{kind: c.name, **more, "reference": c.reference,
-             "parameters": [p.name for p in getattr(c, "params", ())]}
-            for c in registry.values()]  # fmt: skip
+def _components(family: str) -> list[Row]:
+    """Return the components of a family; where it is several kinds, with the setting of each."""
+    from tengri.components.composition import KINDS
+
+    kinds = [kind for kind in KINDS if kind.family == family]
+    return [{family: c.name, **({"setting": kind.chosen_by[0]} if len(kinds) > 1 else {}),
+             "reference": c.reference, "parameters": [p.name for p in getattr(c, "params", ())]}
+            for kind in kinds for c in kind.registry.values()]  # fmt: skip
 
 
 def parameters() -> list[Row]:
@@ -87,7 +76,7 @@ def parameters() -> list[Row]:
     from tengri.components.composition import registered_params
 
     return [{"parameter": p.name, "default": p.default, "prior": repr(p.prior), "bounds": p.bounds,
-             "unit": p.unit, "description": p.description}
+             "unit": p.unit, "family": p.family, "role": p.role, "description": p.description}
             for p in registered_params().values()]  # fmt: skip
 
 

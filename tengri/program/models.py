@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 EXACT = "exact"
 GROUP = "tengri.models"
-#: How names of parameters begin that a surrogate need not have learnt.
-EXACT_PARAMETERS = ("sfh_", "distance_mpc")
 CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters", "histories", "physics")
 #: Who reads a configuration: it may vary another one.
 CONFIGURATIONS = "tengri.configurations"
@@ -147,6 +145,7 @@ def _exact(
 def _surrogate(
     args: argparse.Namespace, described: Mapping[str, Any], changes: Mapping[str, Any], options: Any
 ) -> PhotometricModel:
+    from tengri.components.composition import DISTANCE, belongs_to
     from tengri.factory import build_observation, changed_spec
 
     if args.ssp or args.config:
@@ -157,9 +156,9 @@ def _surrogate(
     load = _loader()
     model = load(args.model, **options)
     check_cosmology(args.cosmology, model.cosmology)
-    beside = {name: value for name, value in changes.items()
-               if name.startswith(EXACT_PARAMETERS) and name not in model.spec.all_params
-               }  # fmt: skip
+    exact = {name: value for name, value in changes.items()
+             if name == DISTANCE.name or belongs_to("sfh", name)}  # fmt: skip
+    beside = {name: value for name, value in exact.items() if name not in model.spec.all_params}
     given = {**described["parameters"], **beside}
     if given:
         model = model.with_spec(changed_spec(model.spec, given))

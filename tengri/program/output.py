@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Any
+
+from tengri.progress import write_line
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,13 +25,42 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def aside(args: argparse.Namespace) -> Iterator[None]:
-    """Send what is told on the way to standard error where standard output is for JSON."""
-    if not args.json or args.quiet:
+def narrated(args: argparse.Namespace) -> Iterator[None]:
+    """Print what is logged on the way: to standard error where standard output is for JSON."""
+    with contextlib.ExitStack() as stack:
+        if args.json and not args.quiet:
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        stack.enter_context(log_printed())
         yield
-        return
-    with contextlib.redirect_stdout(sys.stderr):
+
+
+class _Printer(logging.Handler):
+    """Prints messages on what is standard output at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write_line(self.format(record))
+
+
+@contextlib.contextmanager
+def log_printed() -> Iterator[None]:
+    """Print what the packages of the program log, from INFO on; their loggers are left as found.
+
+    Handlers of the root logger, which a dependency may have set up, do not repeat it.
+    """
+    packages = {entry.module.split(".")[0] for entry in entry_points(group="tengri.commands")}
+    loggers = [logging.getLogger(name) for name in sorted(packages)]
+    before, printer = [(logger.level, logger.propagate) for logger in loggers], _Printer()
+    for logger in loggers:
+        logger.addHandler(printer)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    try:
         yield
+    finally:
+        for logger, (level, propagate) in zip(loggers, before):
+            logger.setLevel(level)
+            logger.propagate = propagate
+            logger.removeHandler(printer)
 
 
 def emit(as_json: bool, text: str, data: Any) -> None:

@@ -74,11 +74,11 @@ def _predict(args: argparse.Namespace) -> int:
 
 
 def _all(args: argparse.Namespace, job: Any) -> int:
-    from tengri.program.progress import Meter
+    from tengri.progress import Meter
 
     begin = time.perf_counter()
     job.prepare()
-    with Meter(job.table.n_rows, str(args.out), args.quiet) as meter:
+    with Meter(job.table.n_rows, str(args.out), quiet=args.quiet) as meter:
         made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
     counts = job.join()
     seconds = time.perf_counter() - begin
@@ -91,12 +91,12 @@ def _all(args: argparse.Namespace, job: Any) -> int:
 
 def _one_shard(args: argparse.Namespace, job: Any) -> int:
     from tengri.io.shards import parse_shard, shard_bounds
-    from tengri.program.progress import Meter
+    from tengri.progress import Meter
 
     number, shards = parse_shard(args.shard)
     start, stop = shard_bounds(job.table.n_rows, shards, number)
     job.prepare()
-    with Meter(stop - start, f"shard {args.shard}", args.quiet) as meter:
+    with Meter(stop - start, f"shard {args.shard}", quiet=args.quiet) as meter:
         made = job.make(number, meter.advance)
     state, path = "made" if made else "good already", str(job.path(number))
     data = {"shard": number, "shards": shards, "path": path, "state": state}

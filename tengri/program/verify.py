@@ -90,6 +90,6 @@ def _is_grid(file: Path) -> bool:
 
     try:
         with hdf5_reader.open_hdf5(file) as contents:
-            return contents.get("ssp_flux", getlink=True) is not None
+            return hdf5_reader.has(contents, "ssp_flux")
     except (OSError, RuntimeError):
         return False

@@ -90,8 +90,8 @@ def perfect(target, asked, n=16):
     def truths(row):
         p = row.unpack()
         bands = evaluator.bands(p)
-        dilution = log10_luminosity_to_flux(asked.cosmology, p["redshift"])
-        unit = target.log10_unit_of(p, bands.log10_mass) + dilution
+        to_flux = log10_luminosity_to_flux(asked.cosmology, p["redshift"])
+        unit = target.log10_unit_of(p, bands.log10_mass) + to_flux
         flux = bands.flux * 10.0 ** (bands.log10_scale - unit)
         return target.inputs(p), target.truth(evaluator, p), flux
 
@@ -150,7 +150,7 @@ def untrained(model: SEDModel, width: int = 16, **options: object) -> Artefact:
 
 
 def untrained_kernel(exact, target, scaling, **options: object) -> Artefact:
-    """Return a kernel of ages with random weights and check pairs: all around them is real."""
+    """Return an age kernel with random weights and check pairs: all around them is real."""
     network = build_network("mlp", width=8, depth=2, **options)
     n_latent = len(scaling.scale)
     bare = Artefact(

@@ -47,9 +47,9 @@ def fluxes(path, params):
     e = np.sqrt(cosmology["Om0"] * (1 + z) ** 3 + 1 - cosmology["Om0"])
     d = (1 + params["redshift"]) * 299792.458 / cosmology["H0"] * np.trapezoid(1 / e, z, axis=1)
     d_cm = d * 3.0856775814913673e24
-    dilution = 3.828e33 * (1 + params["redshift"]) / (4 * np.pi * d_cm**2)
+    to_flux = 3.828e33 * (1 + params["redshift"]) / (4 * np.pi * d_cm**2)
     amplitude = 10.0 ** (params[target["amplitude"]] + target["log10_unit"])
-    return flux * (amplitude * dilution)[:, None]
+    return flux * (amplitude * to_flux)[:, None]
 
 
 def test_numpy_alone_reproduces_the_fluxes(file, surrogate, artefact):

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from emulator.sfh_times import other_unit
+from emulator.sfh_times import in_other_unit
 from tengri import Parameters
+from tengri.components.stellar.sfh import other_time
 from tengri.errors import ConfigError, ParameterError
 from tests.emulator.conftest import BOX, ONE
 
@@ -20,8 +21,10 @@ IN_GYR = {
 
 def in_gyr(surrogate, one):
     age = float(surrogate.cosmology.age_gyr(one["redshift"]))
-    return {other_unit(k) if k.endswith("_frac") else k: v * age if k.endswith("_frac") else v
-            for k, v in one.items()}  # fmt: skip
+    fractions = {k: v for k, v in one.items() if k.endswith("_frac")}
+    times = {other_time(k): in_other_unit(k, v, age) for k, v in fractions.items()}
+    assert times == {k.replace("_frac", "_gyr"): v * age for k, v in fractions.items()}
+    return {**{k: v for k, v in one.items() if k not in fractions}, **times}
 
 
 def test_gyr_and_fraction_give_the_same_fluxes(surrogate):

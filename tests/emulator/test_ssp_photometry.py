@@ -1,4 +1,4 @@
-"""The kernel of ages: nothing is lost around the network, and any history may be asked for."""
+"""The age kernel: nothing is lost around the network, and any history may be asked for."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_a_dropout_has_a_finite_target_and_a_finite_magnitude(target):
     assert np.isfinite(gradient).all()
 
 
-def test_unit_bands_times_amplitude_and_dilution_is_the_photometry(exact, target):
+def test_unit_bands_times_amplitude_at_a_distance_is_the_photometry(exact, target):
     p = {k: np.asarray(v) for k, v in exact.spec.resolve(ONE).items()}
     evaluator = exact.evaluator()
     unit_bands = jax.jit(lambda p: target.truth(evaluator, p))

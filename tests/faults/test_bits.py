@@ -21,7 +21,7 @@ from tengri.grids import files as grids
 from tengri.io import seal
 from tests.train.conftest import CONFIG, changed, trained, with_config
 from train import checkpoints as checkpoint_files
-from train import recovery, run
+from train import pipeline, recovery
 from train.dataset import MANIFEST, Dataset
 from train.logs import Log, damaged_lines, read_metrics
 from train.problem import Problem
@@ -84,17 +84,18 @@ def test_what_can_be_made_again_is_set_aside(finished: Path, name: str, injected
 
 @pytest.mark.slow
 def test_a_damaged_artefact_is_made_again(
-    finished: Path, injected: Counter, capsys: pytest.CaptureFixture[str]
+    finished: Path, injected: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The last checkpoint has all that it takes."""
+    caplog.set_level("INFO", "train")
     before = emulator.load(finished).artefact
     bad = bytearray((finished / "surrogate.h5").read_bytes())
     bad[len(bad) // 2] ^= 16
     (finished / "surrogate.h5").write_bytes(bad)
     with pytest.raises(DataError, match="SHA-256"):
         emulator.load(finished)
-    assert run.resume(finished) == 0
-    assert "made again from the last checkpoint" in capsys.readouterr().out
+    assert pipeline.resume(finished) == 0
+    assert "made again from the last checkpoint" in caplog.text
     again = emulator.load(finished).artefact
     for a, b in zip(jax.tree.leaves(again.params), jax.tree.leaves(before.params)):
         np.testing.assert_array_equal(a, b)
@@ -120,9 +121,10 @@ def test_every_file_of_a_checkpoint(finished: Path, injected: Counter) -> None:
 
 
 def test_a_resume_takes_the_previous_good_step_and_says_so(
-    problem: Problem, tmp_path: Path, injected: Counter, capsys: pytest.CaptureFixture[str]
+    problem: Problem, tmp_path: Path, injected: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
     """And ends with the bits of the run that was never damaged."""
+    caplog.set_level("INFO", "train")
     often = with_config(problem, changed(CONFIG, "run", save_seconds=0.0))
     whole, folder = trained(often, tmp_path / "run"), tmp_path / "run"
     newest = max(int(p.name) for p in (folder / "state").iterdir())
@@ -130,9 +132,9 @@ def test_a_resume_takes_the_previous_good_step_and_says_so(
     bad = bytearray(data.read_bytes())
     bad[len(bad) // 3] ^= 2
     data.write_bytes(bad)
-    capsys.readouterr()
+    caplog.clear()
     again = trained(often, folder)
-    said = capsys.readouterr().out
+    said = caplog.text
     assert f"checkpoint {newest} is passed over: damaged or missing" in said
     assert f"resuming from checkpoint {newest - 4} of {newest} steps" in said
     assert again.steps == newest

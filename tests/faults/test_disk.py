@@ -24,11 +24,12 @@ from train import config as configs
 from train import recovery
 from train.checkpoints import Checkpoints, verify
 from train.dataset import Dataset
-from train.guards import Lock, Signals
+from train.lock import Lock
 from train.logs import Log, read_metrics
 from train.loop import Loop
 from train.problem import Problem
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 Counter = Callable[..., None]
 GOLDEN = Path(__file__).parents[1] / "emulator" / "golden" / "v1.h5"

@@ -15,11 +15,11 @@ from tengri.errors import TengriError
 from tengri.io import seal, sealed_json
 from tests.faults.make_golden import RUN
 from tests.train.conftest import new_run
-from train import evaluate, report, run
-from train.guards import Signals
+from train import evaluate, pipeline, report
 from train.loop import Loop
 from train.problem import Problem
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 Counter = Callable[..., None]
 
@@ -84,16 +84,16 @@ def test_what_happens_after_the_artefact_was_written(
     monkeypatch.setattr(report, "write", lambda *_: None)  # figures take seconds
     folder = new_run(problem, tmp_path / "run")
     trained = Loop(problem, folder, Signals()).run()
-    assert run.finish(problem, folder, trained) == 0
+    assert pipeline.finish(problem, folder, trained) == 0
     good = {path: path.read_bytes() for path in (folder.artefact, folder.path / "done.json")}
     for spoil in WAYS:
         spoil(folder)
         with pytest.raises(TengriError, match="surrogate"):
-            run._prove(problem, folder)  # noqa: SLF001  (without a training)
+            pipeline._prove(problem, folder)  # noqa: SLF001  (without a training)
         for path, data in good.items():
             path.write_bytes(data)
         injected("exit")
-    assert run._prove(problem, folder) == 0  # noqa: SLF001  (without a training)
+    assert pipeline._prove(problem, folder) == 0  # noqa: SLF001  (without a training)
 
 
 @pytest.mark.parametrize("spoil", [flip, cut, remove, other_file, other_weights])
@@ -111,18 +111,17 @@ def test_without_the_proof_anything_would_do(
     problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: the end of a run is 0 because of the proof, and only of it."""
-    monkeypatch.setattr(run, "_prove", lambda problem, folder: 7)
+    monkeypatch.setattr(pipeline, "_prove", lambda problem, folder: 7)
     for module, name in (
         (evaluate, "evaluate"),
-        (run, "build_artefact"),
-        (run, "write"),
-        (run, "EmulatedSEDModel"),
+        (pipeline, "build_artefact"),
+        (pipeline, "write"),
+        (pipeline, "EmulatedSEDModel"),
         (evaluate, "throughput"),
         (report, "write"),
-        (run, "proof"),
+        (pipeline, "proof"),
         (RunFolder, "write_done"),
-        (run.accuracy, "table_text"),
+        (pipeline.accuracy, "table_text"),
     ):
         monkeypatch.setattr(module, name, MagicMock())  # fmt: skip
-    monkeypatch.setattr(run, "say", lambda text: None)
-    assert run.finish(problem, RunFolder(tmp_path), MagicMock()) == 7
+    assert pipeline.finish(problem, RunFolder(tmp_path), MagicMock()) == 7

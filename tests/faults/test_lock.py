@@ -14,7 +14,7 @@ import pytest
 from tengri.__main__ import main as program
 from tengri.io import sealed_json
 from tests.faults import kill, tiny, victims
-from train.guards import Lock, LockedError
+from train.lock import Lock, LockedError
 from train.runfolder import RunFolder
 
 Counter = Callable[..., None]

@@ -17,11 +17,11 @@ from orbax.checkpoint import checkpoint_managers as policies
 from tests.train.conftest import CONFIG, Poisoned, changed, new_run, with_config
 from train import checkpoints as checkpoint_files
 from train.checkpoints import Checkpoints, NonFiniteError, verify
-from train.guards import Signals
 from train.held_out import HeldOut
 from train.loop import Loop, NaNStop
 from train.problem import Problem
 from train.rows import BadRowError, Rows
+from train.signals import Signals
 
 Counter = Callable[..., None]
 #: The losses of trap 1: Orbax alone keeps a NaN and deletes the 1.0 (keep best 2).

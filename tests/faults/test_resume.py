@@ -15,12 +15,12 @@ from tengri.errors import DataError
 from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
-from train.guards import Signals, Stopped
 from train.loop import Loop, Trained
 from train.optimisers import OPTIMISERS
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
+from train.signals import Signals, Stopped
 
 ROWS = 512
 SETTINGS: dict[str, dict[str, Any]] = {

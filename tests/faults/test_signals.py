@@ -12,10 +12,10 @@ from emulator import artefact
 from tests.faults import kill, tiny, victims
 from tests.train.conftest import CONFIG, changed, new_run, with_config
 from train.checkpoints import verify
-from train.guards import Signals, Stopped
 from train.loop import Loop
 from train.problem import Problem
 from train.runfolder import RunFolder
+from train.signals import Signals, Stopped
 
 Counter = Callable[..., None]
 

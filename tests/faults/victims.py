@@ -25,10 +25,10 @@ import train.commands
 from emulator import artefact
 from tengri.errors import DataError
 from train import config as configs
-from train import evaluate, report, run
+from train import evaluate, pipeline, report
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
-from train.guards import Lock
+from train.lock import Lock
 from train.pools import Pools
 from train.rows import Rows
 from train.runfolder import RunFolder
@@ -41,10 +41,10 @@ PHASES: dict[str, tuple[Any, str]] = {
     "steps": (Pools, "get"),
     "save": (Checkpoints, "save"),
     "evaluate": (evaluate, "evaluate"),
-    "artefact": (run, "write"),
+    "artefact": (pipeline, "write"),
     "report": (report, "write"),
     "done": (RunFolder, "write_done"),
-    "proof": (run, "_prove"),
+    "proof": (pipeline, "_prove"),
 }
 
 

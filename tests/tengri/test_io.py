@@ -81,6 +81,42 @@ def test_there_is_one_way_to_write_a_file_whole() -> None:
     assert found == set(ELSEWHERE)
 
 
+READER, WRITER = "tengri/io/hdf5_reader.py", "tengri/io/hdf5_writer.py"
+#: What opens HDF5, looks at its links or at where its data are → the modules that may.
+HDF5 = {"h5py.File": {READER, WRITER}, "getlink": {READER}, "HardLink": {READER},
+        "is_virtual": {READER}}  # fmt: skip
+#: Other readers of HDF5.
+OTHER_READERS = {f"import {name}" for name in ("tables", "netCDF4", "xarray", "h5netcdf", "pandas")}
+
+
+def said(tree: ast.AST) -> set[str]:
+    """Return functions that are called, keywords, attributes and imported packages."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=func, keywords=keywords):
+                found |= {ast.unparse(func), *(str(keyword.arg) for keyword in keywords)}
+            case ast.Attribute(attr=attr):
+                found.add(attr)
+            case ast.Import(names=names):
+                found |= {f"import {name.name.split('.')[0]}" for name in names}
+            case ast.ImportFrom(module=module):
+                found.add(f"import {str(module).split('.')[0]}")
+    return found
+
+
+def test_there_is_one_reader_of_hdf5() -> None:
+    """Links, data in other files and sizes that are declared only are looked at in one place."""
+    users: dict[str, set[str]] = {name: set() for name in HDF5}
+    for package in ("tengri", "emulator", "train", "tools"):
+        for file in (ROOT / package).rglob("*.py"):
+            used = said(ast.parse(file.read_text()))
+            assert not used & OTHER_READERS, file
+            for name in used & set(HDF5):
+                users[name].add(str(file.relative_to(ROOT)))
+    assert users == HDF5
+
+
 def test_a_file_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     atomic.write_text(path, "old")

@@ -29,18 +29,8 @@ TILTED = replace(GREY, curve=lambda wave, p: jnp.asarray(5500.0 / wave))
 def law(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A law that is grey and used to be tilted, and before that something that is gone."""
     now = replace(GREY, changes=(Change("it was odd"), Change("it was tilted", before=TILTED)))
-    monkeypatch.setattr(composition, "LAWS", With(now))
+    monkeypatch.setattr(LAWS, "_items", {**LAWS, now.name: now})
     return now.name
-
-
-class With(dict):
-    """The registry of laws, and one more."""
-
-    kind = LAWS.kind
-
-    def __init__(self, law: DustLaw) -> None:
-        super().__init__(LAWS)
-        self[law.name] = law
 
 
 def stored(version: int, **given: object) -> Parameters:

@@ -14,13 +14,13 @@ import pytest
 
 from emulator.scaling import OutputScaling
 from train.config import Config, Data, Model, Network, Optimiser, Run
-from train.guards import Signals
 from train.loop import Loop, Trained
 from train.pools import Source
 from train.problem import Problem
 from train.rows import RowMaker, Rows
 from train.runfolder import RunFolder
 from train.schedule import Costs, make_plan
+from train.signals import Signals
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from train.rows import RowMaker
 
 @pytest.fixture(scope="module")
 def kernel() -> tuple[Problem, RowMaker]:
-    """A kernel of ages in two bands."""
+    """An age kernel in two bands."""
     config = changed(CONFIG, "model", histories=())
     config = changed(config, "network", target="ssp_photometry", components=16)
     problem = Problem.build(config)

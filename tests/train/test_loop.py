@@ -23,12 +23,13 @@ from tests.train.conftest import (
     trained,
     with_config,
 )
-from train.guards import Lock, LockedError, Signals
+from train.lock import Lock, LockedError
 from train.logs import read_metrics
 from train.loop import Loop
 from train.optimisers import build, polisher
 from train.problem import Problem
 from train.schedule import Plan
+from train.signals import Signals
 from train.step import Pool, init, make_dispatch, make_loss, make_polish, make_step
 
 LINEAR = {
@@ -130,14 +131,15 @@ def test_resume_without_a_saved_step_starts_at_zero(problem: Problem, tmp_path: 
 
 
 def test_bad_rows_can_be_skipped_but_never_in_silence(
-    problem: Problem, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    problem: Problem, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "train")
     lenient = with_config(problem, changed(CONFIG, "data", nonfinite="skip"))
     loop = Loop(lenient, new_run(lenient, tmp_path / "run"), Signals())
     loop.pools.source = Poisoned(loop.pools.source, 300, "flux")
     loop.run()
     assert loop.pools.skipped == 1
-    assert "row 300" in capsys.readouterr().out
+    assert "row 300" in caplog.text
 
 
 def test_event_file_and_metrics_are_read_back(problem: Problem, tmp_path: Path) -> None:

@@ -18,12 +18,12 @@ from tengri.analysis import accuracy
 from tengri.analysis.accuracy import summary, verdict
 from tengri.errors import ConfigError, DataError, TengriError
 from tests.train.conftest import CONFIG, changed, new_run, with_config
-from train import evaluate, run
-from train.guards import Signals
+from train import evaluate, pipeline
 from train.loop import Loop
 from train.problem import Problem
 from train.rows import RowMaker
 from train.runfolder import RunFolder
+from train.signals import Signals
 
 LONGER = changed(CONFIG, "run", steps=400, dispatch=40)
 
@@ -34,7 +34,7 @@ def finished(problem: Problem, tmp_path_factory: pytest.TempPathFactory) -> RunF
     with jax.enable_x64(False):
         longer = with_config(problem, LONGER)
         folder = new_run(longer, tmp_path_factory.mktemp("runs") / "good")
-        assert run.finish(longer, folder, Loop(longer, folder, Signals()).run()) == 0
+        assert pipeline.finish(longer, folder, Loop(longer, folder, Signals()).run()) == 0
         return folder
 
 
@@ -60,7 +60,7 @@ def test_report_is_complete_and_self_contained(finished: RunFolder) -> None:
 
 
 def test_finished_run_verifies_again(finished: RunFolder, problem: Problem) -> None:
-    assert run._prove(with_config(problem, LONGER), finished) == 0  # noqa: SLF001  (without a training)
+    assert pipeline._prove(with_config(problem, LONGER), finished) == 0  # noqa: SLF001  (without a training)
 
 
 def test_a_damaged_artefact_is_found(finished: RunFolder, problem: Problem) -> None:
@@ -72,7 +72,7 @@ def test_a_damaged_artefact_is_found(finished: RunFolder, problem: Problem) -> N
             bad[rng.integers(len(bad))] ^= 1 << int(rng.integers(8))
             finished.artefact.write_bytes(bad)
             with pytest.raises(DataError):
-                run._prove(with_config(problem, LONGER), finished)  # noqa: SLF001  (without a training)
+                pipeline._prove(with_config(problem, LONGER), finished)  # noqa: SLF001  (without a training)
     finally:
         finished.artefact.write_bytes(good)
 
@@ -87,13 +87,14 @@ def test_shuffled_targets_are_called_useless(problem: Problem, tmp_path: Path) -
 
 
 def test_until_that_is_not_reached_fails_and_names_the_worst_region(
-    problem: Problem, finished: RunFolder, capsys: pytest.CaptureFixture[str]
+    problem: Problem, finished: RunFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "train")
     impossible = with_config(problem, changed(LONGER, "run", until="p99=0.001mmag"))
     model = emulator.load(finished.artefact).artefact
     result = evaluate.evaluate(impossible, model.params, model.out_scaling)
-    assert run._until(impossible, result) == 1  # noqa: SLF001  (without a training)
-    assert "Worst region: " in capsys.readouterr().out.replace("\n", " ")
+    assert pipeline._until(impossible, result) == 1  # noqa: SLF001  (without a training)
+    assert "Worst region: " in caplog.text.replace("\n", " ")
 
 
 def test_accuracy_counts_what_the_definition_says() -> None:
@@ -190,7 +191,7 @@ def test_band_outside_the_sed_leaves_no_folder(tmp_path: Path) -> None:
     outside = CONFIG_FILE.replace("sdss_r", str(tmp_path / "xray.txt"))
     (tmp_path / "mine.toml").write_text(outside)
     with pytest.raises(TengriError, match="xray"):
-        run.start(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run", "test")
+        pipeline.start(configs.load(str(tmp_path / "mine.toml")), tmp_path / "run", "test")
     assert sorted(os.listdir(tmp_path)) == ["mine.toml", "xray.txt"]
 
 
@@ -202,7 +203,7 @@ def test_the_program_on_two_devices(tmp_path: Path) -> None:
         "import argparse,sys; from train.commands import add_parser; p=argparse.ArgumentParser();"
         "add_parser(p.add_subparsers()); a=p.parse_args(); sys.exit(a.func(a))"
     )
-    root = Path(run.__file__).parent.parent
+    root = Path(pipeline.__file__).parent.parent
     weights = []
     for devices in (1, 2):
         env = {**os.environ, "PYTHONPATH": str(root), "JAX_PLATFORMS": "cpu",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from jax import Array
@@ -18,7 +19,9 @@ Params = Mapping[str, Array]
 FRACTION_AA = 5100.0
 FRACTION = Param("agn_frac_5100", 0.5, Uniform(0.0, 0.95), (0.0, 0.9999), "",
                  "share of the nucleus in the light at 5100 Å that leaves the galaxy, in place of "
-                 "agn_log_lbol")  # fmt: skip
+                 "agn_log_lbol", family="agn")  # fmt: skip
+#: The usual name of log10 of the bolometric luminosity [Lsun].
+LUMINOSITY = "agn_log_lbol"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class AGNModel(Versioned):
     ----------
     name : str
     params : tuple of Param
-        Holds ``agn_log_lbol``, log10 of the bolometric luminosity in Lsun.
+        One is an amplitude by its role: log10 of the bolometric luminosity in Lsun. A parameter
+        called ``agn_log_lbol`` is so without saying it.
     spectrum : callable
         ``(wave_aa, p) -> L_nu / L_bol`` in 1/Hz, shape (n_wave,).
     reference : str
@@ -61,8 +65,17 @@ class AGNModel(Versioned):
         The same spectrum as a sum.
     luminosity : callable, optional
         ``(p, x) -> log10 L_bol/Lsun`` of the nucleus of which log10 L_ν [Lsun/Hz] = x is seen at
-        ``FRACTION_AA``; p needs no ``agn_log_lbol``.
+        ``FRACTION_AA``; p needs no luminosity.
+    amplitude : str
+        Name of the luminosity, also where `FRACTION` stands in its place; read off the roles.
+
+    Raises
+    ------
+    ConfigError
+        No amplitude, or several.
     """
+
+    family: ClassVar[str] = "agn"
 
     name: str
     params: tuple[Param, ...]
@@ -71,6 +84,20 @@ class AGNModel(Versioned):
     nodes: Callable[[], np.ndarray] | None = None
     templates: Templates | None = None
     luminosity: Callable[[Params, Array], Array] | None = None
+    amplitude: str = ""
+
+    def __post_init__(self) -> None:
+        params = (replace(p, role="amplitude") if p.name == LUMINOSITY else p for p in self.params)
+        object.__setattr__(self, "params", self.own(params))
+        if not self.amplitude:
+            found = [p.name for p in self.params if p.role == "amplitude"]
+            if len(found) != 1:
+                raise ConfigError(
+                    f"The nucleus {self.name!r} has {' and '.join(found) or 'nothing'} for an "
+                    "amplitude: declare one parameter, log10 of its luminosity in Lsun, with "
+                    "Param(…, role='amplitude')."
+                )
+            object.__setattr__(self, "amplitude", found[0])
 
     @property
     def all_params(self) -> tuple[Param, ...]:
@@ -93,6 +120,6 @@ class AGNModel(Versioned):
             The model cannot tell its luminosity from that at one wavelength.
         """
         if self.luminosity is None:
-            raise ConfigError(f"{self.name!r} has no {FRACTION.name}: set agn_log_lbol.")
-        others = (p for p in self.params if p.name != "agn_log_lbol")
+            raise ConfigError(f"{self.name!r} has no {FRACTION.name}: set {self.amplitude}.")
+        others = (p for p in self.params if p.name != self.amplitude)
         return replace(self, params=(FRACTION, *others))

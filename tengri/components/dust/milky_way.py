@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,7 +32,7 @@ from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
 
 MW_EBV = Param("mw_ebv", 0.0, Uniform(0.0, 0.3), (0.0, 20.0), "mag",
-               "E(B-V) of the Milky Way towards the object")  # fmt: skip
+               "E(B-V) of the Milky Way towards the object", family="milky_way")  # fmt: skip
 
 #: The range of R_V in which the laws were measured.
 R_V_RANGE = (2.0, 6.0)
@@ -77,6 +77,8 @@ class MilkyWay(Versioned):
     ConfigError
         R_V outside ``R_V_RANGE``.
     """
+
+    family: ClassVar[str] = "milky_way"
 
     law: str = "fitzpatrick99"
     r_v: float = R_V

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -27,7 +28,7 @@ from tengri.registry import Param, Versioned
 
 IGM_LOG_NHI_DLA = Param(
     "igm_log_nhi_dla", 20.3, Uniform(19.0, 23.0), (0.0, 25.0), "log10 cm-2",
-    "column density of neutral hydrogen in an absorber at the galaxy's redshift",
+    "column density of neutral hydrogen in an absorber at the galaxy's redshift", family="igm",
 )  # fmt: skip
 
 DOPPLER_KM_S = 30.0
@@ -75,6 +76,8 @@ def photoionisation(wave: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Absorber(Versioned):
     """A damped absorber: see the top of the file."""
+
+    family: ClassVar[str] = "igm"
 
     name: str = "damped_absorber"
     params: tuple[Param, ...] = (IGM_LOG_NHI_DLA,)

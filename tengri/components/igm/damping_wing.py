@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -39,7 +39,7 @@ from tengri.registry import Param, Versioned
 
 IGM_XHI = Param("igm_xhi", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
                 "neutral hydrogen fraction, averaged over volume, of the gas from z = 6 to the "
-                "galaxy: damping wing")  # fmt: skip
+                "galaxy: damping wing", family="igm")  # fmt: skip
 
 #: End of reionisation.
 Z_END = 6.0
@@ -85,6 +85,8 @@ def optical_depth(wave_rest: np.ndarray, z: Array) -> Array:
 @dataclass(frozen=True)
 class DampingWing(Versioned):
     """Neutral gas around the galaxy: see the top of the file."""
+
+    family: ClassVar[str] = "igm"
 
     name: str = "damping_wing"
     params: tuple[Param, ...] = (IGM_XHI,)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,8 @@ class IGMModel(Versioned):
     reference : str
         Where the model was published.
     """
+
+    family: ClassVar[str] = "igm"
 
     name: str
     optical_depth: OpticalDepth | None

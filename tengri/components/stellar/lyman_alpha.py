@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,7 +35,7 @@ Params = Mapping[str, Array]
 
 FESC_LYA = Param("neb_fesc_lya", 0.2, Uniform(0.0, 1.0), (0.0, 1.0), "",
                  "share of Lyα that reaches the observer, dust and intergalactic gas included, in "
-                 "place of lya_escape")  # fmt: skip
+                 "place of lya_escape", family="nebular")  # fmt: skip
 
 #: C and ξ, and the redshift at which the fall begins and its e-folding.
 HAYES_C, HAYES_XI = 1.67e-3, 2.57
@@ -61,6 +61,8 @@ class LyaEscape(Versioned):
         ``p -> share``; None where the line is light like any other, behind all screens.
     params : tuple of Param
     """
+
+    family: ClassVar[str] = "nebular"
 
     name: str
     reference: str

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +21,7 @@ from jax import Array
 from jax.scipy.special import ndtr
 from jax.typing import ArrayLike
 
-from tengri.errors import DataError
+from tengri.errors import ConfigError, DataError
 from tengri.numerics.extremes import larger, smaller
 from tengri.priors import Uniform
 from tengri.registry import Param, Registry, Versioned
@@ -97,13 +97,21 @@ class MetallicityHistory(Versioned):
     ----------
     name : str
     params : tuple of Param
+        Those that are metallicities have that role: the grid of stars bounds them.
     logzsol : callable
         ``(p, edges_gyr, t_univ_gyr) -> log10(Z/Zsun)``, scalar or one per age bin ``(n_age,)``.
     mixture : callable
         ``(p, edges_gyr, t_univ_gyr) -> ((share, logzsol), …)``: populations that share each bin.
     mean : callable
         ``(p, formation) -> log10(Z/Zsun)`` averaged over the mass formed, scalar.
+
+    Raises
+    ------
+    ConfigError
+        Parameters of which none is a metallicity.
     """
+
+    family: ClassVar[str] = "metallicity"
 
     name: str
     params: tuple[Param, ...]
@@ -112,10 +120,18 @@ class MetallicityHistory(Versioned):
     mean: Callable[[Params, Formation], Array]
     reference: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.params and not self.logzsol_names:
+            raise ConfigError(
+                f"No parameter of the metallicity history {self.name!r} is a metallicity: declare "
+                "those that are, log10(Z/0.0142), with Param(…, role='metallicity')."
+            )
+
     @property
     def logzsol_names(self) -> tuple[str, ...]:
         """Names of the parameters that are metallicities."""
-        return tuple(p.name for p in self.params if "logzsol" in p.name)
+        return tuple(p.name for p in self.params if p.role == "metallicity")
 
     def bin_weights(
         self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: Array, nodes: np.ndarray
@@ -175,7 +191,8 @@ def _two_step_mean(p: Params, formation: Formation) -> Array:
 
 
 def _logzsol_param(name: str, default: float, description: str) -> Param:
-    return Param(name, default, Uniform(-2.0, 0.2), (-4.0, 1.0), "dex", description)
+    prior, bounds = Uniform(-2.0, 0.2), (-4.0, 1.0)
+    return Param(name, default, prior, bounds, "dex", description, role="metallicity")
 
 
 METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -58,12 +59,14 @@ PARAMS = (
 )  # fmt: skip
 LOGZ = Param("neb_logz", 0.0, Uniform(-2.0, 0.2), (-2.15, 0.84), "dex",
              "log10(Z/0.0142) of the gas, where it is not that of its stars; "
-             "12 + log(O/H) = 8.56 + neb_logz")  # fmt: skip
+             "12 + log(O/H) = 8.56 + neb_logz", family="nebular")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NebularModel(Versioned):
     """A nebular component: its name, parameters, reference, and what reads its table."""
+
+    family: ClassVar[str] = "nebular"
 
     name: str
     params: tuple[Param, ...]
@@ -73,7 +76,7 @@ class NebularModel(Versioned):
     @property
     def all_params(self) -> tuple[Param, ...]:
         """Every parameter that may be used: a metallicity of the gas included."""
-        return (*PARAMS, LOGZ)
+        return self.params if LOGZ in self.params else (*self.params, LOGZ)
 
     def with_logz(self) -> NebularModel:
         """Return the same gas with a metallicity of its own."""

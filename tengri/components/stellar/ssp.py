@@ -135,8 +135,8 @@ def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Return the known datasets and the attributes of the HDF5 file ``path``."""
     try:
         with hdf5_reader.open_hdf5(path) as file:
-            attrs = {key: _plain(value) for key, value in file.attrs.items()}
-            names = [name for name in (*_REQUIRED, *_OPTIONAL) if file.get(name, getlink=True)]
+            attrs = hdf5_reader.attributes(file)
+            names = [name for name in (*_REQUIRED, *_OPTIONAL) if hdf5_reader.has(file, name)]
             contents = {name: _dataset(file, name, path) for name in names}
             units = {name: ssp_units.stated(name, file[name].attrs, attrs) for name in names}
             if not ssp_units.counts_in_suns(units.get("ssp_flux", "")):
@@ -163,17 +163,8 @@ def _dataset(file: h5py.File, name: str, path: Path) -> Array:
     try:
         values = hdf5_reader.array(file, name, path)
     except DataError as error:
-        raise DataError(f"{error} {_EXPECTED}") from None
-    except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"{path}: dataset {name} cannot be read ({error}). The file is damaged or "
-            "truncated: get a fresh copy."
-        ) from error
+        raise DataError(f"{error} {_EXPECTED}") from error
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 _FRESH = "It is damaged or another file: get a fresh copy."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from tengri.citations import bibtex
-from tengri.components.composition import SETTINGS, registered_params
+from tengri.components.composition import KINDS, SETTINGS, registered_params
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.program import components
 
@@ -15,8 +15,8 @@ DEFINED_HERE = {"const", "table", "delta", "none", "ramp"}
 
 
 def listed() -> list[components.Component]:
-    chosen = [c for *_, registry in components.KINDS for c in components.components(registry)]
-    return [*chosen, *components.ALWAYS, *components.WHERE_NAMED]
+    chosen = [c for kind in KINDS for c in components.components(kind.registry)]
+    return [*chosen, *components.ALWAYS, *components.NAMED]
 
 
 def test_every_component_carries_a_reference():
@@ -44,7 +44,7 @@ def test_every_parameter_and_its_prior_is_in_the_table():
 
 def test_kinds_hold_every_choice_of_every_setting():
     """A registry that a setting chooses from is a kind of the table."""
-    known = {name for *_, registry in components.KINDS for name in registry}
+    known = {name for kind in KINDS for name in kind.registry}
     for setting in SETTINGS.values():
         choices = setting.choices() if setting.choices else ()
         if isinstance(choices, Mapping):

@@ -103,9 +103,9 @@ def test_that_share_lies_behind_neither_dust_nor_intergalactic_gas(ours, case_b,
     at_rest = rest(ours, DUSTY, neb_fesc_lya=0.3)[1] - rest(ours, DUSTY, neb_fesc_lya=0.0)[1]
     seen, none = (np.asarray(ours.predict_obs_sed({**DUSTY, "neb_fesc_lya": f}).sed)
                   for f in (0.3, 0.0))  # fmt: skip
-    dilution = 10.0 ** float(log10_luminosity_to_flux(ours.cosmology, 7.0)) / 3.828e33
+    to_flux = 10.0 ** float(log10_luminosity_to_flux(ours.cosmology, 7.0)) / 3.828e33
     inside = drawn(np.asarray(ours.galaxy.wave)) > 0.0
-    np.testing.assert_allclose((seen - none)[inside], (at_rest * dilution)[inside], rtol=1e-5)
+    np.testing.assert_allclose((seen - none)[inside], (at_rest * to_flux)[inside], rtol=1e-5)
     np.testing.assert_array_equal(seen[~inside], none[~inside])
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -77,6 +78,8 @@ class DustLaw(Versioned):
         Whether the curve is constant below the Lyman limit: all are but those of the past.
     """
 
+    family: ClassVar[str] = "dust"
+
     name: str
     params: tuple[Param, ...]
     curve: Curve
@@ -85,6 +88,7 @@ class DustLaw(Versioned):
 
     def __post_init__(self) -> None:
         """Hold the curve below the Lyman limit, or let it go on."""
+        super().__post_init__()
         curve = self.curve
         measured = curve.measured if isinstance(curve, HeldBelowLymanLimit) else curve
         curve = HeldBelowLymanLimit(measured) if self.held else measured

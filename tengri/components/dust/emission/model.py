@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from jax import Array
@@ -51,6 +51,8 @@ class DustEmission(Versioned):
         ``spectrum`` of dust that the microwave background heats and is behind of, where p holds
         the redshift: see `tengri.components.dust.emission.cmb`.
     """
+
+    family: ClassVar[str] = "dust"
 
     name: str
     params: tuple[Param, ...]

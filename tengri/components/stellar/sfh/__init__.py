@@ -9,6 +9,7 @@ from tengri.components.stellar.sfh.registry import (
     SFH_FAMILIES,
     families_of,
     family_parameters,
+    other_time,
 )
 from tengri.components.stellar.sfh.table import check_table
 
@@ -23,6 +24,7 @@ __all__ = [
     "families_of",
     "family_parameters",
     "make_log_age_grid",
+    "other_time",
     "sample_sfh_prior",
     "takes_bins",
 ]

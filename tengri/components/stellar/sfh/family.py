@@ -19,8 +19,9 @@ on a parameter makes them a JAX array.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +32,7 @@ from tengri.components.array_module import Floats
 from tengri.components.stellar.sfh import quadrature
 from tengri.components.stellar.sfh.bin_edges import BinEdges
 from tengri.components.stellar.sfh.quadrature import clipped
+from tengri.errors import ConfigError
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
 
@@ -40,7 +42,11 @@ Kernel = Callable[[Array, Mapping[str, Array], Array], Array]
 Mass = Callable[[Mapping[str, Array], Any, Array], tuple[Array, Array]]
 Ages = Callable[[Mapping[str, Array], np.ndarray, Array], Array]
 Amplitude = Literal["log_peak_sfr", "log_total_mass"]
-AMPLITUDES: tuple[Amplitude, ...] = ("log_peak_sfr", "log_total_mass")
+#: The kinds of amplitude, told apart by their units.
+AMPLITUDES: dict[Amplitude, str] = {
+    "log_peak_sfr": "log10 Msun/yr",
+    "log_total_mass": "log10 Msun",
+}
 
 LOG_ZERO = -1.0e30  # the logarithm of no star formation: finite, and exp() of it is exactly 0
 EARLIEST = 1e-6  # of the age of the Universe: where cosmic time starts to count
@@ -53,9 +59,10 @@ class SFHFamily(Versioned):
     Attributes
     ----------
     name, prefix : str
-        Registry name, and what its parameters' names start with (``sfh_tsnorm_``).
+        Registry name, and what formulae leave out of the names of parameters (``sfh_tsnorm_``).
     params : tuple of Param
-        All parameters but the amplitude, times in Gyr.
+        All parameters but the amplitude, times in Gyr. One that is an amplitude by its role is
+        taken out and stands in the place of the usual ones.
     log_sfr : callable
         ``(t, q, t_univ) -> ln(SFR / amplitude)``; None for the modulator.
     reference : str
@@ -75,12 +82,24 @@ class SFHFamily(Versioned):
     shares : callable, optional
         As ``mass``, of a history narrower than any bin: see above. It has no ``log_sfr``.
     amplitude_kinds : tuple of str
-        Amplitudes that make sense.
+        Amplitudes that make sense; those of ``own_amplitudes``, where there are any.
     rebinned : callable, optional
         ``BinEdges -> SFHFamily``: the family with other bins, where it has bins that are set.
     more_params : tuple of Param
         Those that only a family with more bins has.
+    own_amplitudes : tuple of Param
+        Amplitudes by other names than the usual ``<prefix>log_total_mass``.
+    check : callable, optional
+        Raises for parameters, under their short names, that contradict each other.
+
+    Raises
+    ------
+    ConfigError
+        An amplitude whose unit is none of ``AMPLITUDES``, two of one unit, or a default amplitude
+        that the family does not have.
     """
+
+    family: ClassVar[str] = "sfh"
 
     name: str
     prefix: str
@@ -93,17 +112,61 @@ class SFHFamily(Versioned):
     twins: Mapping[str, Param] = field(default_factory=dict)
     ages: Ages | None = None
     shares: Mass | None = None
-    amplitude_kinds: tuple[Amplitude, ...] = AMPLITUDES
+    amplitude_kinds: tuple[Amplitude, ...] = tuple(AMPLITUDES)
     rebinned: Callable[[BinEdges], SFHFamily] | None = None
     more_params: tuple[Param, ...] = ()
+    own_amplitudes: tuple[Param, ...] = ()
+    check: Callable[[Mapping[str, Any]], None] | None = None
+
+    def __post_init__(self) -> None:
+        declared = self.own((*self.own_amplitudes, *self.params))
+        own = tuple(p for p in declared if p.role == "amplitude")
+        twins = {name: replace(p, role="time") for name, p in self.twins.items()}
+        for name, value in {
+            "params": tuple(p for p in declared if p.role != "amplitude"),
+            "more_params": self.own(self.more_params),
+            "own_amplitudes": own,
+            "twins": dict(zip(twins, self.own(twins.values()))),
+        }.items():
+            object.__setattr__(self, name, value)
+        if own:
+            self._check_amplitudes(own)
+            object.__setattr__(self, "amplitude_kinds", tuple(map(amplitude_kind, own)))
+
+    def _check_amplitudes(self, own: tuple[Param, ...]) -> None:
+        kinds = [amplitude_kind(param) for param in own]
+        if len(set(kinds)) < len(kinds):
+            raise ConfigError(
+                f"{' and '.join(p.name for p in own)} of {self.name!r} are amplitudes of one unit, "
+                f"{own[0].unit}: declare one."
+            )
+        if self.default_amplitude not in kinds:
+            raise ConfigError(
+                f"{self.default_amplitude!r}, the default amplitude of {self.name!r}, is none of "
+                f"its own, {' and '.join(p.name for p in own)}: declare "
+                f"default_amplitude={kinds[0]!r}."
+            )
 
     @property
     def amplitudes(self) -> dict[str, Param]:
         """The amplitude parameters by kind; none for mixtures and modulators."""
         if self.kind != "additive":
             return {}
+        if self.own_amplitudes:
+            return {amplitude_kind(param): param for param in self.own_amplitudes}
         known = amplitude_params(self.prefix)
         return {kind: known[kind] for kind in self.amplitude_kinds}
+
+    @cached_property
+    def short_names(self) -> dict[str, str]:
+        """What formulae call each parameter, by full name.
+
+        An amplitude goes by its kind, a fraction of the age of the Universe by the time in Gyr
+        that it stands for.
+        """
+        own = {p.name: p.name.removeprefix(self.prefix) for p in (*self.params, *self.more_params)}
+        twins = {twin.name: own[name] for name, twin in self.twins.items()}
+        return {**own, **twins, **{p.name: kind for kind, p in self.amplitudes.items()}}
 
     @property
     def all_params(self) -> tuple[Param, ...]:
@@ -147,7 +210,7 @@ class SFHFamily(Versioned):
         return self.log_sfr(t, q, t_univ)
 
 
-def amplitude_params(prefix: str) -> dict[str, Param]:
+def amplitude_params(prefix: str) -> dict[Amplitude, Param]:
     """Return the two amplitudes that an additive family may have."""
     return {
         "log_peak_sfr": Param(
@@ -155,18 +218,33 @@ def amplitude_params(prefix: str) -> dict[str, Param]:
             1.0,
             Uniform(-1.0, 3.0),
             (-10.0, 6.0),
-            "log10 Msun/yr",
+            AMPLITUDES["log_peak_sfr"],
             "log10 of the peak SFR of the kernel, before any truncation",
+            role="amplitude",
+            family=SFHFamily.family,
         ),
         "log_total_mass": Param(
             f"{prefix}log_total_mass",
             10.0,
             Uniform(7.0, 12.5),
             (0.0, 15.0),
-            "log10 Msun",
+            AMPLITUDES["log_total_mass"],
             "log10 of the stellar mass formed since the Big Bang",
+            role="amplitude",
+            family=SFHFamily.family,
         ),
     }
+
+
+def amplitude_kind(param: Param) -> Amplitude:
+    """Return which amplitude a parameter is, by its unit."""
+    for kind, unit in AMPLITUDES.items():
+        if param.unit == unit:
+            return kind
+    raise ConfigError(
+        f"{param.name} is an amplitude in {param.unit or 'no unit'!r}: that of a star-formation "
+        f"history is in {' or '.join(AMPLITUDES.values())}."
+    )
 
 
 def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) -> dict[str, Param]:
@@ -184,6 +262,7 @@ def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) 
             (0.0 if gyr.bounds[0] == 0.0 else 1e-3, 20.0),
             "",
             gyr.description + ", as a fraction of the age of the Universe",
+            role="time",
         )
     return twins
 

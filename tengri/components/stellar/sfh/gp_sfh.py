@@ -208,7 +208,14 @@ def log_field(t: Array, q: Mapping[str, Array], n_grid: int = N_GRID) -> Array:
 def latent(n_grid: int = N_GRID) -> Param:
     """Return the standard normals that drive the process, one per node of the grid."""
     return Param(
-        "sfh_field_xi", 0.0, Normal(0.0, 1.0), (-20.0, 20.0), "", "latent field", (n_grid,)
+        "sfh_field_xi",
+        0.0,
+        Normal(0.0, 1.0),
+        (-20.0, 20.0),
+        "",
+        "latent field",
+        (n_grid,),
+        family="sfh",
     )
 
 

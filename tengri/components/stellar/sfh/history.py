@@ -97,8 +97,8 @@ class StarFormationHistory:
             Families; by default those that the names in ``given`` speak of, else ``dpl``.
             ``none``: no stars.
         given : collection of str
-            Parameter names that the user mentioned: they select ``_frac`` against ``_gyr`` and
-            the amplitude.
+            Parameter names that the user mentioned: they select fractions against times in Gyr,
+            and the amplitude.
         n_grid : int, optional
             Nodes of the latent field.
         bins : BinEdges, optional
@@ -107,7 +107,7 @@ class StarFormationHistory:
         Raises
         ------
         UnknownNameError
-            A family, or an ``sfh_`` name where the families are read off the names.
+            A family, or a misspelt ``sfh_`` name where the families are read off the names.
         ConfigError
             Families that cannot be combined; edges of bins where no family has any.
         ParameterError
@@ -124,7 +124,7 @@ class StarFormationHistory:
             if member.kind == "additive":
                 params.append(member.amplitudes[next(picks)])
             params += [_pick_twin(p, member.twins.get(p.name), given) for p in member.params]
-        sized = (gp_sfh.latent(n_grid) if p.name == "sfh_field_xi" else p for p in params)
+        sized = (gp_sfh.latent(n_grid) if p == gp_sfh.latent() else p for p in params)
         return cls(chosen, tuple(sized), kinds, n_grid, bins)
 
     def formed(self, p: Params, edges_gyr: np.ndarray, t_univ_gyr: ArrayLike) -> tuple:
@@ -238,19 +238,25 @@ class StarFormationHistory:
             rate = (1 - f) * rate + f * jnp.exp(ln_burst)
         return jnp.where(t <= t_univ, rate, 0.0)
 
+    def check_together(self, values: Mapping[str, np.ndarray]) -> None:
+        """Raise for concrete values, by full name, that contradict each other."""
+        for name in self.types:
+            family = self._family(name)
+            own = {short: values[n] for n, short in family.short_names.items() if n in values}
+            if family.check is not None and len(own) >= len(family.params):
+                family.check(own)
+
     @property
     def _additive(self) -> tuple[str, ...]:
         return tuple(n for n in self.types if SFH_FAMILIES[n].kind == "additive")
 
     def _local(self, name: str, p: Params, t_univ: Array) -> dict[str, Array]:
         """A family's parameters under short names; fractions of t_univ become Gyr."""
-        prefix, q = SFH_FAMILIES[name].prefix, {}
+        short, q = self._family(name).short_names, {}
         for param in self.params:
-            if param.name.startswith(prefix):
-                short, value = param.name.removeprefix(prefix), jnp.asarray(p[param.name], float)
-                if short.endswith("_frac"):
-                    short, value = short.removesuffix("_frac") + "_gyr", value * t_univ
-                q[short] = value
+            if param.name in short:
+                value = jnp.asarray(p[param.name], float)
+                q[short[param.name]] = value * t_univ if param.is_fraction_of_age else value
         return q
 
     def _formed(self, p: Params, limits: Floats, t_univ: Array, bins: np.ndarray) -> tuple:

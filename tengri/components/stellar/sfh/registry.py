@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from tengri.components.stellar.sfh.binned import CONTINUITY, DIRICHLET
 from tengri.components.stellar.sfh.burst import BURST
@@ -32,27 +33,41 @@ def family_parameters(name: str) -> tuple[Param, ...]:
     return (*family.all_params, *family.more_params)
 
 
-def family_of(parameter: str) -> str:
-    """Return the family whose prefix ``parameter`` carries.
+@cache
+def _families(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the family of every parameter, the first of several; anew when there are more."""
+    return {p.name: family for family in reversed(names) for p in family_parameters(family)}
+
+
+@cache
+def _other_times(families: tuple[str, ...]) -> dict[str, str]:
+    pairs = [(n, twin.name) for f in families for n, twin in SFH_FAMILIES[f].twins.items()]
+    return {**dict(pairs), **{fraction: gyr for gyr, fraction in pairs}}
+
+
+def other_time(name: str) -> str | None:
+    """Return the name of a time in Gyr as a fraction of the age of the Universe, or the reverse.
+
+    None for a parameter that is no such time.
+    """
+    return _other_times(tuple(SFH_FAMILIES)).get(name)
+
+
+def families_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the families whose parameters are among ``names``, in registry order.
+
+    Without an additive one the default, ``dpl``, leads.
 
     Raises
     ------
     UnknownNameError
-        Where no family's does.
+        A name that begins as those of histories do and is none: a misspelt one is not left out.
     """
-    for item in SFH_FAMILIES.values():
-        if parameter.startswith(item.prefix):
-            return item.name
-    known = [p.name for item in SFH_FAMILIES.values() for p in item.all_params]
-    raise unknown("SFH parameter", parameter, known)
-
-
-def families_of(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the families that the ``sfh_…`` names among ``names`` speak of, in registry order.
-
-    Without an additive one the default, ``dpl``, leads.
-    """
-    found = {family_of(name) for name in names if name.startswith("sfh_")}
+    known = _families(tuple(SFH_FAMILIES))
+    for name in names:
+        if name not in known and name.startswith("sfh_"):
+            raise unknown("SFH parameter", name, known)
+    found = {known[name] for name in names if name in known}
     types = tuple(name for name in SFH_FAMILIES if name in found)
     additive = any(SFH_FAMILIES[name].kind == "additive" for name in types)
     return types if additive else (DEFAULT_FAMILY, *types)

@@ -8,6 +8,7 @@ is no star formation. The amplitude sets the mass (or the peak); the table sets 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -91,6 +92,10 @@ def check_table(t_gyr: np.ndarray, sfr: np.ndarray) -> None:
             raise ParameterError(f"{message}{row}.")
 
 
+def _check(q: Mapping[str, Any]) -> None:
+    check_table(q["t_gyr"], q["sfr"])
+
+
 TABLE = SFHFamily(
     "table",
     "sfh_table_",
@@ -119,4 +124,5 @@ TABLE = SFHFamily(
     default_amplitude="log_total_mass",
     mass=table_masses,
     ages=table_ages,
+    check=_check,
 )

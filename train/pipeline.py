@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,13 +25,14 @@ from train import devices, evaluate, extension, recovery, report
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
-from train.guards import Lock, Signals, Stopped
-from train.logs import say
+from train.lock import Lock
 from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, is_run, versions
+from train.signals import Signals, Stopped
 
+logger = logging.getLogger(__name__)
 PROOF_ROWS = 1024
 #: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
 SAME_MAG = 2e-4
@@ -58,15 +60,15 @@ def resume(path: Path, overrides: Sequence[str] = ()) -> int:
     with _held(path):
         if devices.is_first():
             for message in recovery.mend(path):
-                say(message)
+                logger.info(message)
             for message in extension.change(RunFolder.open(path), overrides):
-                say(message)
+                logger.info(message)
         devices.wait("mended")
         folder = RunFolder.open(path)
         problem = Problem.build(folder.config())
         if folder.done() is None:
             return _train(problem, folder)
-        say(f"{path} is finished; verifying it")
+        logger.info(f"{path} is finished; verifying it")
         return _prove(problem, folder) if devices.is_first() else 0
 
 
@@ -78,7 +80,7 @@ def _held(path: Path) -> Iterator[None]:
         return
     with Lock(path) as lock:
         if lock.recovered:
-            say(lock.recovered)
+            logger.info(lock.recovered)
         yield
 
 
@@ -95,7 +97,7 @@ def _train(problem: Problem, folder: RunFolder) -> int:
 
 def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     """Evaluate, write, report; exit code 0 only after the artefact has been proved."""
-    say(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
+    logger.info(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
     result = evaluate.evaluate(problem, trained.params, trained.scaling)
     artefact = build_artefact(problem, folder, trained, result)
     digest = write(folder.artefact, artefact)
@@ -105,9 +107,9 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     done = {"sha256": digest, "pooled": result.tables["pooled"],
             "verdict": result.tables["verdict"], "proof": proof(problem, surrogate)}  # fmt: skip
     folder.write_done(done)
-    say(accuracy.table_text(result.tables))
+    logger.info(accuracy.table_text(result.tables))
     if speed:
-        say(evaluate.throughput_text(speed))
+        logger.info(evaluate.throughput_text(speed))
     code = _prove(problem, folder)
     return code or _until(problem, result)
 
@@ -119,9 +121,9 @@ def _until(problem: Problem, result: Evaluation) -> int:
     q, target = parse_until(problem.config.run.until)
     found = accuracy.percentile(result.exact, result.emulated, q)
     if found <= target:
-        say(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
+        logger.info(f"reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g})")
         return 0
-    say(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst "
+    logger.info(f"NOT reached: {q:g} % of |Δm| within {found:.2f} mmag (asked: {target:g}). Worst "
         f"region: {evaluate.worst_region_text(result.tables['worst_region'])}. Train longer "
         "(run.minutes), widen the network, or narrow that prior.")  # fmt: skip
     return 1
@@ -194,9 +196,9 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
                 f"{folder.artefact}: |Δm| at {name} is {found_now:.3f} mmag on re-evaluation, it "
                 f"was {value:.3f}."
             )
-    say(accuracy.VERDICTS[done["verdict"]])
-    say(f"verified: {folder.artefact} (sha256 {found.sha256[:16]}…)")
-    say(f"report:   {folder.report / 'report.html'}")
+    logger.info(accuracy.VERDICTS[done["verdict"]])
+    logger.info(f"verified: {folder.artefact} (sha256 {found.sha256[:16]}…)")
+    logger.info(f"report:   {folder.report / 'report.html'}")
     return 0
 
 

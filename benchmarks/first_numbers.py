@@ -60,7 +60,7 @@ def main() -> None:
         print(json.dumps(figure(args.figure, args.folder, args.galaxies)))
         return
     record = {"machine": platform.machine(), "cores": cores(), "load at start": os.getloadavg()[0],
-              "batch": BATCH, "rounds": args.rounds}  # fmt: skip
+              "batch": BATCH, "galaxies": args.galaxies, "rounds": args.rounds}  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         record["versions"] = prepare(Path(folder))
         record["rows"] = measured(wanted(args), Path(folder), args)

@@ -29,14 +29,16 @@ from tengri.compilation_cache.unusable import UnusableError
 
 ENVIRONMENT = "TENGRI_COMPILATION_CACHE"
 OFF = ("0", "off")
+ANOTHER = f"name a folder of your own in {ENVIRONMENT}"
 
 
 class State(NamedTuple):
-    """The folder in use and whether programs in it may be loaded, or None and the reason."""
+    """The folder in use and whether programs in it may be loaded; or None, why, and a remedy."""
 
     folder: Path | None
     may_load: bool = False
     reason: str = ""
+    fix: str = ""
 
 
 def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Path | None:
@@ -79,23 +81,23 @@ def state(folder: str | os.PathLike[str] | None = None) -> State:
         _make(place)
         return State(place, trial.check(place))
     except UnusableError as reason:
-        return State(None, reason=str(reason))
+        return State(None, reason=str(reason), fix=reason.fix)
     except OSError as error:
-        return State(None, reason=f"{error.filename}: {error.strerror or error}")
+        return State(None, reason=f"{error.filename}: {error.strerror or error}", fix=ANOTHER)
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path:
     """Return the folder of all folders."""
     named = os.environ.get(ENVIRONMENT, "")
     if named.lower() in OFF:
-        raise UnusableError(f"{ENVIRONMENT}={named}")
+        raise UnusableError(f"{ENVIRONMENT}={named}", f"unset {ENVIRONMENT}")
     try:
         if folder or named:
             return Path(folder or named).expanduser().absolute()
         base = os.environ.get("XDG_CACHE_HOME", "")  # to be ignored if relative, says its standard
         home = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
     except RuntimeError as error:  # nobody's home
-        raise UnusableError(f"no home folder; name one in {ENVIRONMENT}") from error
+        raise UnusableError("there is no home folder", ANOTHER) from error
     return home / "tengri" / "compiled"
 
 
@@ -105,11 +107,16 @@ def _check_jax() -> None:
 
     given = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
     if given and not attached(given):
-        raise UnusableError(f"JAX keeps compiled programs itself, in {given}")
+        raise UnusableError(
+            f"JAX keeps compiled programs itself, in {given}", "unset JAX_COMPILATION_CACHE_DIR"
+        )
     if not jax.config.jax_enable_compilation_cache:  # type: ignore[attr-defined]
-        raise UnusableError("JAX_ENABLE_COMPILATION_CACHE is off")
+        raise UnusableError("JAX's switch for it is off", "unset JAX_ENABLE_COMPILATION_CACHE")
     if not available():
-        raise UnusableError(f"not known to work with JAX {jax.__version__}")
+        raise UnusableError(
+            f"JAX {jax.__version__} has its cache in another place",
+            "use an older JAX",
+        )
 
 
 def _make(place: Path) -> None:
@@ -117,6 +124,8 @@ def _make(place: Path) -> None:
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = place.stat()
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
-        raise UnusableError(f"{place} belongs to another user, whose code would be executed")
+        raise UnusableError(f"{place} is another user's: their code would be executed", ANOTHER)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise UnusableError(f"{place} can be written by other users, whose code would be executed")
+        raise UnusableError(
+            f"others can write to {place}: their code would be executed", f"chmod 700 {place}"
+        )

@@ -148,9 +148,11 @@ def attach(folder: Path, may_load: bool) -> Entries:
     entries = Entries(folder, may_load=may_load)
     _state[str(folder)] = entries
     theirs = jax_cache.get_file_cache
-    jax_cache.get_file_cache = (  # the one place where JAX chooses what keeps its entries
-        lambda path: (entries, path) if path == str(folder) else theirs(path)
-    )
+
+    def choose(path: str) -> Any:
+        return (entries, path) if path == str(folder) else theirs(path)
+
+    jax_cache.get_file_cache = choose  # the one place where JAX chooses what keeps its entries
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -39,9 +39,9 @@ def check(folder: Path) -> bool:
         try:
             atomic.write_text(file, json.dumps({"reason": reason}) + "\n")
         except DataError as error:
-            raise UnusableError(str(error)) from error
+            raise UnusableError(str(error), "free some space, or make it writable") from error
     if reason:
-        raise UnusableError(f"{reason}; remove {folder} to try again")
+        raise UnusableError(reason, f"remove {folder} to try again, after an update of jaxlib")
     return True
 
 

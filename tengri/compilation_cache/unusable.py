@@ -4,4 +4,8 @@ from __future__ import annotations
 
 
 class UnusableError(Exception):
-    """The cache cannot be used; the message says why, in the words of ``tengri doctor``."""
+    """The cache cannot be used; why, and what to do, in the words of ``tengri doctor``."""
+
+    def __init__(self, reason: str, fix: str = "") -> None:
+        super().__init__(reason)
+        self.fix = fix

@@ -115,9 +115,9 @@ def _compiled() -> Check:
     from tengri import compilation_cache
     from tengri.compilation_cache.entries import MAX_BYTES, Entries
 
-    folder, _, reason = compilation_cache.state()
+    folder, _, reason, fix = compilation_cache.state()
     if folder is None:
-        return Check("compiled programs", WARNING, f"not kept: {reason}")
+        return Check("compiled programs", WARNING, f"not kept: {reason}", fix)
     sizes = [status.st_size for _, status in Entries(folder).files()]
     found = f"{len(sizes)} in {folder}, {sum(sizes) / 1e6:.1f} of at most {MAX_BYTES / 1e6:.0f} MB"
     return Check("compiled programs", OK, found)

@@ -154,10 +154,10 @@ def test_a_folder_belongs_to_a_processor_and_a_compiler(tmp_path, monkeypatch):
 def test_off_by_the_environment(monkeypatch):
     for word in ("0", "off"):
         monkeypatch.setenv(ENVIRONMENT, word)
-        assert compilation_cache.state("somewhere") == (None, False, f"{ENVIRONMENT}={word}")
+        assert compilation_cache.state("somewhere").reason == f"{ENVIRONMENT}={word}"
     assert compilation_cache.enable_compilation_cache() is None
     (check,) = [check for check in checks() if check.name == "compiled programs"]
-    assert check.found == f"not kept: {ENVIRONMENT}=off"
+    assert check.found == f"not kept: {ENVIRONMENT}=off" and check.fix == f"unset {ENVIRONMENT}"
 
 
 def test_where_the_folder_is(tmp_path, monkeypatch):
@@ -179,15 +179,15 @@ def test_folders_that_cannot_be_used_are_named_and_no_error(root, tmp_path, monk
     assert "file" in compilation_cache.state(tmp_path / "file").reason
     folder = compilation_cache.state().folder
     folder.chmod(0o777)
-    assert "can be written by other users" in compilation_cache.state().reason
+    assert "others can write to" in compilation_cache.state().reason
     folder.chmod(0o700)
     monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
-    assert "belongs to another user" in compilation_cache.state().reason
+    assert "another user's" in compilation_cache.state().reason
     monkeypatch.undo()
     monkeypatch.delenv(ENVIRONMENT)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("nobody")))
-    assert f"name one in {ENVIRONMENT}" in compilation_cache.state().reason
+    assert "no home folder" in compilation_cache.state().reason
 
 
 def test_an_unknown_processor_has_no_folder(root, tmp_path, monkeypatch):
@@ -228,14 +228,14 @@ def test_the_verdict_of_the_trial_is_kept(root, monkeypatch, second, reason):
     """A folder is tried out once, by the first process that finds something in it."""
     processes = [done(loaded=0), second]
     monkeypatch.setattr(trial, "_process", lambda folder: processes.pop(0))
-    folder, may_load, _ = compilation_cache.state()
+    folder, may_load, *_ = compilation_cache.state()
     assert not may_load and len(processes) == 2
     Entries(folder).put("jit_f", VALUE)
     for _ in range(2):
         found = compilation_cache.state()
         assert found.reason.startswith(reason) and not processes
         assert found[:2] == ((None, False) if reason else (folder, True))
-        assert not reason or found.reason.endswith(f"; remove {folder} to try again")
+        assert not reason or f"remove {folder}" in found.fix
 
 
 def test_a_trial_that_cannot_be_run_says_nothing_of_the_machine(root, monkeypatch):

@@ -339,24 +339,28 @@ def test_what_jax_cannot_load_is_said_once_and_compiled(tmp_path):
 
 @pytest.mark.slow
 def test_a_resumed_training_has_the_same_bits_with_the_cache_and_without(tmp_path):
-    """Six saves without a cache; the last steps again without it, filling it, and from it."""
+    """Trained without a cache; the last steps again while it fills, and from it."""
     tiny.write(tmp_path)
     assert program(tmp_path, "train", "tiny.toml", "--out", "run").returncode == 0
     whole = weights(tmp_path / "run")
-    for n, cache in enumerate(("0", str(tmp_path / "cache"), str(tmp_path / "cache"))):
+    for n in range(2):
         again = shutil.copytree(tmp_path / "run", tmp_path / f"again-{n}")
         for part in ("done.json", "surrogate.h5", "manifests/24.json"):
             (again / part).unlink()
-        assert program(tmp_path, "resume", again.name, cache=cache).returncode == 0
+        assert program(tmp_path, "resume", again.name, cache="cache").returncode == 0
         assert weights(again) == whole
-    folder = compilation_cache.state(tmp_path / "cache").folder
-    assert json.loads((folder / trial.VERDICT).read_text()) == {"reason": ""}  # it was loaded from
+    (verdict,) = (tmp_path / "cache").glob(f"*/{trial.VERDICT}")
+    assert json.loads(verdict.read_text()) == {"reason": ""}  # programs were loaded
+
+
+#: Compiles fast what runs slowly.
+QUICK = "--xla_backend_optimization_level=0"
 
 
 def program(folder: Path, *words: str, cache: str = "0") -> subprocess.CompletedProcess:
     """Run ``tengri WORDS`` in a folder, with a compilation cache."""
     here = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, "PYTHONPATH": here, ENVIRONMENT: cache}
+    environment = {**os.environ, "PYTHONPATH": here, ENVIRONMENT: cache, "XLA_FLAGS": QUICK}
     return subprocess.run([sys.executable, "-m", "tengri", *words], cwd=folder, env=environment,
                           capture_output=True, text=True, timeout=600, check=False)  # fmt: skip
 
@@ -368,12 +372,12 @@ def weights(run: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [["sweep", "redshift", "0.1", "0.3", "--instrument", "SDSS",
-                                    "--model", "sdss", "-o", "sweep.png"]])  # fmt: skip
-def test_the_command_line_keeps_its_programs(tmp_path, words):
-    """Also where home is read only: then nothing is kept, and nothing is said."""
-    assert not program(tmp_path, *words, cache=str(tmp_path / "cache")).stderr
-    assert list((tmp_path / "cache").glob("jaxlib-*/*.xla"))
+def test_the_command_line_keeps_its_programs(tmp_path):
+    """Where nothing can be written nothing is kept, and nothing is said."""
+    words = ["sweep", "sfh_tau_tau_gyr", "1", "3", "--set", "sfh_tau_log_total_mass=10", "--set",
+             "redshift=0.1", "--instrument", "SDSS", "-o", "sweep.png"]  # fmt: skip
     (tmp_path / "file").write_text("")
-    done = program(tmp_path, *words, cache=str(tmp_path / "file/cache"))
-    assert done.returncode == 0 and not done.stderr
+    for cache in ("cache", "file/cache"):
+        done = program(tmp_path, *words, cache=cache)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    assert list((tmp_path / "cache").glob("jaxlib-*/*.xla"))

@@ -28,7 +28,7 @@ from tengri.compilation_cache.entries import attach, attached, available
 from tengri.compilation_cache.unusable import UnusableError
 
 ENVIRONMENT = "TENGRI_COMPILATION_CACHE"
-OFF = ("0", "off")
+OFF, ON = ("0", "off"), ("1", "on")
 ANOTHER = f"name a folder of your own in {ENVIRONMENT}"
 
 
@@ -53,7 +53,8 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
         Where to keep them; the default is what the environment variable
         ``TENGRI_COMPILATION_CACHE`` names, else ``tengri/compiled`` in ``$XDG_CACHE_HOME``
         (``~/.cache``). Each processor, jaxlib and set of compiler flags has a folder of its own
-        therein. ``TENGRI_COMPILATION_CACHE=0`` (or ``off``) switches the cache off, always.
+        therein. ``TENGRI_COMPILATION_CACHE=0`` (or ``off``) switches the cache off, always;
+        ``1`` is as if it were not set.
 
     Returns
     -------
@@ -91,6 +92,8 @@ def _root(folder: str | os.PathLike[str] | None) -> Path:
     named = os.environ.get(ENVIRONMENT, "")
     if named.lower() in OFF:
         raise UnusableError(f"{ENVIRONMENT}={named}", f"unset {ENVIRONMENT}")
+    if named.lower() in ON:
+        named = ""
     try:
         if folder or named:
             return Path(folder or named).expanduser().absolute()

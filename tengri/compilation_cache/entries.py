@@ -22,7 +22,7 @@ from tengri.io.atomic import temporary_name
 ENDING = ".xla"
 SEAL = hashlib.sha256().digest_size
 #: What a folder may hold [bytes]; beyond, the least recently used entries go, down to a share.
-MAX_BYTES = 512 * 2**20
+MAX_BYTES = 512_000_000
 KEPT_SHARE = 0.8
 
 _state: dict[str, Entries] = {}

@@ -161,7 +161,7 @@ def test_off_by_the_environment(monkeypatch):
 
 
 def test_where_the_folder_is(tmp_path, monkeypatch):
-    monkeypatch.delenv(ENVIRONMENT)
+    monkeypatch.setenv(ENVIRONMENT, "1")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert compilation_cache.state().folder.parent == tmp_path / "xdg/tengri/compiled"

@@ -58,7 +58,7 @@ def _export_parser(commands: Any) -> None:
                         help="output folder (default: this one)")  # fmt: skip
     parser.add_argument("--name", help="name of the two files (default: the surrogate's)")
     add_output(parser)
-    parser.set_defaults(func=_export)
+    parser.set_defaults(func=_export, compiles=True)
 
 
 def _info(args: argparse.Namespace) -> int:

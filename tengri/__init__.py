@@ -20,6 +20,7 @@ if sys.argv[:1] != ["-m"] and shadow.hidden():  # the program itself finds its p
     warnings.warn(shadow.message(shadow.hidden()), stacklevel=2)
 
 if TYPE_CHECKING:
+    from tengri.compilation_cache import enable_compilation_cache
     from tengri.components.stellar.ssp import SSPData, load_ssp_data
     from tengri.forward.model import SEDModel
     from tengri.forward.photometric_model import PhotometricModel
@@ -56,13 +57,14 @@ _HOME = {
     "StudentT": "tengri.priors",
     "Uniform": "tengri.priors",
     "PhotometricModel": "tengri.forward.photometric_model",
+    "enable_compilation_cache": "tengri.compilation_cache",
 }
 
 __all__ = [  # noqa: RUF022  (models first, then what they are made of)
     "SEDModel", "Parameters", "Instrument", "load_ssp_data", "PhotometricModel",
     "Observation", "Photometry", "FilterCurve", "SSPData",
     "Fixed", "Uniform", "LogUniform", "Normal", "Gaussian", "LogNormal", "StudentT", "Laplace",
-    "FREE",
+    "FREE", "enable_compilation_cache",
 ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Each package contributes its commands through an entry point of the group
 ``tengri.commands`` that names a function ``add_parser(subparsers)``; the parser it adds sets
-``func(args) -> int``.
+``func(args) -> int``, and ``compiles`` if that takes programs that are worth keeping on disk.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _one_line
             if getattr(args, "quiet", False):
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+            if getattr(args, "compiles", False):
+                _keep_compiled_programs()
             return int(args.func(args) or 0)
     except TengriError as error:
         return _failed(args, in_options(str(error), args.command))
@@ -50,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _failed(args, "stopped")
         return 130
+
+
+def _keep_compiled_programs() -> None:
+    """Turn the compilation cache on; only here, because JAX takes a while to import."""
+    from tengri.compilation_cache import enable_compilation_cache
+
+    enable_compilation_cache()
 
 
 def _failed(args: argparse.Namespace, reason: object) -> int:

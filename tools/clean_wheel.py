@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tengri import compilation_cache
 from tengri.grids import files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,6 +95,7 @@ def run_all(tengri: Path, folder: Path) -> list[tuple[str, float]]:
     """
     (folder / CATALOGUE).write_text(ROWS)
     kept = {name: value for name, value in os.environ.items() if name != files.ENVIRONMENT}
+    kept[compilation_cache.ENVIRONMENT] = str(folder.parent / "cache")
     taken = []
     for command in COMMANDS:
         began = time.perf_counter()

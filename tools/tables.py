@@ -159,6 +159,30 @@ def large() -> str:
     return "\n".join(rows)
 
 
+def first_numbers() -> str:
+    """Return the seconds until a first number, cold and from the compilation cache, Markdown."""
+    record = _result("first_numbers")
+    seconds = {row["what"]: row["seconds"] for row in record["rows"]}
+    columns = [(kind, how) for kind in ("exact", "sdss") for how in ("cold", "warm")]
+    rows = _head(["seconds", *(f"`{k}`, {h}" if k == "sdss" else f"{k}, {h}" for k, h in columns)])
+    tasks = dict.fromkeys(name.split(", ", 2)[2] for name in seconds if name.count(", ") > 1)
+    for task in tasks:
+        cells = [seconds.get(f"{how}, {kind}, {task}") for kind, how in columns]
+        if any(cell is not None for cell in cells):
+            shown = " | ".join("–" if cell is None else f"{cell:.3g}" for cell in cells)
+            rows.append(f"| {_first_number(task, record)} | {shown} |")
+    return "\n".join(rows)
+
+
+def _first_number(task: str, record: dict[str, Any]) -> str:
+    """Return what was asked for, in words."""
+    *second, asked = task.split(", ")
+    words = {"call": "one galaxy", "batch": f"a batch of {record['batch']}",
+             "gradient": "gradient of one galaxy", "NUTS": "NUTS, compiled",
+             "galaxies": f"{record['galaxies']} galaxies, a model and a redshift each"}  # fmt: skip
+    return f"second model, {second[0]}: {words[asked]}" if second else words[asked]
+
+
 def _head(cells: list[str]) -> list[str]:
     return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
 
@@ -276,6 +300,7 @@ TABLES = {
     "components": components.markdown,
     "commands": commands,
     "catalogue": catalogue,
+    "first numbers": first_numbers,
     "reliability": reliability,
     "posterior": posterior,
 }

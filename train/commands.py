@@ -37,7 +37,7 @@ def _train_parser(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
     _process_options(parser)
     add_output(parser)
-    parser.set_defaults(func=_train)
+    parser.set_defaults(func=_train, compiles=True)
 
 
 def _resume_parser(commands: Any) -> None:
@@ -51,7 +51,7 @@ def _resume_parser(commands: Any) -> None:
     _config_options(parser)
     _process_options(parser)
     add_output(parser)
-    parser.set_defaults(func=_resume)
+    parser.set_defaults(func=_resume, compiles=True)
 
 
 def _replay_parser(commands: Any) -> None:
@@ -63,7 +63,7 @@ def _replay_parser(commands: Any) -> None:
     parser.add_argument("run", metavar="RUN", type=Path)
     parser.add_argument("--row", type=int, required=True, metavar="N", help="global row index")
     add_output(parser)
-    parser.set_defaults(func=_replay)
+    parser.set_defaults(func=_replay, compiles=True)
 
 
 def _dataset_parser(commands: Any) -> None:
@@ -81,7 +81,7 @@ def _dataset_parser(commands: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     _config_options(parser)
     add_output(parser)
-    parser.set_defaults(func=_dataset)
+    parser.set_defaults(func=_dataset, compiles=True)
 
 
 def _compare_parser(commands: Any) -> None:
@@ -101,7 +101,7 @@ def _compare_parser(commands: Any) -> None:
     parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
     parser.add_argument("-o", "--out", metavar="DIR", help="output folder, default compare-NAME")
     add_output(parser)
-    parser.set_defaults(func=_compare)
+    parser.set_defaults(func=_compare, compiles=True)
 
 
 def _compare(args: argparse.Namespace) -> int:

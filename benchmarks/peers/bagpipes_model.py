@@ -38,6 +38,19 @@ def updates(work: Work, n: int) -> Callable[[], np.ndarray]:
     return run
 
 
+def one_each(work: Work, n: int) -> Callable[[int], np.ndarray]:
+    """Return a call that makes the model of galaxy i, of n, and returns its photometry [µJy]."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        import bagpipes
+    described, filters = [components(work, i) for i in range(n)], _filters(work)
+
+    def run(i: int) -> np.ndarray:
+        model = bagpipes.model_galaxy(described[i], filt_list=filters, phot_units="mujy")
+        return model.photometry
+
+    return run
+
+
 def components(work: Work, i: int) -> dict[str, Any]:
     """Return galaxy i as bagpipes describes it; its formed mass is that of our model."""
     p = {name: float(values[i]) for name, values in work.galaxies.items()}

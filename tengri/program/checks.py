@@ -28,7 +28,7 @@ EXTRAS = {
 def checks() -> list[Check]:
     """Return all findings."""
     return [*_versions(), *_packages(), *_devices(), *_data(), _filters(), _disk(),
-            *map(_extra, EXTRAS)]  # fmt: skip
+            _compiled(), *map(_extra, EXTRAS)]  # fmt: skip
 
 
 def _packages() -> list[Check]:
@@ -108,6 +108,19 @@ def _disk() -> Check:
     found = f"{free / 1e9:.1f} GB free in {Path.cwd()}; a training needs about 0.5 GB"
     fix = "" if free > DISK_NEED else "free some space, or work in another folder"
     return Check("disk", WARNING if fix else OK, found, fix)
+
+
+def _compiled() -> Check:
+    """Return where compiled programs are kept and how many; a note where they are not, and why."""
+    from tengri import compilation_cache
+    from tengri.compilation_cache.entries import MAX_BYTES, Entries
+
+    folder, _, reason, fix = compilation_cache.state()
+    if folder is None:
+        return Check("compiled programs", WARNING, f"not kept: {reason}", fix)
+    sizes = [status.st_size for _, status in Entries(folder).files()]
+    found = f"{len(sizes)} in {folder}, {sum(sizes) / 1e6:.1f} of at most {MAX_BYTES / 1e6:.0f} MB"
+    return Check("compiled programs", OK, found)
 
 
 def _extra(package: str) -> Check:

@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:
     _column_options(parser.add_argument_group("columns"))
     _work_options(parser.add_argument_group("work"))
     add_output(parser)
-    parser.set_defaults(func=_predict)
+    parser.set_defaults(func=_predict, compiles=True)
 
 
 def _column_options(group: Any) -> None:

@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
                         help="figure, .png .pdf or .svg (default sweep_PARAMETER.png)")  # fmt: skip
     models.add_options(parser)
     add_output(parser)
-    parser.set_defaults(func=_sweep)
+    parser.set_defaults(func=_sweep, compiles=True)
 
 
 def _sweep(args: argparse.Namespace) -> int:

@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("path", metavar="PATH", help="a file, a folder or a surrogate's name")
     parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")
     add_output(parser)
-    parser.set_defaults(func=_verify)
+    parser.set_defaults(func=_verify, compiles=True)
 
 
 def _verify(args: argparse.Namespace) -> int:

@@ -33,6 +33,9 @@ from train.pools import Pools
 from train.rows import Rows
 from train.runfolder import RunFolder
 
+# Victims compile what their predecessors have compiled; nothing of it goes to a user's cache.
+os.environ["TENGRI_COMPILATION_CACHE"] = "0"
+
 #: Phase of a training → (owner, attribute) of the call that is it, in the order of a run.
 PHASES: dict[str, tuple[Any, str]] = {
     "folder": (RunFolder, "create"),

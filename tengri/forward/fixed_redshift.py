@@ -22,12 +22,14 @@ which no light comes through the IGM has one node of weight zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from jax import Array
+from scipy.linalg import solve_triangular
 
 from tengri.components.composition import Composition
 from tengri.components.dust.screen import SCREEN_PARAMS, behind
@@ -110,12 +112,13 @@ class FixedRedshiftEvaluator:
         fixed: FixedValues,
     ) -> FixedRedshiftEvaluator:
         """Decompose the screens of every band at redshift ``z``."""
-        galaxy, spectra = grid.cut(rest_window(grid.galaxy.wave, filters, z, z))
-        # constants are made in float64, whatever the process computes in
+        window = rest_window(grid.galaxy.wave, filters, z, z)
+        galaxy, spectra = grid.cut(window)
+        # constants are made in float64, whatever the process computes in, and at all wavelengths:
+        # so that the next redshift compiles nothing
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            igm = np.asarray(galaxy.igm({"redshift": jnp.asarray(z)}))
             points = {**_draws(screens, N_DRAWS), "redshift": np.full(N_DRAWS, z)}
-            drawn = _screens(galaxy, points)
+            drawn, igm = (np.asarray(x)[..., window] for x in _absorption(grid.galaxy, points))
         bands = band_matrix(galaxy.wave, filters, z)
         seen = bands * igm
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
@@ -174,15 +177,20 @@ def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:
     return {name: lo + (hi - lo) * row for row, (name, (lo, hi)) in zip(u, ranges.items())}
 
 
-def _screens(galaxy: Galaxy, points: dict[str, np.ndarray]) -> np.ndarray:
-    """Return the transmission to old and to young stars at ``points``, (2 n, n_wave)."""
-    birth_cloud, diffuse = jax.jit(jax.vmap(galaxy.attenuation))(points)
-    screens = np.concatenate([diffuse, birth_cloud * diffuse])
+@partial(jax.jit, static_argnames="galaxy")
+def _absorption(galaxy: Galaxy, points: dict[str, Array]) -> tuple[Array, Array]:
+    """Return what dust lets pass to old and to young stars at ``points``, (2 n, n_wave), and gas.
+
+    ``points`` are at one redshift; the mean IGM knows nothing else, (n_wave,).
+    """
+    birth_cloud, diffuse = jax.vmap(galaxy.attenuation)(points)
+    screens = jnp.concatenate([diffuse, birth_cloud * diffuse])
+    igm = galaxy.igm({"redshift": points["redshift"][0]})
     milky_way = galaxy.composition.milky_way
     if milky_way is None:
-        return screens
-    in_front = jax.jit(jax.vmap(lambda p: milky_way.transmission(galaxy.wave, p)))(points)
-    return screens * np.tile(in_front, (2, 1))
+        return screens, igm
+    in_front = jax.vmap(lambda p: milky_way.transmission(galaxy.wave, p))(points)
+    return screens * jnp.tile(in_front, (2, 1)), igm
 
 
 def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,10 +200,28 @@ def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
         return np.zeros(1, int), np.zeros((weights.size, 1))
     seen = screens[:, inside]
     seen = seen / np.maximum(seen.max(axis=1, keepdims=True), np.finfo(float).tiny)
-    r, order = qr(seen, mode="r", pivoting=True)
-    size = np.abs(np.diag(r))
-    n = max(int((size > TOLERANCE * size[0]).sum()), 1)
-    onto = np.zeros((weights.size, n))
-    onto[inside[order[:n]]] = np.eye(n)
-    onto[inside[order[n:]]] = solve_triangular(r[:n, :n], r[:n, n:]).T
-    return inside[order[:n]], weights[:, None] * onto
+    pivots, r = _pivoted(seen)
+    onto = np.zeros((weights.size, len(pivots)))
+    onto[inside] = solve_triangular(r[:, pivots], r).T
+    return inside[pivots], weights[:, None] * onto
+
+
+def _pivoted(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pivots (n,) and the rows of R (n, n_column) of a QR decomposition with pivoting.
+
+    Gram and Schmidt's, which ends where no column keeps ``TOLERANCE`` of the first pivot: after a
+    dozen rows, where a library decomposes the whole matrix.
+    """
+    left = matrix.copy()
+    pivots: list[int] = []
+    rows: list[np.ndarray] = []
+    size = np.linalg.norm(left, axis=0)
+    least = max(TOLERANCE * size.max(), np.finfo(float).tiny)
+    while not pivots or size.max() > least:
+        pivots.append(int(np.argmax(size)))
+        direction = left[:, pivots[-1]] / max(size.max(), least)
+        rows.append(direction @ left)
+        left -= direction[:, None] * rows[-1]
+        left[:, pivots[-1]] = 0.0
+        size = np.linalg.norm(left, axis=0)
+    return np.array(pivots), np.array(rows)

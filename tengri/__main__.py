@@ -123,7 +123,9 @@ def program() -> tuple[argparse.ArgumentParser, Any]:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="command", parser_class=_Parser
     )
-    for entry in sorted(entry_points(group="tengri.commands"), key=lambda e: e.name):
+    # once each: what an earlier installation left behind names the same ones again
+    entries = {(e.name, e.value): e for e in entry_points(group="tengri.commands")}
+    for _, entry in sorted(entries.items()):
         entry.load()(commands)
     return parser, commands
 

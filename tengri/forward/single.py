@@ -18,7 +18,7 @@ from jax import Array
 from tengri.forward.evaluator import Evaluators, Guard, flux_of
 from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, Packer, is_traced
-from tengri.forward.small_call import SmallCall
+from tengri.forward.small_call import SmallCall, compiled_quickly
 from tengri.parameters import Parameters
 from tengri.parameters.plain import PlainFloats
 from tengri.parameters.validate import default_float
@@ -75,13 +75,16 @@ class Single:
         key = (id(evaluator), units)
         if key not in self._calls:
             alone = evaluator.for_one_galaxy()
+            first = compiled_quickly(_flux_of_packed, "units", jax.default_backend())
             self._calls[key] = SmallCall(
-                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
+                partial(first, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
             )
         return self._calls[key]
 
 
-@partial(jax.jit, static_argnames="units")
-def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
+def _flux_of_packed(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
     """Compiled once for all models of the same structure."""
     return flux_of(evaluator, units, packed.unpack())
+
+
+_flux = partial(jax.jit, static_argnames="units")(_flux_of_packed)

@@ -16,7 +16,13 @@ from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.errors import ParameterError, UnknownNameError
 from tengri.forward.evaluator import flux_of
-from tengri.forward.small_call import AWAIT_S, SmallCall, in_one_piece
+from tengri.forward.small_call import (
+    AWAIT_S,
+    QUICK_OPTIONS,
+    SmallCall,
+    compiled_quickly,
+    in_one_piece,
+)
 from tests.evaluators import evaluators_of
 
 BESIDE = ("parameter", "constant", "tuple", "get-tuple-element", "bitcast")
@@ -74,6 +80,18 @@ def test_what_a_library_does_is_left_as_it_is(library):
     whole = in_one_piece(library)
     assert operations(whole, X) == operations(library, X) != ["call"]
     np.testing.assert_allclose(jax.jit(whole)(X), jax.jit(library)(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [QUICK_OPTIONS, (("no_such_option", True),)],
+                         ids=["quick", "unknown to the compiler"])  # fmt: skip
+def test_what_is_compiled_quickly_has_the_same_answer(options):
+    def fn(x, power):
+        return jax.tree.map(lambda y: y**power, of_inner_functions(x))
+
+    quick = compiled_quickly(fn, "power", "cpu", options)
+    plain = jax.jit(fn, static_argnames="power")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), quick(X, power=2),
+                 plain(X, power=2))  # fmt: skip
 
 
 def agrees(model, n=3, in_pieces=False):

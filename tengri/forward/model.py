@@ -27,6 +27,7 @@ from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.small_call import compiled_quickly
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
@@ -285,7 +286,7 @@ class SEDModel(PhotometricModel):
         return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
 
 
-@partial(jax.jit, static_argnames="frame")
+@partial(compiled_quickly, static_argnames="frame")
 def _spectrum(evaluator: ExactEvaluator, packed: Packed, frame: str) -> tuple[Any, Array]:
     return _sed(evaluator, frame, packed.unpack())
 
@@ -309,7 +310,7 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
     return sed, light.log10_mass
 
 
-@jax.jit
+@compiled_quickly
 def _derived(
     evaluator: ExactEvaluator, packed: Packed, remaining: Array | None
 ) -> dict[str, Array]:

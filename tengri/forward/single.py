@@ -11,7 +11,6 @@ from collections.abc import Hashable, Mapping
 from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 from jax import Array
 
@@ -54,7 +53,7 @@ class Single:
             p = self.spec.resolve(params)
             evaluator, packed = self.evaluators.choose(p), self.packer.pack(p)
             if is_traced(p):
-                return _flux(evaluator, packed, units)[0]
+                return _flux(evaluator, packed, units=units)[0]
             self.guard.check(p)
         flux, log10_mass = self._call(evaluator, units)(packed)
         if math.isnan(sum(np.asarray(flux).tolist())):  # of few numbers the quickest way to ask
@@ -75,16 +74,13 @@ class Single:
         key = (id(evaluator), units)
         if key not in self._calls:
             alone = evaluator.for_one_galaxy()
-            first = compiled_quickly(_flux_of_packed, "units", jax.default_backend())
             self._calls[key] = SmallCall(
-                partial(first, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
+                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
             )
         return self._calls[key]
 
 
-def _flux_of_packed(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
+@partial(compiled_quickly, static_argnames="units")
+def _flux(evaluator: Any, packed: Packed, units: str) -> tuple[Array, Array]:
     """Compiled once for all models of the same structure."""
     return flux_of(evaluator, units, packed.unpack())
-
-
-_flux = partial(jax.jit, static_argnames="units")(_flux_of_packed)

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import jax
@@ -43,10 +43,10 @@ ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
 #: Calls after which a function is compiled for itself, its constants in it. Measured on two cores:
 #: of a surrogate's single call half the time goes into handing its constants over.
 SPECIALISE_AFTER = 16
-#: How the program of the first calls is compiled, hardly optimised: of a processor's two compilers
-#: of loops the older one, and machine code as it comes. Measured on two cores: the first call of
-#: the exact model in five bands after 0.9 s in the place of 2.2, of ``sdss`` 1.2 in the place of
-#: 3.4, and the next ones no slower.
+#: How programs of one galaxy are compiled, hardly optimised: of a processor's two compilers of
+#: loops the older one, and machine code as it comes. Measured on two cores: the first call of the
+#: exact model in five bands after 0.9 s in the place of 2.2, of ``sdss`` 1.2 in the place of 3.4,
+#: the next ones no slower; the first spectrum 0.5 in the place of 1.4, the next a tenth slower.
 QUICK_OPTIONS: Options = (
     ("xla_cpu_use_fusion_emitters", False),
     ("xla_backend_optimization_level", 0),
@@ -58,13 +58,33 @@ AWAIT_S = 5e-4
 SWITCH = "TENGRI_SMALL_CALLS"
 
 
+def compiled_quickly(fn: Callable[..., Any], static_argnames: str = "") -> Callable[..., Any]:
+    """Return ``fn`` compiled, soon rather than well; inside a transformation as ``jax.jit`` has it.
+
+    Parameters
+    ----------
+    fn : callable
+        A pure function of pytrees that is called for one galaxy at a time.
+    static_argnames : str, optional
+        The argument that is no pytree, given by name.
+    """
+    plain = jax.jit(fn, static_argnames=static_argnames or None)
+
+    @wraps(fn)
+    def call(*args: Any, **static: Any) -> Any:
+        traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
+        if traced or jax.default_backend() != "cpu" or not is_on():
+            return plain(*args, **static)
+        return _quick(fn, static_argnames)(*args, **static)
+
+    return call
+
+
 @cache
-def compiled_quickly(
-    fn: Callable[..., Any], static_argnames: str, backend: str, options: Options = QUICK_OPTIONS
-) -> Any:
-    """Return ``fn``, compiled soon rather than well; as ever where the compiler cannot do that."""
-    given = dict(options) if backend == "cpu" and is_on() and _are_known(options) else {}
-    return jax.jit(fn, static_argnames=static_argnames, compiler_options=given)
+def _quick(fn: Callable[..., Any], static_argnames: str, options: Options = QUICK_OPTIONS) -> Any:
+    """Return ``fn`` with these options of the compiler, or without if it does not know them."""
+    given = dict(options) if _are_known(options) else {}
+    return jax.jit(fn, static_argnames=static_argnames or None, compiler_options=given)
 
 
 @cache

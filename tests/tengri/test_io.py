@@ -65,6 +65,7 @@ def test_unwritable_folder_is_one_clear_error(tmp_path: Path) -> None:
 ELSEWHERE = {
     "train/recovery.py: os.rename": "sets a damaged file aside",
     "train/logs.py: os.fsync": "a log grows line by line",
+    "tengri/compilation_cache/entries.py: os.replace": "not synced: after a power cut a seal tells",
 }
 BY_HAND = {"os.replace", "os.rename", "os.renames", "os.fsync", "tempfile.mkstemp"}
 

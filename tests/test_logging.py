@@ -49,7 +49,7 @@ def test_importing_everything_changes_no_logger() -> None:
     assert done.returncode == 0, done.stderr
 
 
-#: Modules that print: what is said on the command line, and by a process that is asked for one line.
+#: Modules that print: what is said on the command line, and by a process asked for one line.
 COMMAND_LINE = {"tengri/__main__.py", "tengri/program/output.py", "train/commands.py",
                 "tengri/compilation_cache/trial.py"}  # fmt: skip
 

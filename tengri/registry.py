@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar, get_args
 
@@ -160,6 +161,17 @@ class Registry(Mapping[str, T], Generic[T]):
             raise ConfigError(f"{self.kind} {item.name!r} is registered already.")
         self._items[item.name] = item
         return item
+
+    @contextmanager
+    def temporarily(self, *items: T) -> Iterator[None]:
+        """Register ``items`` within a ``with`` block."""
+        before = dict(self._items)
+        try:
+            for item in items:
+                self.add(item)
+            yield
+        finally:
+            self._items = before
 
     def __getitem__(self, name: str) -> T:
         try:

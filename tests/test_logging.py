@@ -8,8 +8,11 @@ import subprocess
 import sys
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
+from orbax.checkpoint import CheckpointManager
 
 import tengri
 from tengri.program.output import narrated
@@ -111,12 +114,19 @@ def test_the_meter_tells_done_rate_and_time_left(capsys) -> None:
     assert capsys.readouterr() == ("", "")
 
 
-def test_checkpoints_quieten_orbax_only_while_it_works(tmp_path: Path) -> None:
+def test_checkpoints_quieten_orbax_only_while_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     absl, seen = logging.getLogger("absl"), []
     before = absl.level
+    save = CheckpointManager.save
+
+    def watched(*args: Any, **more: Any) -> Any:
+        seen.append(absl.level)
+        return save(*args, **more)
+
+    monkeypatch.setattr(CheckpointManager, "save", watched)
     checkpoints = Checkpoints(tmp_path)
-    save = checkpoints._manager.save  # noqa: SLF001
-    checkpoints._manager.save = lambda *a, **k: (seen.append(absl.level), save(*a, **k))  # noqa: SLF001
     checkpoints.save(1, {"w": np.zeros(2, np.float32)}, 0.0)
     checkpoints.close()
     assert seen == [logging.ERROR] and absl.level == before

@@ -75,7 +75,10 @@ class Single:
         if key not in self._calls:
             alone = evaluator.for_one_galaxy()
             self._calls[key] = SmallCall(
-                partial(_flux, units=units), evaluator, lambda v: flux_of(alone, units, v.unpack())
+                partial(_flux, units=units),
+                partial(_flux.well, units=units),
+                evaluator,
+                lambda v: flux_of(alone, units, v.unpack()),
             )
         return self._calls[key]
 

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from functools import cache, wraps
+from functools import cache
 from typing import Any
 
 import jax
@@ -58,8 +58,8 @@ AWAIT_S = 5e-4
 SWITCH = "TENGRI_SMALL_CALLS"
 
 
-def compiled_quickly(fn: Callable[..., Any], static_argnames: str = "") -> Callable[..., Any]:
-    """Return ``fn`` compiled, soon rather than well; inside a transformation as ``jax.jit`` has it.
+class compiled_quickly:
+    """A function, compiled soon rather than well; inside a transformation as ``jax.jit`` has it.
 
     Parameters
     ----------
@@ -67,24 +67,24 @@ def compiled_quickly(fn: Callable[..., Any], static_argnames: str = "") -> Calla
         A pure function of pytrees that is called for one galaxy at a time.
     static_argnames : str, optional
         The argument that is no pytree, given by name.
+
+    Attributes
+    ----------
+    well : callable
+        The same function as ``jax.jit`` compiles it.
     """
-    plain = jax.jit(fn, static_argnames=static_argnames or None)
 
-    @wraps(fn)
-    def call(*args: Any, **static: Any) -> Any:
+    def __init__(self, fn: Callable[..., Any], static_argnames: str | None = None) -> None:
+        self.well = jax.jit(fn, static_argnames=static_argnames)
+        self._quick = cache(lambda options: jax.jit(
+            fn, static_argnames=static_argnames, compiler_options=dict(options)))  # fmt: skip
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        """Return what the function gives."""
         traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
-        if traced or jax.default_backend() != "cpu" or not is_on():
-            return plain(*args, **static)
-        return _quick(fn, static_argnames)(*args, **static)
-
-    return call
-
-
-@cache
-def _quick(fn: Callable[..., Any], static_argnames: str, options: Options = QUICK_OPTIONS) -> Any:
-    """Return ``fn`` with these options of the compiler, or without if it does not know them."""
-    given = dict(options) if _are_known(options) else {}
-    return jax.jit(fn, static_argnames=static_argnames or None, compiler_options=given)
+        if traced or jax.default_backend() != "cpu" or not is_on() or not _are_known(QUICK_OPTIONS):
+            return self.well(*args, **static)
+        return self._quick(QUICK_OPTIONS)(*args, **static)
 
 
 @cache
@@ -102,20 +102,26 @@ class SmallCall:
 
     The first calls go through a general program, which other models of the same structure share;
     then one is compiled in one piece, with the constants in it. Where the compiler gives that up,
-    the general program stays.
+    it is the general program, compiled well.
 
     Parameters
     ----------
-    general : callable
-        ``general(constants, x)``, compiled.
+    general, lasting : callable
+        ``general(constants, x)``, compiled for the first calls and for good.
+    constants : pytree
     fn : callable
         ``fn(x)``: the same function with the constants of a single call.
     """
 
     def __init__(
-        self, general: Callable[[Any, Any], Any], constants: Any, fn: Callable[[Any], Any]
+        self,
+        general: Callable[[Any, Any], Any],
+        lasting: Callable[[Any, Any], Any],
+        constants: Any,
+        fn: Callable[[Any], Any],
     ) -> None:
         self._general = lambda x: general(constants, x)
+        self._lasting = lambda x: lasting(constants, x)
         self._one_piece = jax.jit(in_one_piece(fn))
         self._chosen = self._general
         self._general_calls = SPECIALISE_AFTER if is_on() else math.inf
@@ -135,12 +141,12 @@ class SmallCall:
         return result
 
     def _specialised(self, x: Any) -> Any:
-        """Compile in one piece; where the compiler gives that up, stay with the general program."""
+        """Compile in one piece, or what the compiler can do in its place."""
         try:
             result = self._one_piece(x)
         except COMPILER_ERRORS as error:
             logger.debug("single calls are not specialised: %s", error)
-            self._general_calls = math.inf
+            self._general_calls, self._general = math.inf, self._lasting
             return self._general(x)
         self._chosen = self._one_piece
         return result

@@ -26,11 +26,11 @@ TILTED = replace(GREY, curve=lambda wave, p: jnp.asarray(5500.0 / wave))
 
 
 @pytest.fixture
-def law(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def law() -> Iterator[str]:
     """A law that is grey and used to be tilted, and before that something that is gone."""
     now = replace(GREY, changes=(Change("it was odd"), Change("it was tilted", before=TILTED)))
-    monkeypatch.setattr(LAWS, "_items", {**LAWS, now.name: now})
-    return now.name
+    with LAWS.temporarily(now):
+        yield now.name
 
 
 def stored(version: int, **given: object) -> Parameters:

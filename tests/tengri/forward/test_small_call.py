@@ -20,6 +20,7 @@ from tengri.forward import small_call
 from tengri.forward.evaluator import flux_of
 from tengri.forward.small_call import (
     AWAIT_S,
+    SPECIALISE_AFTER,
     SmallCall,
     compiled_quickly,
     in_one_piece,
@@ -90,11 +91,21 @@ def powers(x, power):
 @pytest.mark.parametrize("options", [small_call.QUICK_OPTIONS, (("no_such_option", True),)],
                          ids=["quick", "unknown to the compiler"])  # fmt: skip
 def test_what_is_compiled_quickly_has_the_same_answer(options, monkeypatch):
-    monkeypatch.setattr(small_call, "_quick", partial(small_call._quick, options=options))  # noqa: SLF001
+    monkeypatch.setattr(small_call, "QUICK_OPTIONS", options)
     quick, plain = compiled_quickly(powers, "power"), jax.jit(powers, static_argnames="power")
     same = partial(jax.tree.map, lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6))
     same(quick(X, power=2), plain(X, power=2))
     same(jax.jit(partial(quick, power=2))(X), plain(X, power=2))
+
+
+def test_where_the_compiler_gives_up_a_program_is_compiled_well():
+    def refused(x):
+        raise NotImplementedError
+
+    call = SmallCall(jax.jit(lambda c, x: c), jax.jit(lambda c, x: x), np.float32(1.0), refused)
+    first = [float(call(np.float32(2.0))) for _ in range(SPECIALISE_AFTER)]
+    assert first == [1.0] * SPECIALISE_AFTER
+    assert [float(call(np.float32(2.0))) for _ in range(3)] == [2.0] * 3
 
 
 def agrees(model, n=3, in_pieces=False):
@@ -222,7 +233,7 @@ class Late:
 
 
 def test_an_answer_is_awaited_for_a_moment_only():
-    call = SmallCall(lambda _, x: x, None, lambda x: x)
+    call = SmallCall(lambda _, x: x, lambda _, x: x, None, lambda x: x)
     assert call(Late(looks=3)).looks == 0
     begin = time.perf_counter()
     call(Late(looks=np.inf))  # left to whoever needs it: no hang

@@ -63,10 +63,8 @@ def registered():
 
     quasar = replace(standard, name="own_quasar", params=tuple(named), spectrum=spectrum,
                      amplitude="", templates=None, luminosity=None)  # fmt: skip
-    SFH_FAMILIES.add(OWN)
-    AGN_MODELS.add(quasar)
-    yield
-    del SFH_FAMILIES._items["own_names"], AGN_MODELS._items["own_quasar"]  # noqa: SLF001
+    with SFH_FAMILIES.temporarily(OWN), AGN_MODELS.temporarily(quasar):
+        yield
 
 
 def model(ssp, **given) -> SEDModel:

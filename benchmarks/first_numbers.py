@@ -4,8 +4,9 @@
 
 A process imports the packages, makes a model and asks it for one thing: a call, a batch, a
 gradient, or NUTS (compiled, not run). *Cold* is without the compilation cache, *warm* is with the
-programs of an earlier process in it. *Second* models have the structure of one that was called
-before in the process, and other fixed values, or another fixed redshift. ``--galaxies N`` adds N
+programs of an earlier process in it, *well* cold with ``TENGRI_SMALL_CALLS=off``. *Second* models
+have the structure of one that was called before in the process, and other fixed values, or another
+fixed redshift. ``--galaxies N`` adds N
 galaxies at N fixed redshifts, a model each, beside bagpipes where that is installed. Rounds are
 interleaved, medians are reported; seconds spent tracing, lowering and compiling are those that JAX
 reports, and programs are those that it compiled or loaded.
@@ -72,6 +73,7 @@ def wanted(args: argparse.Namespace) -> list[str]:
     """Return the names of the figures."""
     names = [f"{how}, {kind}, {task}" for how in ("cold", "warm") for kind in KINDS
              for task in TASKS]  # fmt: skip
+    names += [f"well, {kind}, call" for kind in KINDS]
     names += [f"cold, {kind}, {second}, {task}" for kind in KINDS for second in SECOND
               for task in TASKS[:2]]  # fmt: skip
     names += [f"{how}, tengri predict" for how in ("cold", "warm")]
@@ -113,7 +115,8 @@ def line(name: str, row: dict[str, Any]) -> str:
 def fresh(name: str, folder: Path, galaxies: int) -> dict[str, float]:
     """Return what a process of its own measures."""
     cache = str(folder / "cache" / name.split(", ", 1)[1]) if name.startswith("warm") else "0"
-    environment = {**os.environ, "TENGRI_COMPILATION_CACHE": cache}
+    small = "off" if name.startswith("well") else "on"
+    environment = {**os.environ, "TENGRI_COMPILATION_CACHE": cache, "TENGRI_SMALL_CALLS": small}
     if name.endswith("tengri predict"):
         return command_line(folder, environment)
     command = [sys.executable, str(HERE), "--figure", name, "--folder", str(folder)]

@@ -44,9 +44,8 @@ ATTRIBUTES = {"xla_cpu_small_call": "true", "inlineable": "false"}
 #: of a surrogate's single call half the time goes into handing its constants over.
 SPECIALISE_AFTER = 16
 #: How programs of one galaxy are compiled, hardly optimised: of a processor's two compilers of
-#: loops the older one, and machine code as it comes. Measured on two cores: the first call of the
-#: exact model in five bands after 0.9 s in the place of 2.2, of ``sdss`` 1.2 in the place of 3.4,
-#: the next ones no slower; the first spectrum 0.5 in the place of 1.4, the next a tenth slower.
+#: loops the older one, and machine code as it comes.
+#: What that gains: `benchmarks/first_numbers.py`.
 QUICK_OPTIONS: Options = (
     ("xla_cpu_use_fusion_emitters", False),
     ("xla_backend_optimization_level", 0),

@@ -391,7 +391,8 @@ def _stored(values: jax.Array, scalar: jax.Array) -> jax.Array:
 
     XLA would merge what makes them, exponentials of screens, into the loop that reads the windows
     of all bands. It keeps apart a division that is broadcast, here by a 1 that it does not know:
-    on a processor 6 bands of LSST take 0.8 and 25 bands 0.4 of the time, gradients the same.
+    on a processor 6 bands of LSST take 0.8 and 25 bands 0.4 of the time, gradients the same
+    (`benchmarks/results/checkouts.json`).
     """
     one = jax.lax.stop_gradient(scalar / scalar)
     return jnp.broadcast_to(values / one, (2, values.size)).reshape(-1)

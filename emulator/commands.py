@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_output, emit
+from tengri.cli.output import add_output, emit
 
 SURROGATE = "a file, a run folder or a name (tengri list surrogates)"
 

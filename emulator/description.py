@@ -10,8 +10,8 @@ import numpy as np
 
 from emulator import hdf5, published
 from tengri.analysis import accuracy
+from tengri.cli.output import table
 from tengri.errors import TengriError
-from tengri.program.output import table
 
 KIND = "tengri-surrogate"
 FORMAT_VERSION = 1

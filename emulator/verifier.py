@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from emulator import published
+from tengri.cli.doctor import FAILURE, OK, Check
 from tengri.errors import DataError, TengriError
 from tengri.io import seal
-from tengri.program.doctor import FAILURE, OK, Check
 
 
 def surrogate(path: str, exact: bool) -> list[Check] | None:

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from tengri import __version__, shadow
+from tengri.cli.wording import in_options
 from tengri.errors import TengriError, suggestion
-from tengri.program.wording import in_options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ import pytest
 from orbax.checkpoint import CheckpointManager
 
 import tengri
-from tengri.program.output import narrated
+from tengri.cli.output import narrated
 from tengri.progress import Meter
 from train.checkpoints import Checkpoints
 
@@ -53,7 +53,7 @@ def test_importing_everything_changes_no_logger() -> None:
 
 
 #: Modules that print: what is said on the command line, and by a process asked for one line.
-COMMAND_LINE = {"tengri/__main__.py", "tengri/program/output.py", "train/commands.py",
+COMMAND_LINE = {"tengri/__main__.py", "tengri/cli/output.py", "train/commands.py",
                 "tengri/compilation_cache/trial.py"}  # fmt: skip
 
 

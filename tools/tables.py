@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tengri.__main__ import program
-from tengri.program import components
+from tengri.cli import components
 
 ROOT = Path(__file__).resolve().parents[1]
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")

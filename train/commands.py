@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tengri.program.output import add_output, emit, narrated
+from tengri.cli.output import add_output, emit, narrated
 from tengri.progress import write_line
 
 

@@ -25,9 +25,9 @@ from tengri.analysis.compare import (
     compare,
     microseconds_per_galaxy,
 )
+from tengri.cli.output import emit, narrated
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
-from tengri.program.output import emit, narrated
 from train import template
 from train.figures import png
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from tengri.cli.doctor import FAILURE, OK, WARNING, Check
 from tengri.errors import DataError
 from tengri.io import sealed_json
 from tengri.io.shards import MANIFEST
-from tengri.program.doctor import FAILURE, OK, WARNING, Check
 
 
 def run(path: str, exact: bool) -> list[Check] | None:

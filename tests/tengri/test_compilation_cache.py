@@ -18,9 +18,9 @@ import pytest
 
 from emulator import artefact
 from tengri import compilation_cache
+from tengri.cli.checks import checks
 from tengri.compilation_cache import ENVIRONMENT, machine, trial
 from tengri.compilation_cache.entries import SEAL, Entries
-from tengri.program.checks import checks
 from tests.faults import tiny
 
 VALUE = random.Random(1).randbytes(200)

@@ -7,10 +7,10 @@ import h5py
 import numpy as np
 import pytest
 
+from tengri.cli import data as commands
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import DataError
 from tengri.grids import files, nenkova08
-from tengri.program import data as commands
 
 
 def run(*words: str) -> int:

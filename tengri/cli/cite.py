@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from tengri.program import models
-from tengri.program.output import add_output, emit
+from tengri.cli import models
+from tengri.cli.output import add_output, emit
 
 
 def add_parser(commands: Any) -> None:

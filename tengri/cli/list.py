@@ -10,8 +10,8 @@ import argparse
 from importlib.metadata import entry_points
 from typing import Any
 
+from tengri.cli.output import Rows, add_output, emit, table
 from tengri.errors import UnknownNameError, suggestion
-from tengri.program.output import Rows, add_output, emit, table
 
 GROUP = "tengri.lists"
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 
 from tengri.citations import bibtex
+from tengri.cli import components
 from tengri.components.composition import KINDS, SETTINGS, registered_params
 from tengri.components.stellar.sfh import SFH_FAMILIES
-from tengri.program import components
 
 # definitions, for which there is nothing to cite
 DEFINED_HERE = {"const", "table", "delta", "none", "ramp"}

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
+from tengri.cli.output import add_output, emit
+from tengri.cli.wording import in_options
 from tengri.errors import TengriError
-from tengri.program.output import add_output, emit
-from tengri.program.wording import in_options
 
 GROUP = "tengri.checks"
 OK, WARNING, FAILURE = "ok", "note", "FAIL"

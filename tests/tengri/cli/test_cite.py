@@ -9,7 +9,7 @@ import pytest
 
 from tengri.__main__ import main
 from tengri.citations import FILE, bibtex, entries
-from tengri.program import kinds
+from tengri.cli import lists
 
 COMPONENTS = ("sfh", "metallicity", "nebular", "dust", "agn", "igm")
 
@@ -43,7 +43,7 @@ def test_other_components_other_papers(capsys):
 
 @pytest.mark.parametrize("kind", COMPONENTS)
 def test_every_paper_named_by_a_component_becomes_an_entry(kind):
-    for row in getattr(kinds, kind)():
+    for row in getattr(lists, kind)():
         papers = re.findall(r"(?:ApJ|MNRAS|A&A|AJ|PASP)\w* \d+, [A-Z]?\d+|arXiv:[\d.]+",
                             row["reference"])  # fmt: skip
         found = bibtex(row["reference"])

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tengri.cli.output import add_output, emit
 from tengri.grids import files
-from tengri.program.output import add_output, emit
 
 
 def add_parser(subparsers: Any) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emulator import hdf5, published
+from tengri.cli.doctor import FAILURE, OK, WARNING, Check
 from tengri.errors import DataError
-from tengri.program.doctor import FAILURE, OK, WARNING, Check
 
 Row = dict[str, Any]
 

@@ -11,9 +11,9 @@ from astropy.cosmology import WMAP9
 import emulator
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.__main__ import main
+from tengri.cli import models
 from tengri.cosmology import FlatLambdaCDM
 from tengri.errors import ConfigError, UnknownNameError
-from tengri.program import models
 
 SWEEP = ["sweep", "dust_tau_diff", "0", "1", "-n", "2", "--bands", "sdss_r"]
 

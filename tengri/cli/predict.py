@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tengri.program import models
-from tengri.program.output import add_output, emit
+from tengri.cli import models
+from tengri.cli.output import add_output, emit
 
 
 def add_parser(commands: Any) -> None:

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 
 from tengri import __version__, shadow
+from tengri.cli.doctor import FAILURE, OK, WARNING, Check
 from tengri.errors import DataError
-from tengri.program.doctor import FAILURE, OK, WARNING, Check
 
 #: The name under which packagers know us: `tengri` on the package index is another program.
 DISTRIBUTION = "tengri-sed"

@@ -12,9 +12,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from tengri.cli.doctor import FAILURE, OK, WARNING, Check, in_words, line
+from tengri.cli.output import add_output, emit
 from tengri.errors import DataError
-from tengri.program.doctor import FAILURE, OK, WARNING, Check, in_words, line
-from tengri.program.output import add_output, emit
 
 GROUP = "tengri.verifiers"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import flax.linen as nn
@@ -274,9 +275,7 @@ class Network:
 
     def shapes(self, n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by path, ``layer_0/kernel`` …; nothing is computed."""
-        struct = jax.eval_shape(lambda key: self.init(key, n_in, n_out), jax.random.key(0))
-        leaves = jax.tree_util.tree_leaves_with_path(struct)
-        return {"/".join(k.key for k in path): tuple(leaf.shape) for path, leaf in leaves}
+        return dict(_shapes(self, n_in, n_out))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description; ``build_network(**d)`` reads it."""
@@ -288,6 +287,13 @@ class Network:
 
     def _module(self, n_out: int) -> nn.Module:
         return NETWORKS[self.name](self, n_out)  # type: ignore[call-arg]
+
+
+@lru_cache(maxsize=64)  # tracing Flax takes longer than reading a surrogate
+def _shapes(network: Network, n_in: int, n_out: int) -> dict[str, tuple[int, ...]]:
+    struct = jax.eval_shape(lambda key: network.init(key, n_in, n_out), jax.random.key(0))
+    leaves = jax.tree_util.tree_leaves_with_path(struct)
+    return {"/".join(k.key for k in path): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def build_network(name: str, **options: Any) -> Network:

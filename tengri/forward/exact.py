@@ -18,8 +18,9 @@ from tengri.forward.evaluator import AgeResponse, Bands, FixedValues, Params
 from tengri.forward.galaxy import Galaxy, Light, Population, Spectra
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.numerics.linalg import matmul
-from tengri.observation.bands import BandProjection, band_matrix, rest_window
+from tengri.observation.bands import band_matrix, rest_window
 from tengri.observation.filters import FilterCurve
+from tengri.observation.projection import Projection, build_projection
 
 
 @jax.tree_util.register_dataclass
@@ -93,7 +94,7 @@ class ExactEvaluator:
         Equations and grids.
     spectra : Spectra
         The SSP grid on the galaxy's wavelengths.
-    projection : BandProjection or FixedProjection, or None
+    projection : Projection or FixedProjection, or None
         The band integrals; None for spectra alone.
     reach : Reach or None
         Where bands are answered.
@@ -103,7 +104,7 @@ class ExactEvaluator:
 
     galaxy: Galaxy = field(metadata={"static": True})
     spectra: Spectra
-    projection: BandProjection | FixedProjection | None
+    projection: Projection | FixedProjection | None
     reach: Reach | None
     fixed: FixedValues
 
@@ -183,7 +184,7 @@ class ExactEvaluator:
 
 def _projection(
     wave: np.ndarray, filters: Sequence[FilterCurve], z: tuple[float, float]
-) -> BandProjection | FixedProjection:
+) -> Projection | FixedProjection:
     if z[0] == z[1]:
         return FixedProjection(band_matrix(wave, filters, z[0]))
-    return BandProjection.build(wave, filters, *z)
+    return build_projection(wave, filters, *z)

@@ -22,7 +22,7 @@ which no light comes through the IGM has one node of weight zero.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -117,8 +117,10 @@ class FixedRedshiftEvaluator:
         # constants are made in float64, whatever the process computes in, and at all wavelengths:
         # so that the next redshift compiles nothing
         with jax.ensure_compile_time_eval(), jax.enable_x64(True):
-            points = {**_draws(screens, N_DRAWS), "redshift": np.full(N_DRAWS, z)}
-            drawn, igm = (np.asarray(x)[..., window] for x in _absorption(grid.galaxy, points))
+            drawn = _drawn_screens(grid.galaxy, tuple(screens.ranges().items()))[:, window]
+            milky_way, igm = (np.asarray(x)[..., window] for x in _in_front(
+                grid.galaxy, _draws(screens, N_DRAWS), np.float64(z)))  # fmt: skip
+        drawn = (drawn.reshape(2, N_DRAWS, -1) * milky_way).reshape(drawn.shape)
         bands = band_matrix(galaxy.wave, filters, z)
         seen = bands * igm
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
@@ -177,20 +179,27 @@ def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:
     return {name: lo + (hi - lo) * row for row, (name, (lo, hi)) in zip(u, ranges.items())}
 
 
-@partial(jax.jit, static_argnames="galaxy")
-def _absorption(galaxy: Galaxy, points: dict[str, Array]) -> tuple[Array, Array]:
-    """Return what dust lets pass to old and to young stars at ``points``, (2 n, n_wave), and gas.
+@lru_cache(maxsize=2)  # they are the same at all redshifts
+def _drawn_screens(galaxy: Galaxy, ranges: tuple[tuple[str, Any], ...]) -> np.ndarray:
+    """Return what dust lets pass to old and to young stars at drawn points, (2 n, n_wave)."""
+    low, high = ({name: ends[i] for name, ends in ranges} for i in (0, 1))
+    return np.asarray(_screens(galaxy, _draws(Domain(low, high), N_DRAWS)))
 
-    ``points`` are at one redshift; the mean IGM knows nothing else, (n_wave,).
-    """
+
+@partial(jax.jit, static_argnames="galaxy")
+def _screens(galaxy: Galaxy, points: dict[str, Array]) -> Array:
     birth_cloud, diffuse = jax.vmap(galaxy.attenuation)(points)
-    screens = jnp.concatenate([diffuse, birth_cloud * diffuse])
-    igm = galaxy.igm({"redshift": points["redshift"][0]})
-    milky_way = galaxy.composition.milky_way
+    return jnp.concatenate([diffuse, birth_cloud * diffuse])
+
+
+@partial(jax.jit, static_argnames="galaxy")
+def _in_front(galaxy: Galaxy, points: dict[str, Array], z: Array) -> tuple[Array, Array]:
+    """Return what the Milky Way lets pass at ``points`` (n or 1, n_wave), and the IGM (n_wave,)."""
+    igm, milky_way = galaxy.igm({"redshift": z}), galaxy.composition.milky_way
     if milky_way is None:
-        return screens, igm
-    in_front = jax.vmap(lambda p: milky_way.transmission(galaxy.wave, p))(points)
-    return screens * jnp.tile(in_front, (2, 1)), igm
+        return jnp.ones((1, len(galaxy.wave))), igm
+    at = {name: points[name] for name in (param.name for param in milky_way.params)}
+    return jax.vmap(lambda p: milky_way.transmission(galaxy.wave, {**p, "redshift": z}))(at), igm
 
 
 def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

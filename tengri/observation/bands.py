@@ -17,9 +17,8 @@ Lyman limit spectra rise to the red by many powers of ten, and there nothing may
 table of polynomials: one per segment of the curve, segments so short (``FINE``) that the fourth
 degree is exact to rounding.
 
-Emission lines need care in float32, where x_i is no better than 0.001 Å: wavelengths are measured
-from the band's centre, the large product that gives them is of numbers of 12 bits, thus exact, and
-H at the knots is kept as a head, of which differences are exact, and a rest.
+For the sake of emission lines in float32 (`tengri.observation.nodes`) H at the knots is kept as a
+head, of which differences are exact, and a rest.
 
 Shapes: n_wave nodes, n_band bands, n_slot = Σ_b size_b, where size_b is the largest number of
 nodes that band b can see at any redshift in the range.
@@ -35,14 +34,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tengri.errors import ConfigError
 from tengri.numerics.linalg import matmul
 from tengri.observation.filters import FilterCurve
+from tengri.observation.nodes import (
+    check_grid,
+    check_range,
+    from_centre,
+    head_of,
+    stored,
+    sums_from_the_end,
+    take,
+    window_size,
+)
 from tengri.observation.segments import refine, segment_moments
 
 FINE = 2e-4  # largest half width of a segment over its middle
-_HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their range
-_STRETCH = 128.0  # the head of 1 + z counts in 1/128: 12 bits up to z = 31
 _MOST_JOINED = 32  # bands; see BandProjection._spread
 _MOST_BINS = 65536  # of a band's lookup table; finer curves take a second step instead
 
@@ -54,12 +60,13 @@ def _static() -> Any:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class CurveTables:
-    """H of every filter, end to end: head + rest + q (g0 + q (g1 + q (g2 + q g3))), q = x − knot.
+    """H of every filter, end to end: head + rest + q (g0 + q (g1 + q g2 (1 − q/2λ))).
 
-    ``knot`` is measured from the band's centre. The first segment of a band is all that lies
-    blueward of it, where G = −1, the last one all that lies redward, where H = 0. Equal bins of
-    wavelength lead to segments: ``first`` is the one at the beginning of a bin and ``split``
-    where the next begins; a curve with knots closer than its bins takes ``more_steps``.
+    q = x − knot, λ is the knot's wavelength; ``knot`` is measured from the band's centre. The
+    first segment of a band is all that lies blueward of it, where G = −1, the last one all that
+    lies redward, where H = 0. Equal bins of wavelength lead to segments: ``first`` is the one at
+    the beginning of a bin and ``split`` where the next begins; a curve with knots closer than its
+    bins takes ``more_steps``.
     """
 
     knot: np.ndarray
@@ -68,7 +75,6 @@ class CurveTables:
     g0: np.ndarray
     g1: np.ndarray
     g2: np.ndarray
-    g3: np.ndarray
     first: np.ndarray
     split: np.ndarray
     more_steps: int = _static()
@@ -83,15 +89,18 @@ class CurveTables:
             g0=self.g0 + 2.0 * q * self.g1,
         )
 
-    def integrals(self, x: jax.Array, segment: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def integrals(
+        self, x: jax.Array, segment: jax.Array, centre: Any
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Return H at ``x`` as a head, of which differences are exact, and a rest; and G."""
-        knot, head, rest, g0, g1, g2, g3 = (
-            _take(getattr(self, name), segment)
-            for name in ("knot", "head", "rest", "g0", "g1", "g2", "g3")
+        knot, head, rest, g0, g1, g2 = (
+            take(getattr(self, name), segment)
+            for name in ("knot", "head", "rest", "g0", "g1", "g2")
         )
         q = x - knot
-        h = rest + q * (g0 + q * (g1 + q * (g2 + q * g3)))
-        return head, h, g0 + q * (2.0 * g1 + q * (3.0 * g2 + q * 4.0 * g3))
+        bend = q / (knot + centre)  # of 1/λ
+        h = rest + q * (g0 + q * (g1 + q * g2 * (1.0 - bend / 2.0)))
+        return head, h, g0 + q * (2.0 * g1 + q * g2 * (3.0 - 2.0 * bend))
 
 
 @jax.tree_util.register_dataclass
@@ -123,12 +132,8 @@ class BandProjection:
 
     Attributes
     ----------
-    filters : tuple of FilterCurve
-        The bands.
     sizes : tuple of int
         Nodes in each band's window.
-    covered : tuple of bool
-        Whether the grid spans each band at every redshift of the range.
     scales : tuple of float
         The flux density that is quoted over the band average: 1 unless a curve has a reference
         spectrum.
@@ -140,9 +145,7 @@ class BandProjection:
     blue: np.ndarray
     slots: Slots
     curves: CurveTables
-    filters: tuple[FilterCurve, ...] = _static()
     sizes: tuple[int, ...] = _static()
-    covered: tuple[bool, ...] = _static()
     scales: tuple[float, ...] = _static()
 
     @classmethod
@@ -165,13 +168,13 @@ class BandProjection:
         ConfigError
             A grid that is not increasing, no band, or an unusable redshift range.
         """
-        wave = _check_grid(wave_rest)
-        _check_range(filters, z_min, z_max)
-        sizes = tuple(_window_size(wave, f, z_min, z_max) for f in filters)
+        wave = check_grid(wave_rest)
+        check_range(filters, z_min, z_max)
+        sizes = tuple(window_size(wave, f, z_min, z_max) for f in filters)
         curves, per_band = _tables(filters)
         band = np.repeat(np.arange(len(sizes)), sizes)
         offset = np.concatenate([np.arange(n) for n in sizes])
-        head = _head(wave)
+        head = head_of(wave)
         return cls(
             wave=wave,
             wave_head=head,
@@ -183,9 +186,7 @@ class BandProjection:
                 **{name: values[band] for name, values in per_band.items()},
             ),
             curves=curves,
-            filters=tuple(filters),
             sizes=sizes,
-            covered=tuple(coverage(wave[0], wave[-1], filters, z_min, z_max).tolist()),
             scales=tuple(f.scale for f in filters),
         )
 
@@ -215,7 +216,11 @@ class BandProjection:
         """
         return jnp.minimum(self._spread(start) + self.slots.offset, self.wave.size - 1)
 
-    def means(self, z: jax.Array, start: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def means(self, z: jax.Array, start: jax.Array) -> jax.Array:
+        """Return Ḡ between each slot and the next, (n_slot − 1,)."""
+        return self.slopes(z, start)[0]
+
+    def slopes(self, z: jax.Array, start: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Return Ḡ and dḠ/dz between each slot and the next, (n_slot − 1,).
 
         Between the last slot of a band and the first of the next one they mean nothing. With x
@@ -224,8 +229,9 @@ class BandProjection:
             (1 + z) dḠ/dz = x_i [G(x_{i+1}) − G(x_i)] / (x_{i+1} − x_i) + G(x_{i+1}) − Ḡ.
         """
         s = self.slots
-        x = self._from_centre(self._nodes(start), z)
-        head, rest, g = self.curves.integrals(x, _locate(self.curves, s, x))
+        node = self._nodes(start)
+        x = from_centre(take(self.wave_head, node), take(self.wave_rest, node), z, s.centre)
+        head, rest, g = self.curves.integrals(x, _locate(self.curves, s, x), s.centre)
         width = x[1:] - x[:-1]
         width = jnp.where(jnp.asarray(s.inner)[:-1] & (width > 0.0), width, 1.0)
         mean = ((head[1:] - head[:-1]) + (rest[1:] - rest[:-1])) / width
@@ -233,26 +239,22 @@ class BandProjection:
         beyond = x[:-1] >= jnp.asarray(s.red)[:-1]
         return jnp.where(beyond, 0.0, mean), jnp.where(beyond, 0.0, slope / (1.0 + z))
 
-    def _from_centre(self, node: jax.Array, z: jax.Array) -> jax.Array:
-        """Return λ (1 + z) − centre of the nodes; the large product is of heads, thus exact."""
-        stretch = 1.0 + z
-        head = jnp.round(stretch * _STRETCH) / _STRETCH
-        wave, rest = _take(self.wave_head, node), _take(self.wave_rest, node)
-        return (wave * head - self.slots.centre) + (wave * (stretch - head) + rest * stretch)
-
     def project(self, lnu: jax.Array, z: jax.Array) -> jax.Array:
         """Return the band averages (n_band,) of ``lnu`` (n_wave,) at redshift ``z``, same unit.
 
         They are linear in ``lnu``, and their slope in the scalar z is cheap beside them: said
         so, gradients of either mode cost about as much as the values.
         """
-        return _averages(self, lnu, jnp.asarray(z, lnu.dtype))
+        return averages(self, lnu, jnp.asarray(z, lnu.dtype))
 
     def integrated(self, level: jax.Array, mean: jax.Array) -> jax.Array:
         """Return L_first − Σ_i (L_{i+1} − L_i) Ḡ_i of each band; in batches, matrix products."""
         first = np.arange(level.size)[:, None] == self._first
-        rises = _matmul((level[1:] - level[:-1]) * mean, self.members())
-        return self.scaled(_matmul(level, first) - rises)
+        return self.scaled(_matmul(level, first) - self.rises(level, mean))
+
+    def rises(self, level: jax.Array, mean: jax.Array) -> jax.Array:
+        """Return Σ_i (L_{i+1} − L_i) Ḡ_i of each band."""
+        return _matmul((level[1:] - level[:-1]) * mean, self.members())
 
     def scaled(self, averages: jax.Array) -> jax.Array:
         """Return band averages (n_band,) as flux densities that catalogues quote."""
@@ -267,7 +269,7 @@ class BandProjection:
         start, n = self.starts(z), self.wave.size
         inner = np.asarray(self.members().any(axis=1))
         begins = np.isin(np.arange(inner.size + 1), self._first)
-        mean = jnp.where(inner, self.means(z, start)[0], 0.0)
+        mean = jnp.where(inner, self.means(z, start), 0.0)
         weights = jnp.asarray(begins, mean.dtype) + jnp.pad(mean, (0, 1)) - jnp.pad(mean, (1, 0))
         if set(self.scales) != {1.0}:
             weights = weights * np.array(self.scales, weights.dtype)[self._band_of_slot()]
@@ -294,33 +296,33 @@ class BandProjection:
         Joined runs are faster at run time; with many bands a gather compiles much faster.
         """
         if self.n_band > _MOST_JOINED:
-            return _take(values, self._band_of_slot())
+            return take(values, self._band_of_slot())
         runs = [jnp.broadcast_to(values[b], (size,)) for b, size in enumerate(self.sizes)]
         return jnp.concatenate(runs)
 
     def windows(self, values: jax.Array, start: jax.Array, z: jax.Array) -> jax.Array:
         """Return the values (n_wave,) in the window of each band at redshift ``z``, (n_slot,)."""
-        return _take(_stored(values, 1.0 + z), self._nodes(start))
-
-    def matrix(self, z: float) -> np.ndarray:
-        """Return the dense float64 weights (n_band, n_wave) at a fixed redshift (NumPy)."""
-        return band_matrix(self.wave, self.filters, z)
+        return take(stored(values, 1.0 + z), self._nodes(start))
 
 
 @jax.custom_jvp
-def _averages(bands: BandProjection, lnu: jax.Array, z: jax.Array) -> jax.Array:
+def averages(bands: Any, lnu: jax.Array, z: jax.Array) -> jax.Array:
+    """Return the band averages (n_band,) by means over intervals; their slope in z likewise.
+
+    ``bands`` is a `BandProjection` or a `tengri.observation.lattice.LatticeProjection`.
+    """
     start = bands.starts(z)
-    return bands.integrated(bands.windows(lnu, start, z), bands.means(z, start)[0])
+    return bands.integrated(bands.windows(lnu, start, z), bands.means(z, start))
 
 
-@_averages.defjvp
+@averages.defjvp
 def _(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     # the constants of the projection are an argument, for they may be tracers of an outer jit
     (bands, lnu, z), (_, more, shift) = primals, tangents
     start = bands.starts(z)
-    mean, slope = bands.means(z, start)
+    mean, slope = bands.slopes(z, start)
     level, change = bands.windows(lnu, start, z), bands.windows(more, start, z)
-    moved = bands.scaled(_matmul((level[1:] - level[:-1]) * slope, bands.members()))
+    moved = bands.scaled(bands.rises(level, slope))
     return bands.integrated(level, mean), bands.integrated(change, mean) - shift * moved
 
 
@@ -342,8 +344,8 @@ def band_matrix(wave_rest: np.ndarray, filters: Sequence[FilterCurve], z: float)
         ⟨L_ν⟩ = matrix @ L_ν. A band that the grid does not span misses that part of its weight;
         ask `coverage` first.
     """
-    wave = _check_grid(wave_rest)
-    _check_range(filters, z, z)
+    wave = check_grid(wave_rest)
+    check_range(filters, z, z)
     return np.stack([_matrix_row(wave * (1.0 + z), f) for f in filters])
 
 
@@ -377,31 +379,13 @@ def rest_window(
     wave_rest: np.ndarray, filters: Sequence[FilterCurve], z_min: float, z_max: float
 ) -> slice:
     """Return the smallest slice of the rest-frame grid that the bands see in [z_min, z_max]."""
-    wave = _check_grid(wave_rest)
-    _check_range(filters, z_min, z_max)
+    wave = check_grid(wave_rest)
+    check_range(filters, z_min, z_max)
     lowest = min(f.wave[0] for f in filters) / (1.0 + z_max) * (1.0 - 1e-6)
     highest = max(f.wave[-1] for f in filters) / (1.0 + z_min) * (1.0 + 1e-6)
     low = max(int(np.searchsorted(wave, lowest, "right")) - 1, 0)
     high = int(np.searchsorted(wave, highest, "left")) + 1
     return slice(low, min(high, wave.size))
-
-
-def _stored(values: jax.Array, scalar: jax.Array) -> jax.Array:
-    """Return ``values`` (n,), twice, to be read from: made once and not anew at every reading.
-
-    XLA would merge what makes them, exponentials of screens, into the loop that reads the windows
-    of all bands. It keeps apart a division that is broadcast, here by a 1 that it does not know:
-    on a processor 6 bands of LSST take 0.8 and 25 bands 0.4 of the time, gradients the same
-    (`benchmarks/results/checkouts.json`).
-    """
-    one = jax.lax.stop_gradient(scalar / scalar)
-    return jnp.broadcast_to(values / one, (2, values.size)).reshape(-1)
-
-
-def _take(table: np.ndarray | jax.Array, index: np.ndarray | jax.Array) -> jax.Array:
-    """Return table[index] for indices known to be inside: no bounds are checked, none wrap."""
-    values = jnp.asarray(table)
-    return values.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
 
 
 def _matmul(values: jax.Array, matrix: np.ndarray) -> jax.Array:
@@ -412,39 +396,15 @@ def _locate(curves: CurveTables, s: Slots, x: jax.Array) -> jax.Array:
     """Return the segment that holds each ``x``."""
     place = ((x - s.blue) * s.bins_per_aa + 1.0).astype(jnp.int32) + s.first_bin
     place = jnp.clip(place, s.first_bin, s.last_bin)
-    beyond = x >= _take(curves.split, place)
-    segment = _take(curves.first, place) + beyond.astype(jnp.int32)
+    beyond = x >= take(curves.split, place)
+    segment = take(curves.first, place) + beyond.astype(jnp.int32)
     for _ in range(curves.more_steps):
         further = jnp.minimum(segment + 1, s.last_segment)
-        segment = jnp.where(x >= _take(curves.knot, further), further, segment)
+        segment = jnp.where(x >= take(curves.knot, further), further, segment)
     return segment
 
 
 # --- float64 preparation --------------------------------------------------------------------
-
-
-def _check_grid(wave_rest: np.ndarray) -> np.ndarray:
-    wave = np.asarray(wave_rest, dtype=np.float64)
-    if wave.ndim != 1 or wave.size < 2 or not (np.diff(wave) > 0).all() or not wave[0] > 0:
-        raise ConfigError("The rest-frame grid must be one increasing axis of positive Å.")
-    return wave
-
-
-def _check_range(filters: Sequence[FilterCurve], z_min: float, z_max: float) -> None:
-    if len(filters) == 0:
-        raise ConfigError("No band to project on; give at least one filter.")
-    if not -1.0 < z_min <= z_max < np.inf:
-        raise ConfigError(f"Redshift range [{z_min}, {z_max}] must satisfy -1 < z_min <= z_max.")
-
-
-def _window_size(wave: np.ndarray, curve: FilterCurve, z_min: float, z_max: float) -> int:
-    """Return the most nodes that the band needs at any redshift, both neighbours included."""
-    lowest, highest = curve.wave[0] / (1.0 + z_max), curve.wave[0] / (1.0 + z_min)
-    within = wave[(wave >= lowest) & (wave <= highest)]
-    edges = np.concatenate([[lowest, highest], within])  # the count peaks with a node on an edge
-    ratio = curve.wave[-1] / curve.wave[0] * (1.0 + 1e-6)
-    count = np.searchsorted(wave, edges * ratio, "right") - np.searchsorted(wave, edges, "left")
-    return int(min(count.max() + 2, wave.size))
 
 
 def _tables(filters: Sequence[FilterCurve]) -> tuple[CurveTables, dict[str, np.ndarray]]:
@@ -474,8 +434,8 @@ def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
     trans = trans / segment_moments(wave, trans)[0].sum()
     m0, m1 = segment_moments(wave, trans)
     width, start = np.diff(wave), wave[:-1]
-    g = -_sums_from_the_end(m0)
-    h = _sums_from_the_end(width / 2.0 * m0 + m1 - g[1:] * width)
+    g = -sums_from_the_end(m0)
+    h = sums_from_the_end(width / 2.0 * m0 + m1 - g[1:] * width)
     # T/λ = t0 + t1 q + t2 q² + … in q = λ − start
     t0 = trans[:-1] / start
     t1 = (np.diff(trans) / width - t0) / start
@@ -489,21 +449,9 @@ def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
         "g0": np.append(-1.0, g),
         "g1": np.pad(t0 / 2.0, 1),
         "g2": np.pad(t1 / 6.0, 1),
-        "g3": np.pad(-t1 / start / 12.0, 1),
         "first": first,
         "split": split,
     }
-
-
-def _sums_from_the_end(parts: np.ndarray) -> np.ndarray:
-    """Return the sum of each part and all that follow, and 0 after the last, (n + 1,)."""
-    return np.append(np.cumsum(parts[::-1])[::-1], 0.0)
-
-
-def _head(wave: np.ndarray) -> np.ndarray:
-    """Return each wavelength to 12 significant bits."""
-    quantum = 2.0 ** (np.floor(np.log2(wave)) + 1.0) / (2.0 * _HEAD)
-    return np.round(wave / quantum) * quantum
 
 
 def _bins(knot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -36,11 +36,16 @@ def moments(mid: Any, half: Any, trans_mid: Any, slope: Any) -> tuple[Any, Any]:
     return 2.0 * (trans_mid * w + s * intercept), -2.0 * mid * s * intercept
 
 
-def segment_moments(wave: np.ndarray, trans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (M0, M1) of every segment of a refined curve (n,) → two arrays (n − 1,)."""
+def segment_moments(
+    wave: np.ndarray, trans: np.ndarray, trans_end: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (M0, M1) of every segment of a refined curve (n,) → two arrays (n − 1,).
+
+    With ``trans_end`` a curve that jumps: T at the beginning and at the end of each segment.
+    """
+    begin, end = (trans[:-1], trans[1:]) if trans_end is None else (trans, trans_end)
     half = np.diff(wave) / 2.0
-    mid, trans_mid = wave[:-1] + half, (trans[1:] + trans[:-1]) / 2.0
-    return moments(mid, half, trans_mid, np.diff(trans) / np.diff(wave))
+    return moments(wave[:-1] + half, half, (end + begin) / 2.0, (end - begin) / np.diff(wave))
 
 
 def refine(

@@ -4,12 +4,12 @@
 
 A process imports the packages, makes a model and asks it for one thing: a call, a batch, a
 gradient, or NUTS (compiled, not run). *Cold* is without the compilation cache, *warm* is with the
-programs of an earlier process in it, *well* cold with ``TENGRI_SMALL_CALLS=off``. *Second* models
-have the structure of one that was called before in the process, and other fixed values, or another
-fixed redshift. ``--galaxies N`` adds N
-galaxies at N fixed redshifts, a model each, beside bagpipes where that is installed. Rounds are
-interleaved, medians are reported; seconds spent tracing, lowering and compiling are those that JAX
-reports, and programs are those that it compiled or loaded.
+programs of an earlier process in it, *well* cold with ``TENGRI_SMALL_CALLS=off``, *older* cold
+with the older of XLA's two compilers of loops. *Second* models have the structure of one that was
+called before in the process, and other fixed values, or another fixed redshift. ``--galaxies N``
+adds N galaxies at N fixed redshifts, a model each, beside bagpipes where that is installed. Rounds
+are interleaved, medians are reported; seconds spent tracing, lowering and compiling are those that
+JAX reports, and programs are those that it compiled or loaded.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ FIXED = {
     "other fixed values": ({"redshift": 0.5, "met_logzsol": -0.3}, {"met_logzsol": -0.6}),
     "another fixed redshift": ({"redshift": 0.5}, {"redshift": 0.6}),
 }
+#: NUTS' compiler, asked to build loops as it did before.
+OLDER = {"xla_cpu_use_fusion_emitters": False}
 EVENTS = {
     "/jax/core/compile/jaxpr_trace_duration": "tracing",
     "/jax/core/compile/jaxpr_to_mlir_module_duration": "lowering",
@@ -74,6 +76,7 @@ def wanted(args: argparse.Namespace) -> list[str]:
     names = [f"{how}, {kind}, {task}" for how in ("cold", "warm") for kind in KINDS
              for task in TASKS]  # fmt: skip
     names += [f"well, {kind}, call" for kind in KINDS]
+    names += [f"older, {kind}, NUTS" for kind in KINDS]
     names += [f"cold, {kind}, {second}, {task}" for kind in KINDS for second in SECOND
               for task in TASKS[:2]]  # fmt: skip
     names += [f"{how}, tengri predict" for how in ("cold", "warm")]
@@ -180,7 +183,8 @@ def figure(name: str, folder: Path, galaxies: int) -> dict[str, float]:
     begin = time.perf_counter()
     model = made(kind, {**fixed, **other})
     built = time.perf_counter() - begin
-    ask = request(task, model, draws(kind, folder, {**fixed, **other}))
+    options = OLDER if how == "older" else {}
+    ask = request(task, model, draws(kind, folder, {**fixed, **other}), options)
     first, spent = timed(ask), counted.all()
     repeated = {} if task == "NUTS" else {"again": timed(ask)}
     return {"import": imported, "model": built, "seconds": first, **repeated, **spent}
@@ -253,8 +257,10 @@ def draws(kind: str, folder: Path, fixed: dict[str, float]) -> dict[str, Any]:
         return {name: stored[name] for name in stored.files if name not in fixed}
 
 
-def request(task: str, model: Any, galaxies: dict[str, Any]) -> Callable[[], Any]:
-    """Return the call that is timed."""
+def request(
+    task: str, model: Any, galaxies: dict[str, Any], options: dict[str, Any] | None = None
+) -> Callable[[], Any]:
+    """Return the call that is timed; ``options`` are NUTS' compiler's."""
     import jax
 
     one = {name: float(values[0]) for name, values in galaxies.items()}
@@ -263,11 +269,11 @@ def request(task: str, model: Any, galaxies: dict[str, Any]) -> Callable[[], Any
     if task == "gradient":
         return lambda: jax.grad(lambda p: model.predict_photometry(p).sum())(one)
     if task == "NUTS":
-        return lambda: compiled(model)
+        return lambda: compiled(model, options or {})
     return lambda: model.predict_photometry(one)
 
 
-def compiled(model: Any) -> Any:
+def compiled(model: Any, options: dict[str, Any]) -> Any:
     """Compile warm-up and draws of NUTS for one galaxy."""
     import jax
     import jax.numpy as jnp
@@ -277,7 +283,8 @@ def compiled(model: Any) -> Any:
     flat = model.flat_function()
     flux = np.full(5, 1e4)
     data, start = flat.data(flux, 0.05 * flux), jnp.zeros(flat.size)
-    jax.jit(lambda key: nuts(flat, key, start, data)).lower(jax.random.key(0)).compile()
+    jax.jit(lambda key: nuts(flat, key, start, data)).lower(jax.random.key(0)).compile(
+        compiler_options=options)  # fmt: skip
     return start
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
+from pathlib import Path
 
 from emulator import artefact, published
 from emulator.surrogate import EmulatedSEDModel
+from emulator.trained import Artefact
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
@@ -45,4 +48,16 @@ def load(
         A spec or bands that the surrogate was not trained for.
     """
     file = published.resolve(path_or_name)
-    return EmulatedSEDModel(artefact.read(file), spec, observation, out_of_domain, units)
+    read = _read(file, *_identity(file))
+    return EmulatedSEDModel(read, spec, observation, out_of_domain, units)
+
+
+@lru_cache(maxsize=4)  # many models of one surrogate: one for each galaxy's redshift, say
+def _read(file: Path, *identity: int) -> Artefact:
+    return artefact.read(file)
+
+
+def _identity(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written anew."""
+    about = os.stat(file)
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns

@@ -167,6 +167,7 @@ def first_numbers() -> str:
     rows = _head(["seconds", *(f"`{k}`, {h}" if k == "sdss" else f"{k}, {h}" for k, h in columns)])
     for kind in ("exact", "sdss"):
         seconds[f"cold, {kind}, compiled well"] = seconds.pop(f"well, {kind}, call")
+        seconds[f"cold, {kind}, older NUTS"] = seconds.pop(f"older, {kind}, NUTS")
     tasks = dict.fromkeys(name.split(", ", 2)[2] for name in seconds if name.count(", ") > 1)
     for task in tasks:
         cells = [seconds.get(f"{how}, {kind}, {task}") for kind, how in columns]
@@ -181,7 +182,7 @@ def _first_number(task: str, record: dict[str, Any]) -> str:
     *second, asked = task.split(", ")
     words = {"call": "one galaxy", "batch": f"a batch of {record['batch']}",
              "gradient": "gradient of one galaxy",
-             "compiled well": "one galaxy, compiled as `jax.jit` does", "NUTS": "NUTS, compiled",
+             "compiled well": "one galaxy, compiled as `jax.jit` does", "NUTS": "NUTS, compiled", "older NUTS": "NUTS, compiled by the older compiler of loops",
              "galaxies": f"{record['galaxies']} galaxies, a model and a redshift each"}  # fmt: skip
     return f"second model, {second[0]}: {words[asked]}" if second else words[asked]
 

@@ -57,6 +57,16 @@ def test_loaded_and_in_memory_surrogates_agree_to_the_bit(surrogate, file):
     )
 
 
+def test_a_file_is_read_once_and_anew_when_it_is_written_anew(artefact, copy):
+    first, again = emulator.load(copy), emulator.load(copy)
+    assert again.artefact.params is first.artefact.params
+    write(copy, replace(artefact, card="another card"))
+    assert emulator.load(copy).artefact.card == "another card"
+    copy.write_bytes(copy.read_bytes()[:-1])
+    with pytest.raises(DataError):
+        emulator.load(copy)
+
+
 def test_every_dataset_has_a_checksum_and_a_plain_type(file):
     def check(name, item):
         if isinstance(item, h5py.Dataset):

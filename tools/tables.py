@@ -182,7 +182,8 @@ def _first_number(task: str, record: dict[str, Any]) -> str:
     *second, asked = task.split(", ")
     words = {"call": "one galaxy", "batch": f"a batch of {record['batch']}",
              "gradient": "gradient of one galaxy",
-             "compiled well": "one galaxy, compiled as `jax.jit` does", "NUTS": "NUTS, compiled", "older NUTS": "NUTS, compiled by the older compiler of loops",
+             "compiled well": "one galaxy, compiled as `jax.jit` does", "NUTS": "NUTS, compiled",
+             "older NUTS": "NUTS, compiled by the older compiler of loops",
              "galaxies": f"{record['galaxies']} galaxies, a model and a redshift each"}  # fmt: skip
     return f"second model, {second[0]}: {words[asked]}" if second else words[asked]
 

@@ -42,7 +42,7 @@ def ramp_masses(q, edges, t_univ):
 
 OWN = SFHFamily(
     "own_names", "own_", (BEGIN, MASS), log_ramp, "Me & You 2026, MNRAS 999, 1",
-    default_amplitude="log_total_mass", mass=ramp_masses, twins={"begin": SHARE},
+    default_amplitude="log_total_mass", mass=ramp_masses, fractional_times={"begin": SHARE},
 )  # fmt: skip
 
 

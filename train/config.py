@@ -24,10 +24,19 @@ from pydantic import TypeAdapter, ValidationError
 from tengri.errors import ConfigError, suggestion
 from tengri.io.hdf5_reader import read_text
 from tengri.literal import read_value
-from train.options import Config, Data, Model, Network, Optimiser, Run, parse_until
+from train.options import (
+    Config,
+    DataOptions,
+    ModelOptions,
+    NetworkOptions,
+    OptimiserOptions,
+    RunOptions,
+    parse_until,
+)
 
-__all__ = ["Config", "Data", "Model", "Network", "Optimiser", "Run", "from_dict", "load", "locate",
-           "names", "overridden", "parse_until", "schema", "to_dict"]  # fmt: skip
+__all__ = ["Config", "DataOptions", "ModelOptions", "NetworkOptions", "OptimiserOptions",
+           "RunOptions", "from_dict", "load", "locate", "names", "overridden", "parse_until",
+           "schema", "to_dict"]  # fmt: skip
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 MAX_CONFIG_BYTES, MAX_NAME = 1 << 20, 1000

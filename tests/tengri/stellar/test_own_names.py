@@ -21,7 +21,7 @@ from tengri.errors import ConfigError, ParameterError, UnknownNameError
 from tengri.factory import changed_spec
 from tengri.priors import Uniform
 from tengri.registry import Param
-from train.config import Model
+from train.config import ModelOptions
 from train.specs import spec_of_family
 
 MASS = Param("mass_total", 10.0, Uniform(8.0, 12.0), (0.0, 15.0), "log10 Msun", "formed mass",
@@ -123,7 +123,7 @@ def test_another_history_takes_its_place_whole() -> None:
     back = changed_spec(other, {"mass_total": 9.0})
     assert back.mean_sfh_type == ["own_names"] and "sfh_dpl_tau_gyr" not in back.all_params
     parameters = {"mass_total": [8, 12], "begin": [1, 9], "redshift": [0.1, 0.5]}
-    of_family = spec_of_family(Model(parameters=parameters), ["dpl"])
+    of_family = spec_of_family(ModelOptions(parameters=parameters), ["dpl"])
     assert of_family.mean_sfh_type == ["dpl"] and "mass_total" not in of_family.all_params
 
 

@@ -94,7 +94,7 @@ class Problem:
         return {**found, **started}
 
     @cached_property
-    def boxes(self) -> dict[str, tuple[float, float]]:
+    def ranges(self) -> dict[str, tuple[float, float]]:
         """Range over which each network input is trained."""
         return {n: trained_range(self.spec.get_distribution(n)) for n in self.target.input_names}
 

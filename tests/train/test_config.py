@@ -46,7 +46,7 @@ BOXES = ["sdss_tsnorm", "jwst_nircam_tsnorm", "lsst_tsnorm", "galex_sdss_2mass"]
 
 
 @pytest.mark.parametrize("name", BOXES)
-def test_boxes_hold_the_values_of_the_seed(name: str) -> None:
+def test_priors_hold_the_values_of_the_seed(name: str) -> None:
     """Young peaks of 0.3 Gyr and widths of 0.2 Gyr wherever they fit into the age at z."""
     from tengri.cosmology import default_cosmology
 

@@ -183,8 +183,8 @@ class EmulatedEvaluators:
         certain = self.artefact.target.certain_stars(p, self.spec, self.artefact.log10_mass_min)
         return self._with(is_traced(p), certain)
 
-    def plain(self) -> tuple[EmulatedEvaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the evaluator of plain floats inside the trained box, and their ranges."""
+    def for_floats(self) -> tuple[EmulatedEvaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the evaluator of Python floats inside the trained box, and their ranges."""
         target, least = self.artefact.target, self.artefact.log10_mass_min
         ranges = self.domain.limits.ranges() | target.certain_ranges(least)
         lo, hi = ranges["redshift"]

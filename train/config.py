@@ -161,7 +161,7 @@ def _set(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def from_dict(data: Mapping[str, Any]) -> Config:
-    """Build a configuration from nested plain values; raises as `load` does."""
+    """Build a configuration from nested dicts; raises as `load` does."""
     try:
         return _CONFIG.validate_python(data)
     except ValidationError as error:
@@ -210,8 +210,8 @@ def _lowered(text: str) -> str:
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Return nested plain values, JSON-serialisable."""
-    return _plain(dataclasses.asdict(config))
+    """Return nested values in JSON's types."""
+    return _json_types(dataclasses.asdict(config))
 
 
 def schema() -> dict[str, Any]:
@@ -219,7 +219,7 @@ def schema() -> dict[str, Any]:
     return _CONFIG.json_schema()
 
 
-def _plain(value: Any) -> Any:
+def _json_types(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+        return {str(k): _json_types(v) for k, v in value.items()}
+    return [_json_types(v) for v in value] if isinstance(value, (tuple, list)) else value

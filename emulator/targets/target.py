@@ -1,6 +1,6 @@
 """What a target decides: all that the training loop and the surrogate ask of what is learnt.
 
-`Target` is abstract and answers for the plain case: every free parameter is an input, all light is
+`Target` is abstract and gives the defaults: every free parameter is an input, all light is
 learnt with one family of histories, and the mass formed is computed with the light. A target
 overrides what it does otherwise.
 """

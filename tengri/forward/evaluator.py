@@ -93,8 +93,8 @@ class Evaluators(Protocol):
         """Return the one that serves complete parameters, which may be tracers."""
         ...
 
-    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the one that serves plain floats, and where: None if there is no such place."""
+    def for_floats(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the one that serves Python floats, and where: None if there is no such place."""
         ...
 
 

@@ -120,8 +120,8 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
         return data
     if not isinstance(base, str):
         raise ConfigError(f"{path}: base is the name of a configuration, got {base!r}.")
-    beside = path.parent / base
-    known = _read(locate(str(beside) if base.endswith(".toml") else base), depth - 1)
+    sibling = path.parent / base
+    known = _read(locate(str(sibling) if base.endswith(".toml") else base), depth - 1)
     return _over(known, data)
 
 

@@ -1,4 +1,4 @@
-r"""The light of an active nucleus, exactly: a term beside what a network has learnt of the stars.
+r"""The light of an active nucleus, exactly: a term added to what a network has learnt of the stars.
 
 The nucleus is not reddened by the host, so that its bands follow from its own parameters alone,
 
@@ -99,9 +99,9 @@ class AGNLight:
                 f"{FRACTION.name} is a share of starlight at 5100 Å, which a surrogate of bands "
                 f"does not have: set {agn.amplitude}, or use the exact model."
             )
-        if beside := composition.foreground_params:
+        if absorbers := composition.foreground_params:
             raise ConfigError(
-                f"{', '.join(beside)}: a nucleus beside a surrogate is seen through the mean "
+                f"{', '.join(absorbers)}: an AGN added to a surrogate is seen through the mean "
                 "intergalactic medium alone. Leave the parameter out, or use the exact model."
             )
         wave = wavelengths() if agn.nodes is None else np.union1d(wavelengths(), agn.nodes())
@@ -147,12 +147,12 @@ class AGNLight:
         return matmul(fixed[:n], rows[:n]) + seen
 
     def added(self, light: SourceBands, p: Mapping[str, Array]) -> SourceBands:
-        """Return the light of stars and nucleus, on the scale of the brighter of the two."""
+        """Return the light of stars and AGN, on the scale of the brighter of the two."""
         assert self.composition.agn is not None
-        nucleus = p[self.composition.agn.amplitude] + LOG10_UNIT
-        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, nucleus))
+        log10_agn = p[self.composition.agn.amplitude] + LOG10_UNIT
+        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, log10_agn))
         flux = (light.flux * 10.0 ** (light.log10_scale - scale)
-                + self.bands(p) * 10.0 ** (nucleus - scale))  # fmt: skip
+                + self.bands(p) * 10.0 ** (log10_agn - scale))  # fmt: skip
         return light._replace(log10_scale=scale, flux=flux)
 
 

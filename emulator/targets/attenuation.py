@@ -89,10 +89,10 @@ def _optical_depths(
 def _ln_passing(cloud: Array, diffuse: Array, deepest_beside: float) -> tuple[Array, Array]:
     """Return ln of the light that passes optical depths (n_bands,) of clouds and diffuse dust."""
     clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
-    beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
-    more = _limited(both, deepest_beside) - _limited(beside, deepest_beside)
+    extra, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
+    more = _limited(both, deepest_beside) - _limited(extra, deepest_beside)
     return (-jnp.minimum(thinnest + more, DEEPEST),
-            -jnp.minimum(clearest + _limited(beside, deepest_beside), DEEPEST))  # fmt: skip
+            -jnp.minimum(clearest + _limited(extra, deepest_beside), DEEPEST))  # fmt: skip
 
 
 def _limited(depth: Array, deepest_beside: float) -> Array:

@@ -65,10 +65,10 @@ def of_all_ages(y: Array, formed: Array, p: dict[str, Array]) -> Array:
 
 def passing_light(cloud: Array, diffuse: Array) -> tuple[Array, Array]:
     """Return what is factored out for optical depths of birth clouds and diffuse dust."""
-    deepest, beside = ABOUT["deepest"], TARGET["deepest_beside"]
+    deepest, limit = ABOUT["deepest"], TARGET["deepest_beside"]
     thinnest, clearest = (depth.min(axis=1, keepdims=True) for depth in (cloud, diffuse))
     more, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
-    more, both = (depth / (1.0 + (depth / beside) ** 4) ** 0.25 for depth in (more, both))
+    more, both = (depth / (1.0 + (depth / limit) ** 4) ** 0.25 for depth in (more, both))
     depths = thinnest + both - more, clearest + more
     return tuple(np.exp(-np.minimum(depth, deepest)) for depth in depths)  # type: ignore
 

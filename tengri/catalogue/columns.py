@@ -159,7 +159,9 @@ def needed(spec: Parameters) -> list[str]:
     """
     kinds = [p.name for family in spec.composition.sfh.types
              for p in SFH_FAMILIES[family].amplitudes.values()]  # fmt: skip
-    kinds = kinds or ["agn_log_lbol"]  # a nucleus without stars
+    agn = spec.composition.agn
+    if not kinds and agn is not None:  # an AGN without stars
+        kinds = [agn.amplitude]
     essential = ["redshift", *(name for name in kinds if name in spec.all_params)]
     said = {name for name in spec.fixed_params if name not in spec.filled_in} | set(spec.mirrors)
     free = [n for n in spec.free_params if spec.get_distribution(n).default is None]

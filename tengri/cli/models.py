@@ -158,8 +158,8 @@ def _surrogate(
     check_cosmology(args.cosmology, model.cosmology)
     exact = {name: value for name, value in changes.items()
              if name == DISTANCE.name or belongs_to("sfh", name)}  # fmt: skip
-    beside = {name: value for name, value in exact.items() if name not in model.spec.all_params}
-    given = {**described["parameters"], **beside}
+    added = {name: value for name, value in exact.items() if name not in model.spec.all_params}
+    given = {**described["parameters"], **added}
     if given:
         model = model.with_spec(changed_spec(model.spec, given))
     if "bands" in described:

@@ -305,8 +305,8 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
     elif frame == "rest":
         sed = light.lnu * rest_scale
     else:
-        dilution = galaxy.log10_luminosity_to_flux(p)
-        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + dilution)
+        to_flux = galaxy.log10_luminosity_to_flux(p)
+        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + to_flux)
     return sed, light.log10_mass
 
 

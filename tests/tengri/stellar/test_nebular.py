@@ -104,12 +104,12 @@ def test_the_nebular_grid_is_the_special_case_population_by_population(stars):
     ours = (weights @ spectra).reshape(7, len(young), -1)
     theirs = baked.ssp_flux[:, young].astype(float)
     faint = 1e-3 * theirs.max(axis=-1, keepdims=True)
-    beside = np.abs(baked.ssp_wave - 912.0) < 10.0
+    near_limit = np.abs(baked.ssp_wave - 912.0) < 10.0
     error = np.abs(ours - theirs) / np.maximum(theirs, faint)
     as_in_source = np.ones(error.shape[:2], bool)
     as_in_source[6] = False
     as_in_source[5] = 10.0 ** stars.ssp_lg_age_gyr[young] < 0.0063
-    assert error[..., ~beside][as_in_source].max() < 2e-4
+    assert error[..., ~near_limit][as_in_source].max() < 2e-4
 
 
 def test_hydrogen_recombines_as_in_case_b(free, bare):

@@ -128,9 +128,9 @@ def test_another_history_takes_its_place_whole() -> None:
 
 
 def test_a_nucleus_scales_with_its_amplitude(ssp) -> None:
-    nucleus = model(ssp, mass_total=0.0, begin=4.0, agn_model="own_quasar",
+    quasar = model(ssp, mass_total=0.0, begin=4.0, agn_model="own_quasar",
                     quasar_power=(9.0, 13.0))  # fmt: skip
-    low, high = (nucleus.predict_photometry({"quasar_power": x}) for x in (11.0, 12.0))
+    low, high = (quasar.predict_photometry({"quasar_power": x}) for x in (11.0, 12.0))
     np.testing.assert_allclose(high, 10.0 * np.asarray(low), rtol=1e-4)
 
 

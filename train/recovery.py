@@ -94,13 +94,13 @@ def _restore_copy(folder: Path, name: str) -> str:
         raise DataError(f"{problems[0]} Its copy is no better: {problems[1]}")
     bad, good = pair if problems[0] else pair[::-1]
     edits = _edits(bad, good)
-    aside = set_aside(folder, bad) if bad.exists() else bad
+    kept = set_aside(folder, bad) if bad.exists() else bad
     bad.parent.mkdir(exist_ok=True)
     atomic.write_bytes(bad, good.read_bytes())
     if edits:
         return (
             f"{bad} has been edited: {edits}. A run goes on as it began, and the edited file is "
-            f"kept as {aside}. To train longer: tengri resume {folder} --set run.minutes=…"
+            f"kept as {kept}. To train longer: tengri resume {folder} --set run.minutes=…"
         )
     return f"{bad} was damaged or missing: restored from {good}"
 

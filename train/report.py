@@ -207,7 +207,7 @@ def _page(
         template.pre(json.dumps(training, indent=1)),
         template.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
-    return template.page(f"Surrogate {name}", parts)
+    return template.render(f"Surrogate {name}", parts)
 
 
 def _flux_text(tables: dict[str, Any]) -> str:

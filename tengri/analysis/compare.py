@@ -148,10 +148,10 @@ def compare(
     return Comparison(first, table(emulated), galaxy)
 
 
-def _draws(model: PhotometricModel, narrower: PhotometricModel, n: int, seed: int) -> BandTable:
+def _draws(model: PhotometricModel, sampled: PhotometricModel, n: int, seed: int) -> BandTable:
     if n < 1:
         raise ParameterError(f"n_draws must be positive, got {n}.")
-    drawn = narrower.spec.sample_batch(jax.random.key(seed), n)
+    drawn = sampled.spec.sample_batch(jax.random.key(seed), n)
     flux = np.asarray(model.predict_photometry_batch(drawn))
     axes = {"draw": np.arange(n)}
     return BandTable(axes, flux, model.filter_names, model.units, {"draw": ""})

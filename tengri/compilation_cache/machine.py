@@ -31,8 +31,8 @@ def name() -> str:
     """
     import jaxlib.version
 
-    described = "\n".join([*processor(), *software()])
-    digest = hashlib.sha256(described.encode()).hexdigest()
+    text = "\n".join([*processor(), *software()])
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return f"jaxlib-{jaxlib.version.__version__}-{digest[:16]}"
 
 

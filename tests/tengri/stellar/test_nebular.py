@@ -297,12 +297,12 @@ def test_gas_has_a_metallicity_of_its_own(stars, bare):
     spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy", neb_logz=(-2.0, 0.2))
     model = SEDModel(spec, stars)
     tied = SEDModel(Parameters(**YOUNG, **CLEAR, nebular="cloudy"), stars)
-    lights = [nebular(model, bare, neb_logz=z) for z in (-2.0, -1.0, -0.4, 0.0)]
-    beta, oxygen = ([line(*light, at, 7.0) for light in lights] for at in (H_BETA, OIII))
+    spectra = [nebular(model, bare, neb_logz=z) for z in (-2.0, -1.0, -0.4, 0.0)]
+    beta, oxygen = ([line(*light, at, 7.0) for light in spectra] for at in (H_BETA, OIII))
     np.testing.assert_allclose(beta, beta[0], rtol=0.1)
     assert oxygen[0] < 0.2 * oxygen[2] and oxygen[3] < oxygen[2]  # cold gas emits less again
     same = nebular(tied, bare)
-    assert line(*lights[3], H_BETA) == pytest.approx(line(*same, H_BETA), rel=0.02)
+    assert line(*spectra[3], H_BETA) == pytest.approx(line(*same, H_BETA), rel=0.02)
     slope = jax.jacfwd(lambda z: model.predict_rest_sed({"neb_logz": z}).sed)
     for end in (-2.0, 0.2):
         assert np.isfinite(slope(end)).all()

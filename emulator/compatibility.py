@@ -1,4 +1,4 @@
-"""May a surrogate serve this spec and these bands? Only inside what it was trained on."""
+"""Whether a surrogate can serve a spec and bands: only those inside its training."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def spec_of_its_time(spec: Parameters, artefact: Artefact) -> Parameters:
 
 
 def check_exact_parts(spec: Parameters, target: Target) -> None:
-    """Raise where what is exact beside the network is of physics that is no longer at hand."""
+    """Raise where an exact term needs a version of its physics that is no longer available."""
     if any(_exact(name, target) for name in spec.composition.physics.gone):
         spec.check_physics()
 

@@ -104,7 +104,7 @@ class TrainedDomain:
 
     @cached_property
     def limits(self) -> Domain:
-        """The box with its slack: what lies outside is out of domain."""
+        """The box with its slack; anything outside is out of domain."""
         return Domain({r.name: r.low for r in self.ranges}, {r.name: r.high for r in self.ranges},
                       self.vectors)  # fmt: skip
 

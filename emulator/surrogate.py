@@ -144,7 +144,7 @@ class EmulatedSEDModel(PhotometricModel):
         return self.artefact.ssp["name"]
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides every number that this model gives, JSON-serialisable."""
+        """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {
             "artefact_sha256": self.artefact.sha256,
             "out_of_domain": self.domain.mode,

@@ -1,4 +1,4 @@
-"""Numbers as people hold them, with masks, nulls and units, as plain float64 arrays.
+"""Conversion of numbers with masks, nulls and units to plain float64 arrays.
 
 Read are: Python and NumPy numbers, lists, JAX arrays; NumPy masked arrays; astropy ``Quantity``,
 ``Column``, ``MaskedColumn`` and ``Masked``; pandas and pyarrow arrays with nulls; datasets of HDF5

@@ -1,4 +1,4 @@
-"""``tengri compare``: a surrogate beside its exact model, or beside another surrogate."""
+"""``tengri compare``: compare a surrogate with its exact model or another surrogate."""
 
 from __future__ import annotations
 

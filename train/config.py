@@ -1,4 +1,4 @@
-"""What one training is: a configuration, read from TOML and checked whole.
+"""Configuration of a training, read from TOML and checked as a whole.
 
 A file gives the options of `train.options` that differ from their defaults, section by section::
 

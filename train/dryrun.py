@@ -1,4 +1,4 @@
-"""``--dry-run``: what a training would do here, with steps that are measured, not guessed."""
+"""``--dry-run``: estimate a training on this machine from a few measured steps."""
 
 from __future__ import annotations
 

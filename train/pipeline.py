@@ -221,7 +221,7 @@ def replay(path: Path, row: int) -> dict[str, Any]:
 
 
 def summary(path: Path) -> dict[str, Any]:
-    """Return what a program wants to know of a finished run."""
+    """Return the result of a finished run for ``--json``."""
     folder = RunFolder.open(path)
     return {"run": path, "artefact": folder.artefact, "report": folder.report / "report.html",
             **(folder.done() or {})}  # fmt: skip

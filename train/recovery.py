@@ -1,4 +1,4 @@
-"""What a resume does first: whatever a crash or a bad disk left behind is restored or set aside.
+"""Recovery of a run before it resumes: damaged files are restored or set aside.
 
 Every file that is read back is checked here, before anything else looks at it. Nothing is
 deleted but what a kill left unfinished; what is damaged goes to ``damaged/``.
@@ -69,7 +69,7 @@ def problem_with(path: Path) -> str:
 
 
 def artefact_problem(folder: Path) -> str:
-    """Return why the artefact is not the one that ``done.json`` speaks of, or nothing."""
+    """Return why the artefact is not the one named in ``done.json``, or nothing."""
     try:
         found = seal.verify(folder / "surrogate.h5")
         expected = sealed_json.read_json(folder / "done.json")["sha256"]

@@ -1,4 +1,4 @@
-"""A run folder: what lies where, and how it comes into being at once.
+"""A run folder: its files, and its creation in one step.
 
 =====================  ==================================================================
 ``config.json``        the configuration, command and versions (sealed)

@@ -1,4 +1,4 @@
-"""What ``tengri verify`` checks of run folders and data sets."""
+"""Checks of run folders and data sets for ``tengri verify``."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _run(folder: Path) -> Iterator[Check]:
         yield Check("metrics.jsonl", WARNING, f"{len(torn)} damaged lines are left out: {torn[:9]}")
     if (folder / "done.json").exists():
         problem = recovery.artefact_problem(folder)
-        yield _check("done.json", problem, "speaks of this surrogate.h5", repair)
+        yield _check("done.json", problem, "names this surrogate.h5", repair)
 
 
 def dataset(path: str, exact: bool) -> list[Check] | None:

@@ -1,4 +1,4 @@
-r"""The light of an active nucleus, exactly: a term added to what a network has learnt of the stars.
+r"""The light of an AGN as an exact term, added to the network's light of the stars.
 
 The nucleus is not reddened by the host, so that its bands follow from its own parameters alone,
 

@@ -1,4 +1,4 @@
-r"""The light of dust, exactly: what a network has learnt is only how much the dust absorbs.
+r"""The light of dust as an exact term: the network predicts only the luminosity absorbed.
 
 Dust radiates what it absorbs, with a spectrum that depends on no star. In the bands that is
 

@@ -259,7 +259,7 @@ class SSPPhotometryTarget(Target):
         return Batch(x, outputs.floored(rows.y), rows.ages, light)
 
     def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
-        """Return |Δm| [mmag] of mixtures at 50 and 99 % that the kept components cannot tell."""
+        """Return the truncation error |Δm| [mmag] of the kept components at 50 and 99 %."""
         return _truncation_error(self, rows, scaling)
 
     def loss(

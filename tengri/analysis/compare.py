@@ -193,7 +193,7 @@ def microseconds_per_galaxy(model: PhotometricModel, n: int = 4096, repeats: int
 
 
 def break_even(training_seconds: float, exact_us: float, emulated_us: float) -> float:
-    """Return how many galaxies pay back the training; infinite if the surrogate is slower."""
+    """Return the number of galaxies that amortises the training; infinite if it never does."""
     saved = 1e-6 * (exact_us - emulated_us)
     return training_seconds / saved if saved > 0.0 else float("inf")
 

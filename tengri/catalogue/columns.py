@@ -153,7 +153,7 @@ def _alternatives(spec: Parameters, name: str) -> list[str]:
 
 
 def needed(spec: Parameters) -> list[str]:
-    """Return what a catalogue must say: what is free, the redshift, and how bright a galaxy is.
+    """Return the required columns: free parameters, the redshift and an amplitude.
 
     A fixed value that the user gave is said; one that was filled in is not.
     """

@@ -66,7 +66,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done: the open catalogue, parameter → column, the model, where it goes."""
+    """One prediction job: open catalogue, parameter → column, model, output."""
 
     table: Table
     columns: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What compiled code belongs to: the processor, the compiler and its flags."""
+"""Identity of a machine for compiled code: the processor, the compiler and its flags."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class SEDModel(PhotometricModel):
         return self.ssp.name
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides every number that this model gives, JSON-serialisable."""
+        """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {
             "ssp_sha256": self.ssp.sha256,
             "cosmology": self.cosmology.describe(),

@@ -1,4 +1,4 @@
-r"""A photometric model as pure functions of one vector: what samplers ask for.
+r"""A photometric model as pure functions of one vector, for samplers.
 
 Coordinates are ``unbounded`` (all of R^n, for NUTS and other gradient samplers) or ``unit`` (the
 unit cube, for nested samplers); every point of either is inside the prior's bounds. Data have
@@ -134,7 +134,7 @@ def _checked_correlation(scaled: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 class Predicts(Protocol):
-    """What a posterior asks of a photometric model."""
+    """Methods of a photometric model that a posterior needs."""
 
     @property
     def spec(self) -> Parameters:

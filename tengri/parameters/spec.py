@@ -1,4 +1,4 @@
-"""``Parameters``: which parameters a galaxy has, which are free, and what the others are."""
+"""``Parameters``: the parameters of a galaxy, free and fixed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an active nucleus is to the forward model."""
+"""Interface of AGN models."""
 
 from __future__ import annotations
 

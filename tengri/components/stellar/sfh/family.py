@@ -1,4 +1,4 @@
-"""What a star-formation history family is.
+"""Interface of families of star-formation histories.
 
 Conventions, everywhere below this folder:
 

@@ -186,7 +186,7 @@ def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> i
 
 def _dataset(args: argparse.Namespace) -> int:
     from tengri.errors import ConfigError
-    from tengri.io.shards import parse_shard
+    from tengri.io.sharding import parse_shard
     from train import config as configs
 
     if args.config == "verify":

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tengri.io.shards import shard_bounds, shard_name
+from tengri.io.sharding import shard_bounds, shard_name
 from tengri.progress import duration
 from train.config import Config
 from train.loop import Loop

@@ -8,7 +8,7 @@ from pathlib import Path
 from tengri.cli.doctor import FAILURE, OK, WARNING, Check
 from tengri.errors import DataError
 from tengri.io import sealed_json
-from tengri.io.shards import MANIFEST
+from tengri.io.sharding import MANIFEST
 
 
 def run(path: str, exact: bool) -> list[Check] | None:

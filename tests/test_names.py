@@ -50,3 +50,11 @@ def test_classes_with_old_names_are_gone() -> None:
     old = {n for row in ROWS for n in re.findall(r"`([A-Z]\w+)`", row[0])}
     classes = {n.name for t in TREES for n in ast.walk(t) if isinstance(n, ast.ClassDef)}
     assert len(old) > 15 and old & classes == set(KEPT)
+
+
+def test_flax_is_imported_by_one_module() -> None:
+    """Linen is a choice that `docs/extend.md` explains; nothing else depends on it."""
+    users = [str(file.relative_to(ROOT)) for top in ("tengri", "emulator", "train", "tools")
+             for file in (ROOT / top).rglob("*.py")
+             if re.search(r"^\s*(import|from) flax\b", file.read_text(), re.M)]  # fmt: skip
+    assert users == ["emulator/networks.py"]

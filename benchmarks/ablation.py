@@ -68,18 +68,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=12_000, help="galaxies it is judged on")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/ablation.json")
     args = parser.parse_args()
-    trials = {name: Trial(changed(changes)) for name, changes in CHOICES.items()}
-    costs = step_costs(trials)
-    truth = Trial.problem_of(changed({})).held_out(VALIDATION, args.rows)
+    choices = {name: Choice(changed(changes)) for name, changes in CHOICES.items()}
+    costs = step_costs(choices)
+    truth = Choice.problem_of(changed({})).held_out(VALIDATION, args.rows)
     rows: dict[str, Any] = {}
-    for name, trial in trials.items():
-        steps = max(DISPATCH, int(args.seconds * (1.0 - trial.polish) / costs[name]))
-        runs = [trial.judged(seed, steps, args.seconds, truth) for seed in range(args.seeds)]
+    for name, choice in choices.items():
+        steps = max(DISPATCH, int(args.seconds * (1.0 - choice.polish) / costs[name]))
+        runs = [choice.judged(seed, steps, args.seconds, truth) for seed in range(args.seeds)]
         rows[name] = {"ms_per_step": 1e3 * costs[name], "steps": steps, "seeds": runs}
         rows[name] |= {q: statistics.median(run[q] for run in runs) for q in QUANTILES}
         print(line(name, rows[name]), flush=True)
         record = {"base": BASE, "seconds": args.seconds, "galaxies": args.rows,
-                  "jax": jax.__version__, "rows_of_training": POOLS * Trial.pool_size,
+                  "jax": jax.__version__, "rows_of_training": POOLS * Choice.pool_size,
                   "choices": rows}  # fmt: skip
         args.output.write_text(json.dumps(jsonable(record), indent=1) + "\n")
 
@@ -97,7 +97,7 @@ def changed(changes: dict[str, Any]) -> tuple[Config, dict[str, Any]]:
     return configs.from_dict(data), rest
 
 
-class Trial:
+class Choice:
     """One choice: its compiled steps, on rows that all choices share."""
 
     pool_size = 32768
@@ -163,9 +163,9 @@ class Trial:
 
     def _emulated(self, params: Any, truth: Any) -> np.ndarray:
         """Return what this choice's network says of the galaxies."""
-        trials = (replace(t, network=self.problem.network) for t in truth.families)
+        families = (replace(t, network=self.problem.network) for t in truth.families)
         scaling = self.pools()[0].scaling
-        said = [t.emulated(params, scaling, part) for t, part in zip(trials, truth.parts)]
+        said = [t.emulated(params, scaling, part) for t, part in zip(families, truth.parts)]
         return np.concatenate(said)
 
     def polished(self, params: Any, seconds: float) -> Any:
@@ -183,9 +183,9 @@ class Trial:
         return state.params
 
 
-def step_costs(trials: dict[str, Trial]) -> dict[str, float]:
+def step_costs(choices: dict[str, Choice]) -> dict[str, float]:
     """Return the processor seconds of a step, medians of interleaved repeats."""
-    calls = {name: _dispatch_call(trial) for name, trial in trials.items()}
+    calls = {name: _dispatch_call(choice) for name, choice in choices.items()}
     for call in calls.values():
         call()
     times: dict[str, list[float]] = {name: [] for name in calls}
@@ -197,11 +197,11 @@ def step_costs(trials: dict[str, Trial]) -> dict[str, float]:
     return {name: statistics.median(t) for name, t in times.items()}
 
 
-def _dispatch_call(trial: Trial) -> Any:
-    optimiser, dispatch = trial.compiled(1000)
-    batch, pool = trial.config.optimiser.batch, trial.pools()[0]
+def _dispatch_call(choice: Choice) -> Any:
+    optimiser, dispatch = choice.compiled(1000)
+    batch, pool = choice.config.optimiser.batch, choice.pools()[0]
     rows = jnp.asarray(np.arange(DISPATCH * batch, dtype=np.int32).reshape(DISPATCH, batch))
-    return lambda: jax.block_until_ready(dispatch(trial.start(0, optimiser), pool, rows))
+    return lambda: jax.block_until_ready(dispatch(choice.start(0, optimiser), pool, rows))
 
 
 def line(name: str, row: dict[str, Any]) -> str:

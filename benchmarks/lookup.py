@@ -48,7 +48,7 @@ class Lookup:
 
     def unit_flux(self, table: Any, p: Any) -> Any:
         """Return fluxes (n_bands,) of one galaxy per solar mass formed."""
-        population = self.model.stars.population(p)
+        formed = self.model.stars.ssp_weights(p)
         step = float(self.ln_1pz[1] - self.ln_1pz[0])
         place = (jnp.log1p(p["redshift"]) - self.ln_1pz[0]) / step
         below = jnp.clip(jnp.floor(place), 0, len(self.ln_1pz) - 2).astype(int)
@@ -57,9 +57,9 @@ class Lookup:
         # a power law, written out
         k = (self.pivots / (1.0 + p["redshift"]) / 5500.0) ** p["dust_slope"]
         n = self.model.stars.bins.n_young
-        ssp = ssp.reshape(len(self.pivots), *population.weights.shape)
-        young = einsum("ma,bma->b", population.weights[:, :n], ssp[:, :, :n])
-        old = einsum("ma,bma->b", population.weights[:, n:], ssp[:, :, n:])
+        ssp = ssp.reshape(len(self.pivots), *formed.weights.shape)
+        young = einsum("ma,bma->b", formed.weights[:, :n], ssp[:, :, :n])
+        old = einsum("ma,bma->b", formed.weights[:, n:], ssp[:, :, n:])
         cloud, diffuse = jnp.exp(-p["dust_tau_bc"] * k), jnp.exp(-p["dust_tau_diff"] * k)
         return diffuse * (cloud * young + old)
 

@@ -28,7 +28,7 @@ import numpy as np
 
 import emulator
 from tengri import Parameters
-from tengri.forward.posterior import Data, Posterior
+from tengri.forward.posterior import MeasuredFluxes, Posterior
 
 WALKERS, STEPS, BURN_IN, KEPT = 128, 1600, 400, 4096
 WARM_UP, DRAWS = 150, 250  # of the NUTS run that is timed
@@ -75,7 +75,7 @@ def pair(given: dict[str, Any]) -> Pair:
     return Pair(fast.exact_model().flat_function(), fast.flat_function())
 
 
-def mocks(models: Pair, n: int, signal_to_noise: float) -> tuple[Data, np.ndarray]:
+def mocks(models: Pair, n: int, signal_to_noise: float) -> tuple[MeasuredFluxes, np.ndarray]:
     """Return data of n galaxies, stacked, and the vectors they were made from (n, size)."""
     spec = models.exact.model.spec
     drawn = spec.sample_batch(jax.random.key(1), n)
@@ -86,7 +86,7 @@ def mocks(models: Pair, n: int, signal_to_noise: float) -> tuple[Data, np.ndarra
     return jax.tree.map(lambda *a: np.stack(a), *each), np.asarray(models.exact.vector(drawn))
 
 
-def explored(density: Any, start: np.ndarray, data: Data) -> tuple[np.ndarray, float]:
+def explored(density: Any, start: np.ndarray, data: MeasuredFluxes) -> tuple[np.ndarray, float]:
     """Return (draws (KEPT, size), effective number of draws) of emcee on one mock."""
     size = start.size
     rng = np.random.default_rng(5)
@@ -102,7 +102,7 @@ def explored(density: Any, start: np.ndarray, data: Data) -> tuple[np.ndarray, f
     return draws[chosen], float(len(draws) / steps.max())
 
 
-def nuts(flat: Posterior, key: jax.Array, start: jax.Array, data: Data) -> jax.Array:
+def nuts(flat: Posterior, key: jax.Array, start: jax.Array, data: MeasuredFluxes) -> jax.Array:
     """Return draws (DRAWS, size) of NUTS after its warm-up."""
 
     def density(u: jax.Array) -> jax.Array:
@@ -116,7 +116,7 @@ def nuts(flat: Posterior, key: jax.Array, start: jax.Array, data: Data) -> jax.A
     return jax.lax.scan(lambda s, k: (step(k, s)[0],) * 2, state, keys)[1].position
 
 
-def shifted(models: Pair, run: Compiled, start: np.ndarray, data: Data) -> dict[str, Any]:
+def shifted(models: Pair, run: Compiled, start: np.ndarray, data: MeasuredFluxes) -> dict[str, Any]:
     """Return shifts [σ] and width ratios of the parameters of one mock, and effective numbers."""
     chosen, effective = explored(run.posterior, start, data)
     draws = jnp.asarray(chosen, float)
@@ -162,7 +162,7 @@ def moments(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndar
     return mean, np.sqrt(weight @ (values - mean) ** 2)
 
 
-def seconds(flat: Posterior, data: Data, start: np.ndarray) -> dict[str, float]:
+def seconds(flat: Posterior, data: MeasuredFluxes, start: np.ndarray) -> dict[str, float]:
     """Return compile and run time of the same chain on one mock."""
     one, u = jax.tree.map(lambda a: a[0], data), jnp.asarray(start[0], float)
     begin = time.perf_counter()

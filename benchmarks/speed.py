@@ -207,13 +207,13 @@ def ratios(rows: dict[str, dict[str, float]]) -> dict[str, float]:
     """Return how many times faster, from medians of the same run."""
     cost = {name: row["us_per_galaxy"] for name, row in rows.items()}
     pairs = {
-        "exact beside DSPS": ("DSPS", "exact, batch"),
-        "exact at one redshift beside DSPS": ("DSPS", "exact, batch, one redshift"),
-        "exact beside DSPS with our matrix products": ("DSPS, our matrix products", "exact, batch"),
-        "exact beside bagpipes": ("bagpipes", "exact, batch"),
-        "end-to-end surrogate beside bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
-        "kernel surrogate beside bagpipes": ("bagpipes", "surrogate, kernel, batch"),
-        "batch beside a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
+        "exact vs. DSPS": ("DSPS", "exact, batch"),
+        "exact at one redshift vs. DSPS": ("DSPS", "exact, batch, one redshift"),
+        "exact vs. DSPS with our matrix products": ("DSPS, our matrix products", "exact, batch"),
+        "exact vs. bagpipes": ("bagpipes", "exact, batch"),
+        "end-to-end surrogate vs. bagpipes": ("bagpipes", "surrogate, end-to-end, batch"),
+        "kernel surrogate vs. bagpipes": ("bagpipes", "surrogate, kernel, batch"),
+        "batch vs. a loop of jitted calls": ("exact, loop of jitted calls", "exact, batch"),
     }  # fmt: skip
     for model in ("exact", "surrogate, end-to-end", "surrogate, kernel"):
         for where in ("", " in jit"):
@@ -409,7 +409,7 @@ def text(record: dict[str, Any]) -> str:
         lines.append(f"{name:30s}" + ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
     for name, row in record.get("precision", {}).items():
         shown = ", ".join(f"{value:.1e} at {q}" for q, value in row.items())
-        lines.append(f"float32 beside float64, {name}: {shown}")
+        lines.append(f"float32 vs. float64, {name}: {shown}")
     return "\n".join(lines)
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/surrogates.py --kernel sdss --run runs/sdss_photulator --run runs/sdss_parrot
 
-Contenders: a published surrogate of the kernel of ages, the exact model, lookup tables, and runs of
+Contenders: a published surrogate of the age kernel, the exact model, lookup tables, and runs of
 end-to-end networks (one family of histories). All are judged against the float64 exact model on
 prior draws of the family that they have in common; those that serve any history also on all
 families. Throughput is that of the public batch method, star-formation history included; repeats
@@ -60,10 +60,10 @@ def main() -> None:
     problem = problem_of(args.kernel)
     truth = problem.held_out(PUBLISHED, args.rows)
     common = truth.parts[0]
-    models = {"kernel of ages": emulator.load(args.kernel, units="maggies")}
+    models = {"age kernel": emulator.load(args.kernel, units="maggies")}
     models |= {run.name: emulator.load(run, units="maggies") for run in args.run}
     errors = {name: judged(common, evaluate(m, common.params)) for name, m in models.items()}
-    errors["kernel of ages"]["families"] = published_families(args.kernel)
+    errors["age kernel"]["families"] = published_families(args.kernel)
     lookups = {f"lookup, {k} redshifts": Lookup(problem.model, k) for k in KNOTS}
     for name, table in lookups.items():
         errors[name] = judged(common, tabulated(table, common))

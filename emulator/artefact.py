@@ -45,7 +45,7 @@ HEADER = hdf5.Header(KIND, FORMAT_VERSION, f"tengri {__version__}")
 
 
 def ssp_info(ssp: Any) -> dict[str, Any]:
-    """Return what an artefact keeps of an ``SSPData``."""
+    """Return the description of an ``SSPData`` that an artefact stores."""
     return {
         "name": ssp.name,
         "sha256": ssp.sha256,

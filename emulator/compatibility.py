@@ -1,4 +1,4 @@
-"""May a surrogate serve this spec and these bands? Only inside what it was trained on."""
+"""Whether a surrogate can serve a spec and bands: only those inside its training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emulator.domain import Box, TrainedDomain
+from emulator.domain import TrainedDomain, TrainedRange
 from emulator.scaling import trained_range
 from emulator.sfh_times import SFHTimes, fixed_age, in_other_unit
 from emulator.targets import Target
@@ -50,10 +50,10 @@ def check_spec(
                 f"value of it: leave {name}={source!r}."
             )
     names = {trained_name: name for name, trained_name in times.pairs}
-    wrong = [_outside(spec, box, domain) for box in domain.boxes if box.name not in names]
+    wrong = [_outside(spec, r, domain) for r in domain.ranges if r.name not in names]
     age = fixed_age(spec, cosmology) if times else None
-    wrong += [_time_outside(spec, names[box.name], box, domain, age)
-              for box in domain.boxes if box.name in names]  # fmt: skip
+    wrong += [_time_outside(spec, names[r.name], r, domain, age)
+              for r in domain.ranges if r.name in names]  # fmt: skip
     wrong = list(filter(None, wrong))
     if wrong:
         raise ParameterError(f"The spec leaves the box of this surrogate. {' '.join(wrong)}")
@@ -72,7 +72,7 @@ def spec_of_its_time(spec: Parameters, artefact: Artefact) -> Parameters:
 
 
 def check_exact_parts(spec: Parameters, target: Target) -> None:
-    """Raise where what is exact beside the network is of physics that is no longer at hand."""
+    """Raise where an exact term needs a version of its physics that is no longer available."""
     if any(_exact(name, target) for name in spec.composition.physics.gone):
         spec.check_physics()
 
@@ -127,30 +127,30 @@ def _same(a: Any, b: Any) -> bool:
     )
 
 
-def _outside(spec: Parameters, box: Box, domain: TrainedDomain) -> str:
-    """Say how a parameter of the spec leaves its box; empty if it does not."""
-    prior = spec.get_distribution(box.name)
+def _outside(spec: Parameters, r: TrainedRange, domain: TrainedDomain) -> str:
+    """Say how a parameter of the spec leaves its trained range; empty if it does not."""
+    prior = spec.get_distribution(r.name)
     if prior.is_fixed:
-        value = np.asarray(spec.fixed_value(box.name))
-        good = np.all(domain.limits.within(box.name, value))
-        return "" if good else f"{box.name} is fixed at {value}, trained on {box.shown}."
-    if box.is_fixed:
-        return f"{box.name} is free ({prior!r}), but was trained at {box.shown}."
+        value = np.asarray(spec.fixed_value(r.name))
+        good = np.all(domain.limits.within(r.name, value))
+        return "" if good else f"{r.name} is fixed at {value}, trained on {r.shown}."
+    if r.is_fixed:
+        return f"{r.name} is free ({prior!r}), but was trained at {r.shown}."
     lo, hi = trained_range(prior)
-    if np.all(domain.limits.within(box.name, np.array([lo, hi]))):
+    if np.all(domain.limits.within(r.name, np.array([lo, hi]))):
         return ""
-    return f"{box.name} ranges over [{lo:g}, {hi:g}], trained on {box.shown}."
+    return f"{r.name} ranges over [{lo:g}, {hi:g}], trained on {r.shown}."
 
 
 def _time_outside(
-    spec: Parameters, name: str, box: Box, domain: TrainedDomain, age: float | None
+    spec: Parameters, name: str, r: TrainedRange, domain: TrainedDomain, age: float | None
 ) -> str:
     """As `_outside` for a time in its other unit; what depends on redshift is left to the calls."""
     if age is None or not spec.get_distribution(name).is_fixed:
         return ""
     value = in_other_unit(name, float(spec.fixed_value(name)), age)
-    good = domain.limits.within(box.name, value)
-    return "" if good else f"{name} is fixed at {box.name} = {value:g}, trained on {box.shown}."
+    good = domain.limits.within(r.name, value)
+    return "" if good else f"{name} is fixed at {r.name} = {value:g}, trained on {r.shown}."
 
 
 def band_indices(observation: Observation | None, trained: Photometry) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a surrogate says of itself: read from its document alone, without evaluating it."""
+"""Description of a surrogate, read from its document without evaluating it."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MODES = ("raise", "warn", "clip", "nan")
 SLACK = 1e-6
 
 
-class Box(NamedTuple):
+class TrainedRange(NamedTuple):
     """The trained range of one parameter; ``lo == hi`` where it was fixed (arrays too).
 
     ``low`` and ``high`` are the limits of the guard, a rounding error further out.
@@ -46,8 +46,8 @@ class Box(NamedTuple):
     high: Any
 
     @classmethod
-    def of(cls, name: str, lo: Any, hi: Any) -> Box:
-        """Return the box with its slack."""
+    def of(cls, name: str, lo: Any, hi: Any) -> TrainedRange:
+        """Return the range with its slack."""
         slack = SLACK * (np.abs(lo) + np.abs(hi))
         low, high = np.subtract(lo, slack), np.add(hi, slack)
         if np.ndim(low) == 0:
@@ -73,7 +73,7 @@ class TrainedDomain:
 
     Attributes
     ----------
-    boxes : tuple of Box
+    ranges : tuple of TrainedRange
         Every parameter that the network, or what was fixed in training, depends on.
     vectors : frozenset of str
         Those that are vectors.
@@ -81,7 +81,7 @@ class TrainedDomain:
         One of ``MODES``.
     """
 
-    boxes: tuple[Box, ...]
+    ranges: tuple[TrainedRange, ...]
     vectors: frozenset[str] = frozenset()
     mode: str = "raise"
 
@@ -95,33 +95,33 @@ class TrainedDomain:
         names = tuple(names)
         shapes = {name: spec.composition.params[name].shape for name in names}
         vectors = frozenset(name for name, shape in shapes.items() if shape != ())
-        return cls(tuple(_box(spec, name) for name in names), vectors, mode)
+        return cls(tuple(_range(spec, name) for name in names), vectors, mode)
 
     @cached_property
-    def by_name(self) -> dict[str, Box]:
-        """Boxes by parameter name."""
-        return {box.name: box for box in self.boxes}
+    def by_name(self) -> dict[str, TrainedRange]:
+        """Ranges by parameter name."""
+        return {r.name: r for r in self.ranges}
 
     @cached_property
     def limits(self) -> Domain:
-        """The box with its slack: what lies outside is out of domain."""
-        return Domain({b.name: b.low for b in self.boxes}, {b.name: b.high for b in self.boxes},
+        """The box with its slack; anything outside is out of domain."""
+        return Domain({r.name: r.low for r in self.ranges}, {r.name: r.high for r in self.ranges},
                       self.vectors)  # fmt: skip
 
     @cached_property
     def box(self) -> Domain:
         """The box without slack: where parameters are clipped to."""
-        return Domain({b.name: b.lo for b in self.boxes}, {b.name: b.hi for b in self.boxes},
+        return Domain({r.name: r.lo for r in self.ranges}, {r.name: r.hi for r in self.ranges},
                       self.vectors)  # fmt: skip
 
     def check(self, p: Mapping[str, Any]) -> None:
         """Raise or warn about concrete values outside the box, as the mode says."""
         if self.mode not in ("raise", "warn"):
             return
-        outside = [box for box in self.boxes if not self._holds(box, p[box.name])]
+        outside = [r for r in self.ranges if not self._holds(r, p[r.name])]
         if not outside:
             return
-        message = " ".join(self._message(box, np.asarray(p[box.name])) for box in outside)
+        message = " ".join(self._message(r, np.asarray(p[r.name])) for r in outside)
         if self.mode == "raise":
             raise ParameterError(
                 f"{message} Surrogates do not extrapolate: use the exact model there, train on a "
@@ -133,24 +133,24 @@ class TrainedDomain:
         """Return whether galaxies outside become NaN."""
         return self.mode == "nan" or (traced and self.mode in ("raise", "warn"))
 
-    def _holds(self, box: Box, value: np.ndarray) -> bool:
-        same = not np.ndim(box.low) or value.shape[-1:] == np.shape(box.low)[-1:]
-        return same and bool(np.all(self.limits.within(box.name, value)))
+    def _holds(self, r: TrainedRange, value: np.ndarray) -> bool:
+        same = not np.ndim(r.low) or value.shape[-1:] == np.shape(r.low)[-1:]
+        return same and bool(np.all(self.limits.within(r.name, value)))
 
-    def _message(self, box: Box, value: np.ndarray) -> str:
+    def _message(self, r: TrainedRange, value: np.ndarray) -> str:
         """Name the parameter, the first value outside, how many there are, the trained range."""
-        trained = f"this surrogate was trained {'at' if box.is_fixed else 'on'} {box.shown}."
-        if np.ndim(box.low) and value.shape[-1:] != np.shape(box.low)[-1:]:
-            return f"{box.name} has shape {value.shape}; {trained}"
-        bad = ~np.asarray(self.limits.within(box.name, value))
+        trained = f"this surrogate was trained {'at' if r.is_fixed else 'on'} {r.shown}."
+        if np.ndim(r.low) and value.shape[-1:] != np.shape(r.low)[-1:]:
+            return f"{r.name} has shape {value.shape}; {trained}"
+        bad = ~np.asarray(self.limits.within(r.name, value))
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         where = f" at row {first[0]} ({int(bad.sum())} of {bad.size} values)" if first else ""
-        return f"{box.name} = {value[first]:g}{where}: {trained}"
+        return f"{r.name} = {value[first]:g}{where}: {trained}"
 
 
-def _box(spec: Parameters, name: str) -> Box:
+def _range(spec: Parameters, name: str) -> TrainedRange:
     prior = spec.get_distribution(name)
     if prior.is_fixed:
         value = spec.fixed_value(name)
-        return Box.of(name, value, value)
-    return Box.of(name, *trained_range(prior))
+        return TrainedRange.of(name, value, value)
+    return TrainedRange.of(name, *trained_range(prior))

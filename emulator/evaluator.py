@@ -32,7 +32,7 @@ from tengri.parameters.validate import default_float
 
 @dataclass(frozen=True)
 class Rules:
-    """What an emulated evaluator does at its edges.
+    """Behaviour of an emulated evaluator outside its box.
 
     ``clip``: answer for the nearest point of the trained box. ``mask``: NaN outside. ``certain``:
     stars are certain, so that a bound stands for the mass formed: the integral over the history
@@ -47,7 +47,7 @@ class Rules:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class NetworkLight:
-    """The light of one galaxy in all trained bands: a network, and what is known beside it.
+    """The light of one galaxy in all trained bands: a network plus exact terms.
 
     Attributes
     ----------
@@ -183,8 +183,8 @@ class EmulatedEvaluators:
         certain = self.artefact.target.certain_stars(p, self.spec, self.artefact.log10_mass_min)
         return self._with(is_traced(p), certain)
 
-    def plain(self) -> tuple[EmulatedEvaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the evaluator of plain floats inside the trained box, and their ranges."""
+    def for_floats(self) -> tuple[EmulatedEvaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the evaluator of Python floats inside the trained box, and their ranges."""
         target, least = self.artefact.target, self.artefact.log10_mass_min
         ranges = self.domain.limits.ranges() | target.certain_ranges(least)
         lo, hi = ranges["redshift"]

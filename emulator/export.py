@@ -134,10 +134,10 @@ def _arrays(artefact: Artefact) -> dict[str, np.ndarray]:
 
 
 def _about(artefact: Artefact, part: NumPyPart) -> dict[str, Any]:
-    """Return what the code needs to know beside the arrays."""
+    """Return what the code needs to know in addition to the arrays."""
     spec, params = artefact.spec, artefact.spec.composition.params
-    boxes = EmulatedSEDModel(artefact).domain.boxes
-    asked = (*(box.name for box in boxes), *part.parameters)
+    ranges = EmulatedSEDModel(artefact).domain.ranges
+    asked = (*(r.name for r in ranges), *part.parameters)
     return jsonable(
         {
             "written_from": artefact.sha256,
@@ -150,7 +150,7 @@ def _about(artefact: Artefact, part: NumPyPart) -> dict[str, Any]:
             "cosmology": {**artefact.cosmology, "z_max": Z_MAX},
             "parameters": {n: {"unit": params[n].unit, "shape": list(params[n].shape),
                                "default": spec.get_distribution(n).default} for n in asked},
-            "box": {**{box.name: (box.low, box.high) for box in boxes}, **part.bounds},
+            "box": {**{r.name: (r.low, r.high) for r in ranges}, **part.bounds},
             "lsun_erg_s": LSUN_ERG_S,
             "mpc_cm": MPC_CM,
             **part.facts,
@@ -181,7 +181,7 @@ def _difference(module: ModuleType, artefact: Artefact) -> float:
 def standalone_arguments(artefact: Artefact, params: dict[str, np.ndarray]) -> dict[str, Any]:
     """Return a batch of parameters as the exported file takes it."""
     model = EmulatedSEDModel(artefact)
-    taken = {*(box.name for box in model.domain.boxes), *_part(artefact).parameters}
+    taken = {*(r.name for r in model.domain.ranges), *_part(artefact).parameters}
     p = model.spec.resolve(params, batch=True)
     own = artefact.target.numpy_arguments(p, model.stars)
     return {**own, **{n: v for n, v in params.items() if n in taken}}

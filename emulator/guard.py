@@ -1,4 +1,4 @@
-"""What a surrogate can answer: a distance, and the box that it was trained on."""
+"""Checks of a surrogate's inputs: a distance, and the box of its training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Star formation without spectra: what a surrogate can compute exactly, with no network."""
+"""Star formation without spectra, which a surrogate computes exactly and without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``tengri list`` and ``tengri doctor`` say of this package."""
+"""Lists of this package for ``tengri list`` and its checks for ``tengri doctor``."""
 
 from __future__ import annotations
 

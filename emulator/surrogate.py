@@ -144,7 +144,7 @@ class EmulatedSEDModel(PhotometricModel):
         return self.artefact.ssp["name"]
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides every number that this model gives, JSON-serialisable."""
+        """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {
             "artefact_sha256": self.artefact.sha256,
             "out_of_domain": self.domain.mode,
@@ -282,7 +282,7 @@ class EmulatedSEDModel(PhotometricModel):
             f"network: {art.network}",
             f"out_of_domain: {self.domain.mode}",
             "trained box:",
-            *(f"  {box.name:<28s} {box.shown}" for box in self.domain.boxes if not box.is_fixed),
+            *(f"  {r.name:<28s} {r.shown}" for r in self.domain.ranges if not r.is_fixed),
         ]
         for level, bars in art.error_bars.items():
             shown = (f"{1e3 * bars[i]:.1f}" for i in self._index)

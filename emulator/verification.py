@@ -1,4 +1,4 @@
-"""Is an artefact what it was when it was written? Seal, structure, check pairs, exact model."""
+"""Verification of an artefact: seal, structure, check pairs, exact model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``tengri verify`` checks of a surrogate."""
+"""Checks of a surrogate for ``tengri verify``."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line; an unknown option is answered with near ones."""
-    parser, commands = program()
+    parser, commands = build_parser()
     args, strange = parser.parse_known_args(argv)
     if strange:
         command = commands.choices[args.command]
@@ -113,7 +113,7 @@ class _Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"unknown {kind} {value!r}.{hint}")
 
 
-def program() -> tuple[argparse.ArgumentParser, Any]:
+def build_parser() -> tuple[argparse.ArgumentParser, Any]:
     """Return the parser of the program, and its commands as argparse keeps them."""
     parser = _Parser(
         prog="tengri",

@@ -1,4 +1,4 @@
-"""What a model rests on, as BibTeX.
+"""The references of a model, as BibTeX.
 
 Components, grids and instruments carry their references as text ("Charlot & Fall 2000, ApJ 539,
 718"). Journal, volume and page (or the arXiv number) find the entry in ``citations.bib``; a
@@ -70,7 +70,7 @@ def _made(part: str, who: re.Match[str] | None, fields: dict[str, str]) -> tuple
 
 
 def cited(model: Any) -> Iterator[Cited]:
-    """Yield what a photometric model rests on: software, grid, components, cosmology, bands."""
+    """Yield the references of a photometric model: software, grid, components, cosmology, bands."""
     for name in ("tengri", *model.software):
         yield Cited("software", name)
     yield from _grid(model.ssp_name)

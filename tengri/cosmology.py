@@ -39,7 +39,7 @@ _LOG10_LSUN_AT_MPC = math.log10(LSUN_ERG_S / (4.0 * math.pi)) - 2.0 * math.log10
 
 
 class Cosmology(Protocol):
-    """What the model asks of a cosmology; hashable, comparable, usable as a static argument."""
+    """Interface of cosmologies; hashable, comparable, usable as a static argument."""
 
     def age_gyr(self, z: ArrayLike) -> Array:
         """Return the age of the Universe at ``z`` [Gyr]."""

@@ -1,4 +1,4 @@
-"""The errors users meet: each says what was given, what was expected and the likely fix."""
+"""Errors for users: each states the given value, the expected one and the likely fix."""
 
 from __future__ import annotations
 

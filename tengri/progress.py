@@ -15,7 +15,7 @@ Stream = Literal["stderr", "stdout"]
 
 
 class Meter:
-    """Tells how much of ``total`` is done; silent where asked.
+    """Report how much of ``total`` is done; silent if told so.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Numbers as people hold them, with masks, nulls and units, as plain float64 arrays.
+"""Conversion of numbers with masks, nulls and units to plain float64 arrays.
 
 Read are: Python and NumPy numbers, lists, JAX arrays; NumPy masked arrays; astropy ``Quantity``,
 ``Column``, ``MaskedColumn`` and ``Masked``; pandas and pyarrow arrays with nulls; datasets of HDF5
@@ -71,7 +71,7 @@ def plain_values(
     name : str
         What is read, for messages.
     stated_unit : str or astropy unit, optional
-        The unit that stands beside the numbers, as in the header of a file.
+        The unit that is stated apart from the numbers, as in the header of a file.
     linear : bool
         Whether a linear quantity is taken, too, where its logarithm is wanted.
 
@@ -88,27 +88,27 @@ def plain_values(
     ConfigError
         A conversion without astropy.
     """
-    beside = None if _says_nothing(stated_unit) else stated_unit
-    if is_plain(value) and beside is None:
+    stated = None if _says_nothing(stated_unit) else stated_unit
+    if is_plain(value) and stated is None:
         array = np.asarray(value, np.float64)
         return array, np.isnan(array)
-    if beside is None:
-        beside = _own_unit(value)
-    read = partial(plain_values, unit=unit, name=name, stated_unit=beside, linear=linear)
+    if stated is None:
+        stated = _own_unit(value)
+    read = partial(plain_values, unit=unit, name=name, stated_unit=stated, linear=linear)
     if isinstance(value, list | tuple) and not all(is_plain(v) and np.ndim(v) == 0 for v in value):
         parts = [(np.nan, True) if _is_null(v) else read(v) for v in value]
         there = [v for v, (_, missing) in zip(value, parts) if not np.all(missing)]
-        _check_all_or_none(there, beside, name)
+        _check_all_or_none(there, stated, name)
         return _stacked(parts, value, name)
     array, missing = _unmasked(value, name)
     if array.dtype.kind == "O":
         items = [None if gone else v for v, gone in zip(array.ravel(), missing.ravel())]
         values = np.array([_single(v, read, name) for v in items], np.float64)
-        _check_all_or_none([v for v, gap in zip(items, np.isnan(values)) if not gap], beside, name)
+        _check_all_or_none([v for v, gap in zip(items, np.isnan(values)) if not gap], stated, name)
         values = values.reshape(array.shape)
     else:
         values = np.where(missing, np.nan, np.asarray(array, np.float64))
-        values = converted(values, beside, unit, name, linear)
+        values = converted(values, stated, unit, name, linear)
     return values, np.isnan(values)
 
 
@@ -234,9 +234,9 @@ def _is_scalar(item: Any) -> bool:
     return hasattr(item, "magnitude") or (kind in "iuf" and np.ndim(item) == 0)
 
 
-def _check_all_or_none(items: Iterable[Any], beside: Any, name: str) -> None:
+def _check_all_or_none(items: Iterable[Any], stated: Any, name: str) -> None:
     """Raise where some elements, none of them missing, have a unit and others have none."""
-    if beside is not None:
+    if stated is not None:
         return
     units = {_is_bare(v): unit_of(v) for v in items}
     if len(units) > 1:

@@ -20,7 +20,7 @@ GYR = "Gyr"
 
 @dataclass(frozen=True)
 class Param:
-    """One physical parameter, declared beside the component that uses it.
+    """One physical parameter, declared with the component that uses it.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Versioned:
-    """A component that says how its physics has changed.
+    """A component that lists the changes of its physics.
 
     Attributes
     ----------

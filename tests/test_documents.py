@@ -16,7 +16,7 @@ import pytest
 
 from emulator import hdf5, published
 from emulator.description import FORMAT_VERSION, KIND
-from tengri.__main__ import main, program
+from tengri.__main__ import build_parser, main
 from tools.tables import ROOT, documents, rewritten
 
 PAGES = ("install", "tutorial", "train", "own_case", "catalogues", "samplers", "extend")
@@ -83,7 +83,7 @@ def leaves(parser, words=()):
     return [leaf for name, sub in inner[0].choices.items() for leaf in leaves(sub, (*words, name))]
 
 
-LEAVES = leaves(program()[0])
+LEAVES = leaves(build_parser()[0])
 LONG = {("train",), ("predict",), ("dataset",), ("data", "build")}
 
 
@@ -96,7 +96,7 @@ def test_every_command_has_json_quiet_an_example_and_a_dry_run_where_it_is_long(
     for example in parser.epilog.partition(": ")[2].split(";"):
         typed = shlex.split(example.split(">")[0])
         assert typed[: len(words) + 1] == ["tengri", *words]
-        program()[0].parse_args(typed[1:])
+        build_parser()[0].parse_args(typed[1:])
 
 
 # --- wrong commands ---------------------------------------------------------------------------

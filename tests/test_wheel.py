@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tengri.__main__ import program
+from tengri.__main__ import build_parser
 from tengri.grids import files
 from tools.clean_wheel import COMMANDS, PACKAGES, ROOT, build, run_all
 
@@ -33,7 +33,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_is_among_those_that_are_run() -> None:
     """`tengri --help` lists what `COMMANDS` runs."""
-    listed = set(re.findall(r"^    (\w+) ", program()[0].format_help(), re.MULTILINE))
+    listed = set(re.findall(r"^    (\w+) ", build_parser()[0].format_help(), re.MULTILINE))
     assert {"train", "predict"} <= listed <= {command.split()[0] for command in COMMANDS}
 
 

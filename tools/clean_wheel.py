@@ -2,8 +2,7 @@
 
     python -m tools.clean_wheel [--python python3.13]
 
-Needs the network, for the dependencies. Prints what each command took; fails with the first that
-does.
+Needs the network, for the dependencies. Prints the time of each command; the first failure ends it.
 """
 
 from __future__ import annotations
@@ -25,9 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("tengri", "emulator", "train")
 SOURCES = (*PACKAGES, "data", "checkpoints", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 
-#: A catalogue for `tengri predict`.
-CATALOGUE = "galaxies.csv"
-ROWS = "redshift,dust_tau_diff\n0.1,0.3\n0.2,1.0\n"
+#: Of the caller's environment: another data folder, or code that would hide the wheel's.
+LEFT_OUT = (files.ENVIRONMENT, "PYTHONPATH", "PYTHONHOME")
+
+#: A catalogue for `tengri predict`, of a format that needs no optional package.
+CATALOGUE = "galaxies.ecsv"
+ROWS = """# %ECSV 1.0
+# ---
+# datatype:
+# - {name: redshift, datatype: float64}
+# - {name: dust_tau_diff, datatype: float64}
+redshift dust_tau_diff
+0.1 0.3
+0.2 1.0
+"""
 
 #: Every command once, in an order in which each has what it needs.
 COMMANDS = (
@@ -94,7 +104,7 @@ def run_all(tengri: Path, folder: Path) -> list[tuple[str, float]]:
         A command that fails; the message has its output.
     """
     (folder / CATALOGUE).write_text(ROWS)
-    kept = {name: value for name, value in os.environ.items() if name != files.ENVIRONMENT}
+    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     kept[compilation_cache.ENVIRONMENT] = str(folder.parent / "cache")
     taken = []
     for command in COMMANDS:

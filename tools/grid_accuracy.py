@@ -40,7 +40,7 @@ Transmission = Callable[[Array, float], Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Spectra:
+class PopulationSpectra:
     """Spectra (n, n_wave) of the same populations on one wavelength grid."""
 
     wave: Array
@@ -79,7 +79,7 @@ def band_weights(wave: Array, curve_wave: Array, curve: Array) -> tuple[slice, A
 
 
 def band_fluxes(
-    spectra: Spectra, curves: dict[str, tuple[Array, Array]], z: float, igm: Transmission
+    spectra: PopulationSpectra, curves: dict[str, tuple[Array, Array]], z: float, igm: Transmission
 ) -> Array:
     """Return band-averaged L_ν (n, n_band) seen from redshift ``z``; NaN out of reach."""
     seen = spectra.flux * igm(spectra.wave, z)
@@ -127,7 +127,7 @@ def populations(edges_fine: Array, edges: Array, n_met: int, n: int = 400) -> tu
     return both[0], both[1]
 
 
-def reference(wheel: Path, with_gas: bool, logu: float, masses: Array) -> Spectra:
+def reference(wheel: Path, with_gas: bool, logu: float, masses: Array) -> PopulationSpectra:
     """Return the spectra of populations (n_pop, n_met, n_age) from the full grid of the wheel."""
     stars = bc03.read_stellar(wheel)
     steps = np.append(compact.LYMAN_SERIES, [compact.LYMAN_LIMIT, 911.8])
@@ -143,7 +143,7 @@ def reference(wheel: Path, with_gas: bool, logu: float, masses: Array) -> Spectr
     if with_gas:
         drawn = np.stack([_gaussian(wave, *line) for line in zip(gas.line_wave, sigma)])
         flux += np.tensordot(masses, lines, 2) @ drawn
-    return Spectra(wave, flux)
+    return PopulationSpectra(wave, flux)
 
 
 def _gaussian(wave: Array, centre: float, sigma: float) -> Array:
@@ -154,8 +154,8 @@ def _gaussian(wave: Array, centre: float, sigma: float) -> Array:
 
 
 def compared(
-    exact: Spectra,
-    grid: Spectra,
+    exact: PopulationSpectra,
+    grid: PopulationSpectra,
     curves: dict[str, tuple[Array, Array]],
     igm: Transmission,
     redshifts: Array = REDSHIFTS,
@@ -188,7 +188,7 @@ def measure(ssp: SSPData, wheel: Path, igm: Transmission) -> tuple[dict[str, obj
     fine_edges = bc03.read_stellar(wheel).edges_gyr
     fine, coarse = populations(fine_edges, ssp.age_edges_gyr, len(ssp.ssp_lgmet))
     exact = reference(wheel, ssp.nebular, float(ssp.attrs.get("logu", -3.0)), fine)
-    grid = Spectra(ssp.ssp_wave, np.tensordot(coarse, ssp.ssp_flux.astype(np.float64), 2))
+    grid = PopulationSpectra(ssp.ssp_wave, np.tensordot(coarse, ssp.ssp_flux.astype(np.float64), 2))
     curves = filter_curves()
     differences = compared(exact, grid, curves, igm)
     found = table(differences, list(curves))

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tengri.__main__ import program
+from tengri.__main__ import build_parser
 from tengri.cli import components
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,7 +199,7 @@ def _shape(both: dict[str, Any]) -> str:
 
 def commands() -> str:
     """Return every command with what it does and an example, Markdown."""
-    _, known = program()
+    _, known = build_parser()
     rows = ["| command | what it does | example |", "|---|---|---|"]
     # argparse has no other way to the help of a command
     actions = known._choices_actions  # noqa: SLF001

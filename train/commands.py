@@ -86,7 +86,7 @@ def _dataset_parser(commands: Any) -> None:
 
 def _compare_parser(commands: Any) -> None:
     parser = commands.add_parser(
-        "compare", help="put a surrogate beside its exact model, or beside another surrogate",
+        "compare", help="compare a surrogate with its exact model or another surrogate",
         description="Write figures, a page and numbers: sweeps, a grid, a redshift track or prior "
         "draws through both models.",
         epilog="example: tengri compare sdss --sweep dust_tau_diff",
@@ -186,7 +186,7 @@ def _guarded(args: argparse.Namespace, path: Path, call: Callable[[], int]) -> i
 
 def _dataset(args: argparse.Namespace) -> int:
     from tengri.errors import ConfigError
-    from tengri.io.shards import parse_shard
+    from tengri.io.sharding import parse_shard
     from train import config as configs
 
     if args.config == "verify":

@@ -1,4 +1,4 @@
-"""``tengri compare``: a surrogate beside its exact model, or beside another surrogate."""
+"""``tengri compare``: compare a surrogate with its exact model or another surrogate."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _one(
         logger.info(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
     logger.info(line)
     atomic.write_text(
-        out / "compare.html", template.page(f"Exact and emulated: {args.surrogate}", parts)
+        out / "compare.html", template.render(f"Exact and emulated: {args.surrogate}", parts)
     )
     return {
         "surrogate_sha256": emulated.artefact.sha256,
@@ -190,7 +190,7 @@ def _two(
                 f"{row['training_seconds']:.0f} s")  # fmt: skip
         logger.info(f"{name}: {line}\n{text}\n")
         parts += [template.heading(name), template.pre(line), template.pre(text)]
-    atomic.write_text(out / "compare.html", template.page(" and ".join(names), parts))
+    atomic.write_text(out / "compare.html", template.render(" and ".join(names), parts))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What one training is: a configuration, read from TOML and checked whole.
+"""Configuration of a training, read from TOML and checked as a whole.
 
 A file gives the options of `train.options` that differ from their defaults, section by section::
 
@@ -24,10 +24,19 @@ from pydantic import TypeAdapter, ValidationError
 from tengri.errors import ConfigError, suggestion
 from tengri.io.hdf5_reader import read_text
 from tengri.literal import read_value
-from train.options import Config, Data, Model, Network, Optimiser, Run, parse_until
+from train.options import (
+    Config,
+    DataOptions,
+    ModelOptions,
+    NetworkOptions,
+    OptimiserOptions,
+    RunOptions,
+    parse_until,
+)
 
-__all__ = ["Config", "Data", "Model", "Network", "Optimiser", "Run", "from_dict", "load", "locate",
-           "names", "overridden", "parse_until", "schema", "to_dict"]  # fmt: skip
+__all__ = ["Config", "DataOptions", "ModelOptions", "NetworkOptions", "OptimiserOptions",
+           "RunOptions", "from_dict", "load", "locate", "names", "overridden", "parse_until",
+           "schema", "to_dict"]  # fmt: skip
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 MAX_CONFIG_BYTES, MAX_NAME = 1 << 20, 1000
@@ -111,8 +120,8 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
         return data
     if not isinstance(base, str):
         raise ConfigError(f"{path}: base is the name of a configuration, got {base!r}.")
-    beside = path.parent / base
-    known = _read(locate(str(beside) if base.endswith(".toml") else base), depth - 1)
+    sibling = path.parent / base
+    known = _read(locate(str(sibling) if base.endswith(".toml") else base), depth - 1)
     return _over(known, data)
 
 
@@ -152,7 +161,7 @@ def _set(data: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def from_dict(data: Mapping[str, Any]) -> Config:
-    """Build a configuration from nested plain values; raises as `load` does."""
+    """Build a configuration from nested dicts; raises as `load` does."""
     try:
         return _CONFIG.validate_python(data)
     except ValidationError as error:
@@ -201,8 +210,8 @@ def _lowered(text: str) -> str:
 
 
 def to_dict(config: Config) -> dict[str, Any]:
-    """Return nested plain values, JSON-serialisable."""
-    return _plain(dataclasses.asdict(config))
+    """Return nested values in JSON's types."""
+    return _json_types(dataclasses.asdict(config))
 
 
 def schema() -> dict[str, Any]:
@@ -210,7 +219,7 @@ def schema() -> dict[str, Any]:
     return _CONFIG.json_schema()
 
 
-def _plain(value: Any) -> Any:
+def _json_types(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, (tuple, list)) else value
+        return {str(k): _json_types(v) for k, v in value.items()}
+    return [_json_types(v) for v in value] if isinstance(value, (tuple, list)) else value

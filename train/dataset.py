@@ -25,7 +25,7 @@ import numpy as np
 from tengri import __version__
 from tengri.errors import DataError
 from tengri.io import hdf5_reader, seal, sealed_json
-from tengri.io.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from tengri.parameters import Parameters
 from train.config import Config
 from train.problem import Problem

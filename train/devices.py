@@ -77,7 +77,7 @@ def agree(*flags: bool) -> tuple[bool, ...]:
 
 
 def wait(name: str) -> None:
-    """Let all processes come here before any goes on."""
+    """Wait until all processes have reached this point."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 

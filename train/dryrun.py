@@ -1,4 +1,4 @@
-"""``--dry-run``: what a training would do here, with steps that are measured, not guessed."""
+"""``--dry-run``: estimate a training on this machine from a few measured steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tengri.io.shards import shard_bounds, shard_name
+from tengri.io.sharding import shard_bounds, shard_name
 from tengri.progress import duration
 from train.config import Config
 from train.loop import Loop

@@ -1,4 +1,4 @@
-"""What a finished surrogate is worth: accuracy, error bars, covariance, Jacobian, speed."""
+"""Evaluation of a finished surrogate: accuracy, error bars, covariance, Jacobian, speed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ALWAYS_WARM = 100_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out galaxies, what the surrogate says of them, and the tables that follow.
+    """Held-out galaxies, their emulated fluxes, and tables of accuracy.
 
     ``exact`` and ``emulated`` are unit fluxes (n, n_bands); ``tables`` is JSON-serialisable.
     """

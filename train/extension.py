@@ -1,4 +1,4 @@
-"""``tengri resume RUN --set run.minutes=…``: a run goes on longer than it was planned.
+"""``tengri resume RUN --set run.minutes=…``: extend a run beyond its plan.
 
 The steps that were taken stay as they are; another leg of the schedule is appended, with a warm
 restart of the learning rate (Loshchilov & Hutter 2017, arXiv:1608.03983). Only settings that no

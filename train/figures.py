@@ -1,4 +1,4 @@
-"""Figures of one training; axes carry their units, colours are those of the colour-blind."""
+"""Figures of one training; axes carry units, colours are colour-blind-safe."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def coverage(result: Evaluation) -> Figure:
 
 
 def jacobian(result: Evaluation) -> Figure:
-    """Error of the derivatives beside their size."""
+    """Error of the derivatives against their size."""
     figure, ax = _axes(6.0, 3.6)
     table = result.tables["jacobian"]
     y = np.arange(len(table))

@@ -1,4 +1,4 @@
-"""What ``tengri list`` says of this package."""
+"""Lists of this package for ``tengri list``."""
 
 from __future__ import annotations
 

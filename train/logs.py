@@ -1,4 +1,4 @@
-"""What a run tells while it works: TensorBoard events, ``metrics.jsonl``, one progress line."""
+"""Logs of a run: TensorBoard events, ``metrics.jsonl``, one progress line."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Trained:
-    """What the loop hands to the evaluation."""
+    """Result of the loop, for the evaluation."""
 
     params: Any
     scaling: OutputScaling

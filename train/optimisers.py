@@ -12,7 +12,7 @@ from optax import contrib
 
 
 class Settings(Protocol):
-    """What is read of ``train.config.Optimiser``, which reads the names below."""
+    """What is read of ``train.config.OptimiserOptions``, which reads the names below."""
 
     @property
     def name(self) -> str: ...  # noqa: D102

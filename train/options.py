@@ -80,7 +80,7 @@ def parse_until(text: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Model:
+class ModelOptions:
     """The exact model that is emulated.
 
     Attributes
@@ -111,7 +111,7 @@ class Model:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Data:
+class DataOptions:
     """Training rows.
 
     Attributes
@@ -154,7 +154,7 @@ class Data:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Network:
+class NetworkOptions:
     """The network and what it predicts.
 
     Attributes
@@ -200,7 +200,7 @@ class Network:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Optimiser:
+class OptimiserOptions:
     """How the loss is brought down.
 
     Attributes
@@ -250,7 +250,7 @@ class Optimiser:
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Run:
+class RunOptions:
     """How long, how often, and which random numbers.
 
     Attributes
@@ -301,11 +301,11 @@ class Run:
 class Config:
     """One training; see the classes of its sections."""
 
-    model: Model = field(default_factory=Model)
-    data: Data = field(default_factory=Data)
-    network: Network = field(default_factory=Network)
-    optimiser: Optimiser = field(default_factory=Optimiser)
-    run: Run = field(default_factory=Run)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    data: DataOptions = field(default_factory=DataOptions)
+    network: NetworkOptions = field(default_factory=NetworkOptions)
+    optimiser: OptimiserOptions = field(default_factory=OptimiserOptions)
+    run: RunOptions = field(default_factory=RunOptions)
 
     def __post_init__(self) -> None:
         """Check what concerns more than one option."""

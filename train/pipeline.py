@@ -59,11 +59,11 @@ def resume(path: Path, overrides: Sequence[str] = ()) -> int:
         raise DataError(f"{path} is no run folder (config.json is missing).")
     with _held(path):
         if devices.is_first():
-            for message in recovery.mend(path):
+            for message in recovery.recover(path):
                 logger.info(message)
             for message in extension.change(RunFolder.open(path), overrides):
                 logger.info(message)
-        devices.wait("mended")
+        devices.wait("recovered")
         folder = RunFolder.open(path)
         problem = Problem.build(folder.config())
         if folder.done() is None:
@@ -221,7 +221,7 @@ def replay(path: Path, row: int) -> dict[str, Any]:
 
 
 def summary(path: Path) -> dict[str, Any]:
-    """Return what a program wants to know of a finished run."""
+    """Return the result of a finished run for ``--json``."""
     folder = RunFolder.open(path)
     return {"run": path, "artefact": folder.artefact, "report": folder.report / "report.html",
             **(folder.done() or {})}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The plan of a run: read from its folder, or made from what things cost here and written there."""
+"""The plan of a run: read from its folder, or made from measured costs and stored there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a configuration to what is trained: the exact model, the target and the network."""
+"""The training problem of a configuration: exact model, target and network."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Problem:
         return {**found, **started}
 
     @cached_property
-    def boxes(self) -> dict[str, tuple[float, float]]:
+    def ranges(self) -> dict[str, tuple[float, float]]:
         """Range over which each network input is trained."""
         return {n: trained_range(self.spec.get_distribution(n)) for n in self.target.input_names}
 
@@ -138,7 +138,7 @@ class Problem:
     def pca_truncation_error(
         self, scaling: OutputScaling, rows: Rows
     ) -> tuple[float, float] | None:
-        """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell.
+        """Return the truncation error |Δm| [mmag] of the kept components at 50 and 99 %.
 
         No network is better than that. None where all components are kept.
         """

@@ -1,4 +1,4 @@
-"""What a resume does first: whatever a crash or a bad disk left behind is mended or set aside.
+"""Recovery of a run before it resumes: damaged files are restored or set aside.
 
 Every file that is read back is checked here, before anything else looks at it. Nothing is
 deleted but what a kill left unfinished; what is damaged goes to ``damaged/``.
@@ -17,13 +17,13 @@ from typing import Any
 from tengri.errors import DataError
 from tengri.io import atomic, seal, sealed_json
 
-#: Written once and needed by every resume: two copies are kept, and one mends the other.
-TWINS = ("config.json", "plan.json")
+#: Written once and needed by every resume: two copies are kept, and one restores the other.
+DUPLICATED = ("config.json", "plan.json")
 COPIES = "copies"
 _TEMPORARY = re.compile(r"\..+\.(tmp-\d+(-\d+)?|\d+\.tmp)")
 
 
-def mend(folder: Path) -> list[str]:
+def recover(folder: Path) -> list[str]:
     """Make the files of a run usable after any crash or damage; return what was done.
 
     The caller holds the lock of the folder.
@@ -36,16 +36,16 @@ def mend(folder: Path) -> list[str]:
     """
     try:
         _sweep(folder)
-        messages = [text for name in TWINS if (text := _mend_twin(folder, name))]
+        messages = [text for name in DUPLICATED if (text := _restore_copy(folder, name))]
         return [*messages, *_retake(folder)]
     except OSError as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{folder}: cannot be mended ({error}).") from error
+        raise DataError(f"{folder}: cannot be recovered ({error}).") from error
 
 
 def write_twice(folder: Path, name: str, content: object) -> None:
-    """Write one of `TWINS`, its copy first."""
+    """Write one of `DUPLICATED`, its copy first."""
     (folder / COPIES).mkdir(exist_ok=True)
     sealed_json.write_json(folder / COPIES / name, content)
     sealed_json.write_json(folder / name, content)
@@ -69,7 +69,7 @@ def problem_with(path: Path) -> str:
 
 
 def artefact_problem(folder: Path) -> str:
-    """Return why the artefact is not the one that ``done.json`` speaks of, or nothing."""
+    """Return why the artefact is not the one named in ``done.json``, or nothing."""
     try:
         found = seal.verify(folder / "surrogate.h5")
         expected = sealed_json.read_json(folder / "done.json")["sha256"]
@@ -84,7 +84,7 @@ def _sweep(folder: Path) -> None:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _mend_twin(folder: Path, name: str) -> str:
+def _restore_copy(folder: Path, name: str) -> str:
     """Make both copies of a file whole from the one that is; say so."""
     pair = folder / name, folder / COPIES / name
     problems = [problem_with(path) if path.exists() else "missing" for path in pair]
@@ -94,15 +94,15 @@ def _mend_twin(folder: Path, name: str) -> str:
         raise DataError(f"{problems[0]} Its copy is no better: {problems[1]}")
     bad, good = pair if problems[0] else pair[::-1]
     edits = _edits(bad, good)
-    aside = set_aside(folder, bad) if bad.exists() else bad
+    kept = set_aside(folder, bad) if bad.exists() else bad
     bad.parent.mkdir(exist_ok=True)
     atomic.write_bytes(bad, good.read_bytes())
     if edits:
         return (
             f"{bad} has been edited: {edits}. A run goes on as it began, and the edited file is "
-            f"kept as {aside}. To train longer: tengri resume {folder} --set run.minutes=…"
+            f"kept as {kept}. To train longer: tengri resume {folder} --set run.minutes=…"
         )
-    return f"{bad} was damaged or missing: mended from {good}"
+    return f"{bad} was damaged or missing: restored from {good}"
 
 
 def _edits(bad: Path, good: Path) -> str:

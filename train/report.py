@@ -96,7 +96,7 @@ def sweep_curves(problem: Problem, artefact: Artefact) -> dict[str, Any]:
     middle = {n: float(spec.get_distribution(n).from_unit(jnp.asarray(0.5)))
               for n in spec.free_params if spec.composition.params[n].shape == ()}  # fmt: skip
     names = [n for n in problem.target.input_names if n in middle]
-    grids = {n: np.linspace(*problem.boxes[n], SWEEP_POINTS + 2)[1:-1] for n in names}
+    grids = {n: np.linspace(*problem.ranges[n], SWEEP_POINTS + 2)[1:-1] for n in names}
     n_rows = SWEEP_POINTS * len(names)
     batch = {k: np.full(n_rows, v, np.float32) for k, v in middle.items()}
     for i, name in enumerate(names):
@@ -207,7 +207,7 @@ def _page(
         template.pre(json.dumps(training, indent=1)),
         template.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
-    return template.page(f"Surrogate {name}", parts)
+    return template.render(f"Surrogate {name}", parts)
 
 
 def _flux_text(tables: dict[str, Any]) -> str:

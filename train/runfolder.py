@@ -1,4 +1,4 @@
-"""A run folder: what lies where, and how it comes into being at once.
+"""A run folder: its files, and its creation in one step.
 
 =====================  ==================================================================
 ``config.json``        the configuration, command and versions (sealed)
@@ -20,6 +20,7 @@ import os
 import platform
 import time
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -181,13 +182,8 @@ def is_run(path: Path) -> bool:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes the numbers."""
-    import flax
-    import optax
-
-    return {
-        "tengri": __version__, "jax": jax.__version__, "flax": flax.__version__,
-        "optax": optax.__version__, "numpy": np.__version__, "python": platform.python_version(),
-    }  # fmt: skip
+    packages = {name: metadata.version(name) for name in ("jax", "flax", "optax", "numpy")}
+    return {"tengri": __version__, **packages, "python": platform.python_version()}
 
 
 def hardware() -> str:

@@ -1,4 +1,4 @@
-"""Age distributions of many star-formation histories: what an age kernel is trained with.
+"""Age distributions of many star-formation histories, for training an age kernel.
 
 Each training row of a target that mixes ages carries some, drawn from real histories at about its
 redshift; its loss is the error in their light.

@@ -8,10 +8,10 @@ from typing import Any
 from tengri.components.composition import belongs_to
 from tengri.factory import build_spec
 from tengri.parameters import Parameters
-from train.config import Model
+from train.config import ModelOptions
 
 
-def spec_of_family(model: Model, family: list[str]) -> Parameters:
+def spec_of_family(model: ModelOptions, family: list[str]) -> Parameters:
     """Return a spec with another star-formation history: its parameters have default priors."""
     given = model.parameters
     others = {n: v for n, v in given.items() if n == "n_grid" or not belongs_to("sfh", n)}
@@ -20,18 +20,18 @@ def spec_of_family(model: Model, family: list[str]) -> Parameters:
     return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)
 
 
-def todays_physics(model: Model) -> dict[str, Any]:
+def todays_physics(model: ModelOptions) -> dict[str, Any]:
     """Return the physics of all specs of a training that begins today."""
     return {name: value for spec in _specs(model) for name, value in spec.physics.items()}
 
 
-def oldest_physics(model: Model) -> dict[str, Any]:
+def oldest_physics(model: ModelOptions) -> dict[str, Any]:
     """Return the physics that a training had before physics had versions."""
     found = (spec.composition.physics.oldest for spec in _specs(model))
     return {name: value for oldest in found for name, value in oldest.items()}
 
 
-def _specs(model: Model) -> Iterator[Parameters]:
+def _specs(model: ModelOptions) -> Iterator[Parameters]:
     """Yield the spec of every family, and last the one that is emulated."""
     for family in model.histories:
         yield spec_of_family(model, family.split("+"))

@@ -19,7 +19,7 @@ from emulator.networks import Network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import Target
 from emulator.targets.batch import Batch, Penalty
-from train.config import Optimiser
+from train.config import OptimiserOptions
 from train.optimisers import build, polisher
 
 
@@ -79,7 +79,7 @@ def make_loss(
     target: Target,
     name: str,
     sobolev: float = 0.0,
-    faint: float = Optimiser.faint,
+    faint: float = OptimiserOptions.faint,
 ) -> Loss:
     """Return the target's loss of a batch, as a function of the network's weights.
 
@@ -101,7 +101,7 @@ def make_loss(
 
 
 def make_step(
-    loss: Loss, optimiser: optax.GradientTransformation, settings: Optimiser
+    loss: Loss, optimiser: optax.GradientTransformation, settings: OptimiserOptions
 ) -> Callable[[State, Pool], tuple[State, Trace]]:
     """Return the pure step; one that meets a NaN leaves the state as it was."""
 
@@ -169,7 +169,7 @@ def make_polish(loss: Loss, optimiser: optax.GradientTransformationExtraArgs) ->
 
 @cache
 def compiled(
-    network: Network, target: Target, settings: Optimiser, legs: tuple[int, ...]
+    network: Network, target: Target, settings: OptimiserOptions, legs: tuple[int, ...]
 ) -> tuple[optax.GradientTransformation, Callable[[State, Pool, Array], tuple[State, Trace]]]:
     """Return the optimiser of some schedules and its dispatch, one pair per process."""
     optimiser = build(settings, legs)
@@ -178,7 +178,9 @@ def compiled(
 
 
 @cache
-def compiled_polish(network: Network, target: Target, settings: Optimiser) -> tuple[Any, Any]:
+def compiled_polish(
+    network: Network, target: Target, settings: OptimiserOptions
+) -> tuple[Any, Any]:
     """Return the polisher and its compiled iteration, one pair per process."""
     optimiser = polisher()
     loss = make_loss(network, target, settings.loss, settings.sobolev, settings.faint)

@@ -15,7 +15,7 @@ STYLE = (
 )
 
 
-def page(title: str, parts: Iterable[str]) -> str:
+def render(title: str, parts: Iterable[str]) -> str:
     """Return a whole page; ``parts`` are HTML."""
     head = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"

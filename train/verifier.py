@@ -1,4 +1,4 @@
-"""What ``tengri verify`` checks of run folders and data sets."""
+"""Checks of run folders and data sets for ``tengri verify``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tengri.cli.doctor import FAILURE, OK, WARNING, Check
 from tengri.errors import DataError
 from tengri.io import sealed_json
-from tengri.io.shards import MANIFEST
+from tengri.io.sharding import MANIFEST
 
 
 def run(path: str, exact: bool) -> list[Check] | None:
@@ -23,33 +23,33 @@ def _run(folder: Path) -> Iterator[Check]:
     from train import checkpoints, logs, recovery
     from train.runfolder import RunFolder
 
-    mended = f"tengri resume {folder}"
+    repair = f"tengri resume {folder}"
     for name in (
-        *recovery.TWINS,
-        *(f"{recovery.COPIES}/{n}" for n in recovery.TWINS),
+        *recovery.DUPLICATED,
+        *(f"{recovery.COPIES}/{n}" for n in recovery.DUPLICATED),
         "clock.json",
     ):
         if (folder / name).exists():
-            yield _check(name, recovery.problem_with(folder / name), "intact", mended)
+            yield _check(name, recovery.problem_with(folder / name), "intact", repair)
     try:
         RunFolder.open(folder).config()
     except DataError as error:
-        yield Check("run", FAILURE, str(error), mended)
+        yield Check("run", FAILURE, str(error), repair)
     found = checkpoints.verify(folder)
     if not found:
         yield Check("checkpoints", WARNING, "none yet")
     rest = checkpoints.half_removed(found)
     for step, problem in found.items():
         if step in rest:
-            yield Check(f"checkpoint {step}", WARNING, "its removal was interrupted", mended)
+            yield Check(f"checkpoint {step}", WARNING, "its removal was interrupted", repair)
         else:
-            yield _check(f"checkpoint {step}", problem, "intact", f"{mended} takes an earlier one")
+            yield _check(f"checkpoint {step}", problem, "intact", f"{repair} takes an earlier one")
     torn = logs.damaged_lines(folder / "metrics.jsonl")
     if torn:
         yield Check("metrics.jsonl", WARNING, f"{len(torn)} damaged lines are left out: {torn[:9]}")
     if (folder / "done.json").exists():
         problem = recovery.artefact_problem(folder)
-        yield _check("done.json", problem, "speaks of this surrogate.h5", mended)
+        yield _check("done.json", problem, "names this surrogate.h5", repair)
 
 
 def dataset(path: str, exact: bool) -> list[Check] | None:

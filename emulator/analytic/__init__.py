@@ -1,1 +1,1 @@
-"""Light that is known exactly beside what a network has learnt: dust emission and AGN."""
+"""Exact terms added to the output of a network: dust emission and AGN."""

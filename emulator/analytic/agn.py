@@ -1,4 +1,4 @@
-r"""The light of an active nucleus, exactly: a term beside what a network has learnt of the stars.
+r"""The light of an AGN as an exact term, added to the network's light of the stars.
 
 The nucleus is not reddened by the host, so that its bands follow from its own parameters alone,
 
@@ -44,7 +44,7 @@ SHIFT_STEP = 0.001
 FAINTEST = 1e-4
 
 
-class Table(NamedTuple):
+class TemplateTable(NamedTuple):
     """The bands of templates at every shift.
 
     Attributes
@@ -76,7 +76,7 @@ class AGNLight:
         How many of the templates in the open are in the table: the first ones.
     projection : BandProjection
         From the wavelengths to the bands.
-    table : Table or None
+    table : TemplateTable or None
         The bands of the templates, where the spectrum is a sum of some.
     """
 
@@ -85,7 +85,7 @@ class AGNLight:
     first_shift: float = field(metadata={"static": True})
     n_open: int = field(metadata={"static": True})
     projection: BandProjection
-    table: Table | None = None
+    table: TemplateTable | None = None
 
     @classmethod
     def build(
@@ -99,9 +99,9 @@ class AGNLight:
                 f"{FRACTION.name} is a share of starlight at 5100 Å, which a surrogate of bands "
                 f"does not have: set {agn.amplitude}, or use the exact model."
             )
-        if beside := composition.foreground_params:
+        if absorbers := composition.foreground_params:
             raise ConfigError(
-                f"{', '.join(beside)}: a nucleus beside a surrogate is seen through the mean "
+                f"{', '.join(absorbers)}: an AGN added to a surrogate is seen through the mean "
                 "intergalactic medium alone. Leave the parameter out, or use the exact model."
             )
         wave = wavelengths() if agn.nodes is None else np.union1d(wavelengths(), agn.nodes())
@@ -120,7 +120,7 @@ class AGNLight:
         """Return it with the constants of the band integrals in the default float."""
         if self.table is None:
             return replace(self, projection=self.projection.in_default_float())
-        return replace(self, table=Table(*(jnp.asarray(a, float) for a in self.table)))
+        return replace(self, table=TemplateTable(*(jnp.asarray(a, float) for a in self.table)))
 
     def bands(self, p: Mapping[str, Array]) -> Array:
         """Return L_ν/L_bol in the bands (n_bands,), in units of ``10**LOG10_UNIT`` per Hz."""
@@ -132,7 +132,7 @@ class AGNLight:
         spectrum = agn.spectrum(wave, p) * 10.0**-LOG10_UNIT
         return self.projection.project(spectrum * igm.transmission(wave, z), z)
 
-    def _looked_up(self, table: Table, p: Mapping[str, Array]) -> Array:
+    def _looked_up(self, table: TemplateTable, p: Mapping[str, Array]) -> Array:
         """Return the same from the table."""
         assert self.composition.agn is not None and self.composition.agn.templates is not None
         fixed, reddened, tau = self.composition.agn.templates.weights(p)
@@ -147,18 +147,18 @@ class AGNLight:
         return matmul(fixed[:n], rows[:n]) + seen
 
     def added(self, light: SourceBands, p: Mapping[str, Array]) -> SourceBands:
-        """Return the light of stars and nucleus, on the scale of the brighter of the two."""
+        """Return the light of stars and AGN, on the scale of the brighter of the two."""
         assert self.composition.agn is not None
-        nucleus = p[self.composition.agn.amplitude] + LOG10_UNIT
-        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, nucleus))
+        log10_agn = p[self.composition.agn.amplitude] + LOG10_UNIT
+        scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, log10_agn))
         flux = (light.flux * 10.0 ** (light.log10_scale - scale)
-                + self.bands(p) * 10.0 ** (nucleus - scale))  # fmt: skip
+                + self.bands(p) * 10.0 ** (log10_agn - scale))  # fmt: skip
         return light._replace(log10_scale=scale, flux=flux)
 
 
 def _tabulated(
     composition: Composition, wave: np.ndarray, projection: BandProjection, shifts: np.ndarray
-) -> tuple[Table, int]:
+) -> tuple[TemplateTable, int]:
     """Return the table at ``shifts`` ln(1 + z), and how many open templates are in it."""
     agn, igm = composition.agn, composition.igm
     assert agn is not None and agn.templates is not None
@@ -182,7 +182,7 @@ def _tabulated(
     seen = made.max(axis=(0, 2))[: len(unscreened)] > FAINTEST * made.max()
     n_open = int(np.flatnonzero(seen).max(initial=-1)) + 1
     made = np.concatenate([made[:, :n_open], made[:, len(unscreened) :]], axis=1)
-    return Table(made, np.maximum(m2 / m0 - (m1 / m0) ** 2, 0.0)), n_open
+    return TemplateTable(made, np.maximum(m2 / m0 - (m1 / m0) ** 2, 0.0)), n_open
 
 
 def wavelengths() -> np.ndarray:

@@ -1,4 +1,4 @@
-r"""The light of dust, exactly: what a network has learnt is only how much the dust absorbs.
+r"""The light of dust as an exact term: the network predicts only the luminosity absorbed.
 
 Dust radiates what it absorbs, with a spectrum that depends on no star. In the bands that is
 
@@ -25,7 +25,7 @@ from emulator.analytic.source import LOG10_PER_HZ
 from tengri.components.dust.emission import DustEmission
 from tengri.constants import LN10
 from tengri.numerics.interpolation import catmull_rom
-from tengri.numerics.linalg import matmul, spread
+from tengri.numerics.linalg import matmul, scatter
 from tengri.observation import FilterCurve
 from tengri.observation.bands import band_matrix
 from tengri.static_grid import StaticGrid
@@ -162,7 +162,7 @@ class DustLight:
         below = jnp.floor(shift).astype(jnp.int32)
         around = (self._integrated if self.emission.grid is None else self._looked_up)(below, p)
         flux = catmull_rom((shift - below.astype(shift.dtype)).astype(around.dtype), *around)
-        return spread(flux, self.band.values, self.n_bands)
+        return scatter(flux, self.band.values, self.n_bands)
 
     def _integrated(self, below: Array, p: Mapping[str, Array]) -> Array:
         """Return the bands that see it at the four shifts around, (4, n_seeing): by integrals."""

@@ -16,7 +16,7 @@ from emulator.analytic.source import SourceBands
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """What is added to the light of a network; None where there is no such term."""
+    """Exact terms added to the light of a network; None where there is no such term."""
 
     dust: DustLight | None = None
     agn: AGNLight | None = None

@@ -1,4 +1,4 @@
-"""What a network learns: named targets. One file each, one entry here.
+"""Targets of a network by name: one file each, one entry here.
 
 ``photometry`` learns band fluxes from all parameters; ``ssp_photometry`` those of every stellar
 age, which serve any star-formation history.

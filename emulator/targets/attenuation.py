@@ -82,17 +82,17 @@ def _optical_depths(
     ln_wave = jnp.asarray(np.log(pivots), float) - jnp.log1p(p["redshift"])
     if absorbs:
         ln_wave = jnp.append(ln_wave, np.log(HEATING_AA))
-    k_bc, k_diff = (_cubic(ln_wave, law.curve(np.exp(LN_NODES), p)) for law in laws)
+    k_bc, k_diff = (_on_nodes(ln_wave, law.curve(np.exp(LN_NODES), p)) for law in laws)
     return p["dust_tau_bc"] * k_bc, p["dust_tau_diff"] * k_diff
 
 
 def _ln_passing(cloud: Array, diffuse: Array, deepest_beside: float) -> tuple[Array, Array]:
     """Return ln of the light that passes optical depths (n_bands,) of clouds and diffuse dust."""
     clearest, thinnest = jnp.min(diffuse), jnp.min(cloud)
-    beside, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
-    more = _limited(both, deepest_beside) - _limited(beside, deepest_beside)
+    extra, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
+    more = _limited(both, deepest_beside) - _limited(extra, deepest_beside)
     return (-jnp.minimum(thinnest + more, DEEPEST),
-            -jnp.minimum(clearest + _limited(beside, deepest_beside), DEEPEST))  # fmt: skip
+            -jnp.minimum(clearest + _limited(extra, deepest_beside), DEEPEST))  # fmt: skip
 
 
 def _limited(depth: Array, deepest_beside: float) -> Array:
@@ -104,7 +104,7 @@ def _ln_absorbed(depth: Array) -> Array:
     return jnp.log(-jnp.expm1(-(depth + THINNEST)))
 
 
-def _cubic(x: Array, values: Any) -> Array:
+def _on_nodes(x: Array, values: Any) -> Array:
     """Interpolate ``values`` on ``LN_NODES`` at ``x``: cubic, held outside."""
     step = float(LN_NODES[1] - LN_NODES[0])
     s = jnp.clip((x - LN_NODES[0]) / step, 1.0, len(LN_NODES) - 2.001)

@@ -1,4 +1,4 @@
-"""What a target adds to a surrogate that is exported as NumPy code."""
+"""Target-specific part of a surrogate exported as NumPy code."""
 
 from __future__ import annotations
 

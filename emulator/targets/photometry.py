@@ -180,7 +180,7 @@ class PhotometryTarget(Target):
         return Batch(x, y, jnp.asarray(weight.astype(np.float32)))
 
     def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
-        """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell."""
+        """Return the truncation error |Δm| [mmag] of the kept components at 50 and 99 %."""
         kept = scaling.inverse(scaling.forward(rows.y))
         true, ours = (np.asarray(self.flux(y), np.float64) for y in (rows.y, kept))
         return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)

@@ -259,7 +259,7 @@ class SSPPhotometryTarget(Target):
         return Batch(x, outputs.floored(rows.y), rows.ages, light)
 
     def pca_truncation_error(self, rows: TargetRows, scaling: OutputScaling) -> tuple[float, float]:
-        """Return |Δm| [mmag] of mixtures at 50 and 99 % that the kept components cannot tell."""
+        """Return the truncation error |Δm| [mmag] of the kept components at 50 and 99 %."""
         return _truncation_error(self, rows, scaling)
 
     def loss(
@@ -330,8 +330,8 @@ def _truncation_error(
 ) -> tuple[float, float]:
     assert rows.ages is not None
     kept = jnp.log(scaling.exp_inverse(scaling.forward(rows.y)))
-    lights = (_light(target, u, rows.ages, rows.inputs) for u in (rows.y, kept))
-    true, ours = (np.exp(light, dtype=np.float64) for light in lights)
+    logs = (_light(target, u, rows.ages, rows.inputs) for u in (rows.y, kept))
+    true, ours = (np.exp(ln_flux, dtype=np.float64) for ln_flux in logs)
     true, ours = (f.reshape(-1, target.n_rows) for f in (true, ours))
     return accuracy.percentile(true, ours, 50), accuracy.percentile(true, ours, 99)
 
@@ -343,8 +343,8 @@ def kernel_names(spec: Parameters) -> tuple[str, ...]:
     """
     c = spec.composition
     exact = [part.params for part in (c.sfh, c.agn, c.dust_emission) if part is not None]
-    beside = {param.name for params in exact for param in params}
-    return tuple(name for name in c.params if name not in beside)
+    of_exact_terms = {param.name for params in exact for param in params}
+    return tuple(name for name in c.params if name not in of_exact_terms)
 
 
 def _inputs(spec: Parameters) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
@@ -370,9 +370,9 @@ def _check_learnable(composition: Composition) -> None:
     check_foreground(composition)
     if composition.agn is not None:
         raise ConfigError("The target 'ssp_photometry' learns stars: train without agn_model.")
-    beside = {"dust_f_clear": composition.partly_clear,
-              f"escape={composition.escape!r}": composition.escape != "screened"}  # fmt: skip
-    for what in (name for name, is_so in beside.items() if is_so):
+    unscreened = {"dust_f_clear": composition.partly_clear,
+                  f"escape={composition.escape!r}": composition.escape != "screened"}  # fmt: skip
+    for what in (name for name, is_so in unscreened.items() if is_so):
         raise ConfigError(
             f"{what}: the target 'ssp_photometry' factors out dust that all light is behind. "
             "Train the target 'photometry', or leave it out."

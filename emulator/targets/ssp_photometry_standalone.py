@@ -65,10 +65,10 @@ def of_all_ages(y: Array, formed: Array, p: dict[str, Array]) -> Array:
 
 def passing_light(cloud: Array, diffuse: Array) -> tuple[Array, Array]:
     """Return what is factored out for optical depths of birth clouds and diffuse dust."""
-    deepest, beside = ABOUT["deepest"], TARGET["deepest_beside"]
+    deepest, limit = ABOUT["deepest"], TARGET["deepest_beside"]
     thinnest, clearest = (depth.min(axis=1, keepdims=True) for depth in (cloud, diffuse))
     more, both = diffuse - clearest, diffuse - clearest + cloud - thinnest
-    more, both = (depth / (1.0 + (depth / beside) ** 4) ** 0.25 for depth in (more, both))
+    more, both = (depth / (1.0 + (depth / limit) ** 4) ** 0.25 for depth in (more, both))
     depths = thinnest + both - more, clearest + more
     return tuple(np.exp(-np.minimum(depth, deepest)) for depth in depths)  # type: ignore
 
@@ -88,7 +88,7 @@ def light_of_dust(p: dict[str, Array]) -> Array:
     seen = np.einsum("kbw,nw->nkb", matrix, windows)
     i, t = (below % fine)[:, None], (shift - below)[:, None]
     a, b, c, d = (np.take_along_axis(seen, (i + k)[..., None], axis=1)[:, 0] for k in range(4))
-    out[:, ABOUT["dust"]["band"]] = cubic(t, a, b, c, d)
+    out[:, ABOUT["dust"]["band"]] = catmull_rom(t, a, b, c, d)
     return out
 
 
@@ -126,10 +126,10 @@ def optical_depth(p: dict[str, Array], which: str) -> Array:
     s = np.clip((ln_wave - nodes[0]) / step, 1.0, len(nodes) - 2.001)
     i = s.astype(int)
     a, b, c, d = (np.take_along_axis(curve, i + k, axis=1) for k in (-1, 0, 1, 2))
-    return p[f"dust_tau_{which}"][:, None] * cubic(s - i, a, b, c, d)
+    return p[f"dust_tau_{which}"][:, None] * catmull_rom(s - i, a, b, c, d)
 
 
-def cubic(t: Array, a: Array, b: Array, c: Array, d: Array) -> Array:
+def catmull_rom(t: Array, a: Array, b: Array, c: Array, d: Array) -> Array:
     """Return the value at t between b and c, of four at equal steps (Catmull & Rom 1974)."""
     return b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
 

@@ -1,6 +1,6 @@
-"""What a target decides: all that the training loop and the surrogate ask of what is learnt.
+"""Interface of a target: everything that training loop and surrogate need to know about it.
 
-`Target` is abstract and answers for the plain case: every free parameter is an input, all light is
+`Target` is abstract and gives the defaults: every free parameter is an input, all light is
 learnt with one family of histories, and the mass formed is computed with the light. A target
 overrides what it does otherwise.
 """
@@ -35,7 +35,7 @@ Params = Mapping[str, Array]
 
 
 class Target(ABC):
-    """A map from one galaxy's parameters to what a network gives, and from there to fluxes.
+    """A map from one galaxy's parameters to network outputs, and from those to fluxes.
 
     A frozen dataclass of plain values: hashable, and JSON through ``to_dict``.
 
@@ -137,7 +137,7 @@ class Target(ABC):
     def pca_truncation_error(
         self, rows: TargetRows, scaling: OutputScaling
     ) -> tuple[float, float] | None:
-        """Return |Δm| [mmag] at 50 and 99 % that the kept components cannot tell.
+        """Return the truncation error |Δm| [mmag] of the kept components at 50 and 99 %.
 
         No network is better than that. None where it is not measured.
         """
@@ -199,7 +199,7 @@ class Target(ABC):
     def terms(
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
-        """Return the exact terms beside the network."""
+        """Return the exact terms added to the network's light."""
         return Terms()
 
     def log10_mass_min(self, spec: Parameters, cosmology: Cosmology) -> float:

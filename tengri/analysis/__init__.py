@@ -1,1 +1,1 @@
-"""Sweeps, grids and tracks through any photometric model, and what compares two of them."""
+"""Sweeps, grids and tracks of any photometric model, and comparisons of two models."""

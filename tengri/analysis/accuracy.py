@@ -106,7 +106,7 @@ def _sizes(exact: np.ndarray, emulated: np.ndarray) -> np.ndarray:
 
 
 def verdict(table: dict[str, Any], constant: dict[str, Any]) -> str:
-    """Return one word on the surrogate beside the best constant colours.
+    """Return one word for the surrogate's accuracy relative to the best constant colours.
 
     Parameters
     ----------

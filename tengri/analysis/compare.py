@@ -148,10 +148,10 @@ def compare(
     return Comparison(first, table(emulated), galaxy)
 
 
-def _draws(model: PhotometricModel, narrower: PhotometricModel, n: int, seed: int) -> BandTable:
+def _draws(model: PhotometricModel, sampled: PhotometricModel, n: int, seed: int) -> BandTable:
     if n < 1:
         raise ParameterError(f"n_draws must be positive, got {n}.")
-    drawn = narrower.spec.sample_batch(jax.random.key(seed), n)
+    drawn = sampled.spec.sample_batch(jax.random.key(seed), n)
     flux = np.asarray(model.predict_photometry_batch(drawn))
     axes = {"draw": np.arange(n)}
     return BandTable(axes, flux, model.filter_names, model.units, {"draw": ""})
@@ -193,7 +193,7 @@ def microseconds_per_galaxy(model: PhotometricModel, n: int = 4096, repeats: int
 
 
 def break_even(training_seconds: float, exact_us: float, emulated_us: float) -> float:
-    """Return how many galaxies pay back the training; infinite if the surrogate is slower."""
+    """Return the number of galaxies that amortises the training; infinite if it never does."""
     saved = 1e-6 * (exact_us - emulated_us)
     return training_seconds / saved if saved > 0.0 else float("inf")
 

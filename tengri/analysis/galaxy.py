@@ -1,4 +1,4 @@
-"""The galaxy of a sweep: what all parameters are that do not change."""
+"""The galaxy of a sweep: values of all parameters that are not swept."""
 
 from __future__ import annotations
 

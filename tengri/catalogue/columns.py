@@ -153,13 +153,15 @@ def _alternatives(spec: Parameters, name: str) -> list[str]:
 
 
 def needed(spec: Parameters) -> list[str]:
-    """Return what a catalogue must say: what is free, the redshift, and how bright a galaxy is.
+    """Return the required columns: free parameters, the redshift and an amplitude.
 
     A fixed value that the user gave is said; one that was filled in is not.
     """
     kinds = [p.name for family in spec.composition.sfh.types
              for p in SFH_FAMILIES[family].amplitudes.values()]  # fmt: skip
-    kinds = kinds or ["agn_log_lbol"]  # a nucleus without stars
+    agn = spec.composition.agn
+    if not kinds and agn is not None:  # an AGN without stars
+        kinds = [agn.amplitude]
     essential = ["redshift", *(name for name in kinds if name in spec.all_params)]
     said = {name for name in spec.fixed_params if name not in spec.filled_in} | set(spec.mirrors)
     free = [n for n in spec.free_params if spec.get_distribution(n).default is None]

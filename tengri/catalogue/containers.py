@@ -1,4 +1,4 @@
-"""What people hand over as a table in memory: the columns by name, each with its unit."""
+"""Tables in memory, of any library: columns by name, each with its unit."""
 
 from __future__ import annotations
 

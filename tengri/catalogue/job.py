@@ -34,7 +34,7 @@ from tengri.catalogue.words import OPTIONS
 from tengri.errors import ConfigError, DataError
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.io import atomic, hdf5_reader, seal, sealed_json
-from tengri.io.shards import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 
 #: Rows held in memory at once; part of the contract, for the digest of a shard's inputs.
 CHUNK = 65536
@@ -66,7 +66,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done: the open catalogue, parameter → column, the model, where it goes."""
+    """One prediction job: open catalogue, parameter → column, model, output."""
 
     table: Table
     columns: Mapping[str, str]

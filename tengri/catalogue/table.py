@@ -1,4 +1,4 @@
-"""Tables on disk: what a format must say to be read and written, and which there are.
+"""Tables on disk: the interface of a format, and the known formats.
 
 A table has named columns of one length; everything is read and written by ranges of rows, so
 that a table may be larger than memory. A new format is one entry of ``FORMATS``.

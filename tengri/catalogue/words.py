@@ -1,4 +1,4 @@
-"""How errors name what to do: in options of the command line, or in arguments of Python."""
+"""Wording of errors: options on the command line, arguments in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``tengri doctor`` looks at in this package: machine, data files, optional packages."""
+"""Checks of this package for ``tengri doctor``: machine, data files, optional packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tengri cite``: BibTeX for what a model rests on, and for nothing else."""
+"""``tengri cite``: BibTeX of the references of a model."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ def add_parser(subparsers: Any) -> None:
     actions = data.add_subparsers(dest="action", required=True)
     _add_build(actions)
     _add_fetch(actions)
-    listing = actions.add_parser("list", help="list the data files that are found",
+    list_parser = actions.add_parser("list", help="list the data files that are found",
                                  epilog="example: tengri data list --json")  # fmt: skip
-    add_output(listing)
-    listing.set_defaults(func=list_files)
+    add_output(list_parser)
+    list_parser.set_defaults(func=list_files)
 
 
 def _add_build(actions: Any) -> None:

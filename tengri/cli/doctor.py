@@ -1,4 +1,4 @@
-"""``tengri doctor``: is everything here that is needed, and how to get what is not.
+"""``tengri doctor``: check the installation and say how to fix it.
 
 Each package contributes its checks through entry points of the group ``tengri.checks``:
 functions without arguments that return a list of `Check`.

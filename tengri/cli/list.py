@@ -1,4 +1,4 @@
-"""``tengri list KIND``: what can be chosen.
+"""``tengri list KIND``: list the available choices.
 
 Each package contributes its kinds through entry points of the group ``tengri.lists``: functions
 without arguments that return one dict per thing, the first entry of which is its name.

@@ -67,27 +67,27 @@ def build(
     TengriError
         Unknown names, no bands, or options that the chosen model cannot have.
     """
-    described = _described(args)
+    chosen = _chosen(args)
     if args.model == EXACT:
-        return _exact(args, described, changes or {}, options)
-    return _surrogate(args, described, changes or {}, options)
+        return _exact(args, chosen, changes or {}, options)
+    return _surrogate(args, chosen, changes or {}, options)
 
 
-def _described(args: argparse.Namespace) -> dict[str, Any]:
+def _chosen(args: argparse.Namespace) -> dict[str, Any]:
     """Return instruments, bands, ssp and parameters of the file, then of the options."""
-    described = _read_config(args.config) if args.config else {}
+    chosen = _read_config(args.config) if args.config else {}
     bands = [name for name in args.bands.split(",") if name]
     if args.instrument or bands:
-        described |= {"instruments": args.instrument, "bands": bands}
+        chosen |= {"instruments": args.instrument, "bands": bands}
     if args.ssp:
-        described["ssp"] = args.ssp
-    described["parameters"] = {**described.get("parameters", {}), **dict(map(pair, args.values))}
-    return described
+        chosen["ssp"] = args.ssp
+    chosen["parameters"] = {**chosen.get("parameters", {}), **dict(map(pair, args.values))}
+    return chosen
 
 
 def parameters(args: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters and settings of the file, then of ``--set``."""
-    given: dict[str, Any] = _described(args)["parameters"]
+    given: dict[str, Any] = _chosen(args)["parameters"]
     return given
 
 
@@ -116,7 +116,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _exact(
     args: argparse.Namespace,
-    described: Mapping[str, Any],
+    chosen: Mapping[str, Any],
     changes: Mapping[str, Any],
     options: dict[str, Any],
 ) -> PhotometricModel:
@@ -124,17 +124,17 @@ def _exact(
     from tengri import SEDModel, load_ssp_data
     from tengri.factory import build_observation, build_spec
 
-    if not (described.get("instruments") or described.get("bands")):
+    if not (chosen.get("instruments") or chosen.get("bands")):
         raise ConfigError(
             "The exact model needs bands: --instrument SDSS, or --bands sdss_g,2mass_j "
             "(`tengri list instruments`, `tengri list filters`)."
         )
-    parameters = {**described["parameters"], **changes} or {"redshift": 0.1}
+    parameters = {**chosen["parameters"], **changes} or {"redshift": 0.1}
     options = {name: value for name, value in options.items() if name == "units"}
-    observation = build_observation(described.get("instruments", ()), described.get("bands", ()))
-    ssp = load_ssp_data(described.get("ssp") or None)
+    observation = build_observation(chosen.get("instruments", ()), chosen.get("bands", ()))
+    ssp = load_ssp_data(chosen.get("ssp") or None)
     cosmology = read_cosmology(args.cosmology)
-    physics = described.get("physics") or {}
+    physics = chosen.get("physics") or {}
     if physics:
         physics = {**build_spec(parameters).physics, **physics}
     return SEDModel(
@@ -143,7 +143,7 @@ def _exact(
 
 
 def _surrogate(
-    args: argparse.Namespace, described: Mapping[str, Any], changes: Mapping[str, Any], options: Any
+    args: argparse.Namespace, chosen: Mapping[str, Any], changes: Mapping[str, Any], options: Any
 ) -> PhotometricModel:
     from tengri.components.composition import DISTANCE, belongs_to
     from tengri.factory import build_observation, changed_spec
@@ -158,12 +158,12 @@ def _surrogate(
     check_cosmology(args.cosmology, model.cosmology)
     exact = {name: value for name, value in changes.items()
              if name == DISTANCE.name or belongs_to("sfh", name)}  # fmt: skip
-    beside = {name: value for name, value in exact.items() if name not in model.spec.all_params}
-    given = {**described["parameters"], **beside}
+    added = {name: value for name, value in exact.items() if name not in model.spec.all_params}
+    given = {**chosen["parameters"], **added}
     if given:
         model = model.with_spec(changed_spec(model.spec, given))
-    if "bands" in described:
-        observation = build_observation(described["instruments"], described["bands"])
+    if "bands" in chosen:
+        observation = build_observation(chosen["instruments"], chosen["bands"])
         model = model.with_observation(observation)
     return model
 

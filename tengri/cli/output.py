@@ -1,4 +1,4 @@
-"""What commands print: text for people, JSON for programs, nothing where asked."""
+"""Output of commands: text for people, JSON for programs, nothing if quiet."""
 
 from __future__ import annotations
 

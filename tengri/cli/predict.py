@@ -90,7 +90,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
 
 
 def _one_shard(args: argparse.Namespace, job: Any) -> int:
-    from tengri.io.shards import parse_shard, shard_bounds
+    from tengri.io.sharding import parse_shard, shard_bounds
     from tengri.progress import Meter
 
     number, shards = parse_shard(args.shard)
@@ -162,7 +162,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _shards(args: argparse.Namespace, n_rows: int) -> int:
     from tengri.catalogue.job import SHARD_ROWS, existing_shards
-    from tengri.io.shards import parse_shard
+    from tengri.io.sharding import parse_shard
 
     if args.shard:
         return parse_shard(args.shard)[1]

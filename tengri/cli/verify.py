@@ -1,4 +1,4 @@
-"""``tengri verify PATH``: is it still what it was when it was written?
+"""``tengri verify PATH``: whether files are as they were written.
 
 Each package contributes verifiers through entry points of the group ``tengri.verifiers``:
 functions ``(path, exact) -> list of Check``, or None where the path is nothing of theirs. All
@@ -61,7 +61,7 @@ def run(path: str, exact: bool = False) -> list[Check]:
 
 
 def sealed_file(path: str, exact: bool) -> list[Check] | None:
-    """Check the seal of any file of ours, and an SSP grid of anybody's."""
+    """Check the seal of a tengri file, or the contents of any SSP grid."""
     from tengri.components.stellar.ssp import load_ssp_data
     from tengri.io import seal
 

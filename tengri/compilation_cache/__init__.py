@@ -32,7 +32,7 @@ OFF, ON = ("0", "off"), ("1", "on")
 ANOTHER = f"name a folder of your own in {ENVIRONMENT}"
 
 
-class State(NamedTuple):
+class CacheState(NamedTuple):
     """The folder in use and whether programs in it may be loaded; or None, why, and a remedy."""
 
     folder: Path | None
@@ -67,7 +67,7 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
     return found.folder
 
 
-def state(folder: str | os.PathLike[str] | None = None) -> State:
+def state(folder: str | os.PathLike[str] | None = None) -> CacheState:
     """Return the folder that can be used, made and tried out where need be, or why there is none.
 
     Parameters
@@ -80,11 +80,11 @@ def state(folder: str | os.PathLike[str] | None = None) -> State:
         _check_jax()
         place = root / machine.name()
         _make(place)
-        return State(place, trial.check(place))
+        return CacheState(place, trial.check(place))
     except UnusableError as reason:
-        return State(None, reason=str(reason), fix=reason.fix)
+        return CacheState(None, reason=str(reason), fix=reason.fix)
     except OSError as error:
-        return State(None, reason=f"{error.filename}: {error.strerror or error}", fix=ANOTHER)
+        return CacheState(None, reason=f"{error.filename}: {error.strerror or error}", fix=ANOTHER)
 
 
 def _root(folder: str | os.PathLike[str] | None) -> Path:

@@ -1,4 +1,4 @@
-"""What compiled code belongs to: the processor, the compiler and its flags."""
+"""Identity of a machine for compiled code: the processor, the compiler and its flags."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def name() -> str:
     """
     import jaxlib.version
 
-    described = "\n".join([*processor(), *software()])
-    digest = hashlib.sha256(described.encode()).hexdigest()
+    text = "\n".join([*processor(), *software()])
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return f"jaxlib-{jaxlib.version.__version__}-{digest[:16]}"
 
 

@@ -217,7 +217,7 @@ def belongs_to(family: str, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Composition:
-    """The chosen components of a galaxy model; ``params`` lists what they are driven by."""
+    """The chosen components of a galaxy model; ``params`` are their parameters."""
 
     sfh: StarFormationHistory
     metallicity: MetallicityHistory

@@ -1,1 +1,1 @@
-"""From the light of one galaxy to what is observed of it: the exact model and its shell."""
+"""From the light of one galaxy to observed quantities: the exact model and its interface."""

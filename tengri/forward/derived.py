@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from tengri.components.stellar.metallicity import Formation
 from tengri.constants import AB_ZERO_POINT, LSUN_ERG_S, PC_CM
 from tengri.forward.exact import ExactEvaluator
-from tengri.forward.galaxy import Galaxy, Light, Population, Stars
+from tengri.forward.galaxy import Galaxy, Light, SSPWeights, Stars
 
 Params = Mapping[str, Array]
 
@@ -73,15 +73,15 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
         sums = ["stellar_mass", "sfr_10myr", "sfr_100myr"]
         sums += [] if remaining is None else ["stellar_mass_surviving"]
         return dict.fromkeys(sums, jnp.zeros(()))
-    population = galaxy.population(p)
+    formed = galaxy.ssp_weights(p)
     t_univ, sfh = galaxy.cosmology.age_gyr(p["redshift"]), galaxy.composition.sfh
     formation = Formation(
         sfh.mean_age(p, galaxy.bins.edges, t_univ),
         lambda age_gyr: sfh.formed_since(p, age_gyr, galaxy.bins.edges, t_univ),
         t_univ,
     )
-    mass = 10.0**population.log10_mass
-    sfr_10, sfr_100 = (_mean_sfr(population, formation, span_gyr) for span_gyr in (0.01, 0.1))
+    mass = 10.0**formed.log10_mass
+    sfr_10, sfr_100 = (_mean_sfr(formed, formation, span_gyr) for span_gyr in (0.01, 0.1))
     quantities = {
         "stellar_mass": mass,
         "sfr_10myr": sfr_10,
@@ -92,13 +92,13 @@ def sfh_quantities(galaxy: Stars, p: Params, remaining: ArrayLike | None) -> dic
     }
     if remaining is not None:
         table = jnp.take(jnp.asarray(remaining, float), galaxy.bins.node.astype(np.int32), axis=1)
-        quantities["stellar_mass_surviving"] = mass * jnp.sum(population.weights * table)
+        quantities["stellar_mass_surviving"] = mass * jnp.sum(formed.weights * table)
     return quantities
 
 
-def _mean_sfr(population: Population, formation: Formation, span_gyr: float) -> Array:
+def _mean_sfr(formed: SSPWeights, formation: Formation, span_gyr: float) -> Array:
     """Return the mass formed in the last ``span_gyr`` over that time [Msun/yr]."""
-    per_yr = 10.0 ** (population.log10_mass - math.log10(span_gyr * 1e9))
+    per_yr = 10.0 ** (formed.log10_mass - math.log10(span_gyr * 1e9))
     return formation.since(span_gyr) * per_yr
 
 

@@ -1,4 +1,4 @@
-"""What joins exact and fast: the light of one galaxy in the bands, as a pure function.
+"""Common interface of exact and emulated evaluators: the bands of one galaxy, a pure function.
 
 An evaluator is a frozen pytree. Its grids and equations are static, compared by a digest; its
 spectra, projections, weights and fixed values are leaves: compiled functions take it as an
@@ -37,7 +37,7 @@ class Bands(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class FixedValues:
-    """What a spec says of the parameters that are not free.
+    """Values of the parameters of a spec that are not free.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ class Evaluators(Protocol):
         """Return the one that serves complete parameters, which may be tracers."""
         ...
 
-    def plain(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
-        """Return the one that serves plain floats, and where: None if there is no such place."""
+    def for_floats(self) -> tuple[Evaluator, Mapping[str, tuple[float, float]] | None]:
+        """Return the one that serves Python floats, and where: None if there is no such place."""
         ...
 
 

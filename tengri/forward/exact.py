@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from tengri.forward.evaluator import AgeResponse, Bands, FixedValues, Params
-from tengri.forward.galaxy import Galaxy, Light, Population, Spectra
+from tengri.forward.galaxy import Galaxy, Light, Spectra, SSPWeights
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.numerics.linalg import matmul
 from tengri.observation.bands import band_matrix, rest_window
@@ -169,8 +169,8 @@ class ExactEvaluator:
         metals, n_bin = galaxy.metals(p), len(galaxy.bins.edges) - 1
 
         def stars(ages: Array) -> tuple[Array, Array]:
-            population = Population(jnp.zeros(()), metals * ages[None, :])
-            light = galaxy.light_of(self.spectra, population, p)
+            formed = SSPWeights(jnp.zeros(()), metals * ages[None, :])
+            light = galaxy.light_of(self.spectra, formed, p)
             names = [name for name in ("stars", "lya") if name in light.parts]
             seen = light._replace(parts={name: light.parts[name] for name in names})
             return galaxy.seen(seen, p), light.absorbed

@@ -98,8 +98,8 @@ class ExactEvaluators:
                 return self.at(at)
         return self.over((lo, hi) if lowest <= z_min and z_max <= highest else EVERY_REDSHIFT)
 
-    def plain(self) -> tuple[Any, Mapping[str, tuple[float, float]] | None]:
-        """Return the evaluator of plain floats in the prior's redshifts, and their ranges."""
+    def for_floats(self) -> tuple[Any, Mapping[str, tuple[float, float]] | None]:
+        """Return the evaluator of Python floats in the prior's redshifts, and their ranges."""
         lo, hi = self.prior
         # above zero, where there is a luminosity distance, unless it is given
         least = 0.0 if self.spec.composition.by_distance else float(np.finfo(np.float32).tiny)

@@ -1,4 +1,4 @@
-"""What an exact model can answer: redshifts, bands inside the spectrum, metals on the grid."""
+"""Checks of an exact model's inputs: redshifts, bands inside the spectrum, metals on the grid."""
 
 from __future__ import annotations
 

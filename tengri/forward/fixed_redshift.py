@@ -155,21 +155,21 @@ class FixedRedshiftEvaluator:
         """Return the band fluxes of one galaxy: pure, NaN where there is no answer."""
         p = self.fixed.complete(p)
         galaxy, z = self.galaxy, p["redshift"]
-        population = galaxy.population(p)
-        young, old = galaxy.stars(self.spectra, population.weights, p)
+        formed = galaxy.ssp_weights(p)
+        young, old = galaxy.stars(self.spectra, formed.weights, p)
         seen = behind(p, galaxy.attenuation_at(self.wave, p), young, old)
         milky_way = galaxy.composition.milky_way
         if milky_way is not None:
             seen = seen * milky_way.transmission(self.wave, p)
         flux = self.sums.project(seen, z)
         if self.spectra.lya is not None:
-            peak, share = galaxy.lyman_alpha(self.spectra, population.weights, p)
+            peak, share = galaxy.lyman_alpha(self.spectra, formed.weights, p)
             if milky_way is not None:
                 share = share * milky_way.transmission(np.array([LYMAN_ALPHA_AA]), p)[0]
             flux = flux + share * peak * self.spectra.lya.profile
         answered = self.reach.holds(z) & self.screens.contains(p, jnp)
-        scale = population.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
-        return Bands(scale, jnp.where(answered, flux, jnp.nan), population.log10_mass)
+        scale = formed.log10_mass + galaxy.log10_flux_unit + galaxy.log10_luminosity_to_flux(p)
+        return Bands(scale, jnp.where(answered, flux, jnp.nan), formed.log10_mass)
 
 
 def _draws(domain: Domain, n: int) -> dict[str, np.ndarray]:

@@ -100,8 +100,8 @@ class Spectra(NamedTuple):
         return Spectra(jnp.asarray(self.young, float), jnp.asarray(self.old, float), gas, lya)
 
 
-class Population(NamedTuple):
-    """Stars of one galaxy.
+class SSPWeights(NamedTuple):
+    """Mass formed by one galaxy and its distribution over the nodes of the SSP grid.
 
     ``log10_mass`` is the mass formed [Msun]; ``weights`` (n_met, n_bin) sum to 1.
     """
@@ -188,10 +188,10 @@ class Stars:
             return True
         return isinstance(other, Stars) and hash(self) == hash(other) and self._key == other._key
 
-    def population(self, p: Params) -> Population:
+    def ssp_weights(self, p: Params) -> SSPWeights:
         """Return the mass formed and its distribution over metallicity and age."""
         log10_mass, fractions = self.formed(p)
-        return Population(log10_mass, self.metals(p) * fractions[None, :])
+        return SSPWeights(log10_mass, self.metals(p) * fractions[None, :])
 
     def formed(self, p: Params) -> tuple[Array, Array]:
         """Return log10 of the mass formed [Msun] and its distribution over age (n_bin,)."""
@@ -297,7 +297,7 @@ class Galaxy(Stars):
         """Return the rest-frame light of the whole galaxy."""
         if not self.composition.has_stars:
             return self._nucleus(p)
-        return self.light_of(flux, self.population(p), p)
+        return self.light_of(flux, self.ssp_weights(p), p)
 
     def _nucleus(self, p: Params) -> Light:
         """Return the light of a nucleus without stars."""
@@ -308,18 +308,18 @@ class Galaxy(Stars):
         light = Light(p["agn_log_lbol"] + self.log10_flux_unit, dark, nothing, nothing)
         return self._with_dust(self._with_agn(light, diffuse, p), p)
 
-    def light_of(self, flux: Spectra, population: Population, p: Params) -> Light:
+    def light_of(self, flux: Spectra, formed: SSPWeights, p: Params) -> Light:
         """Return the rest-frame light of given stars, their dust and the nucleus."""
-        young, old = self.stars(flux, population.weights, p)
+        young, old = self.stars(flux, formed.weights, p)
         transmitted = self.attenuation(p)
         stars = behind(p, transmitted, young, old)
-        scale = population.log10_mass + self.log10_flux_unit
+        scale = formed.log10_mass + self.log10_flux_unit
         absorbed = self.luminosity(young + old - stars)
-        light = Light(scale, {"stars": stars}, absorbed, population.log10_mass)
+        light = Light(scale, {"stars": stars}, absorbed, formed.log10_mass)
         if flux.lya is not None:
             at = int(np.argmin(np.abs(self.wave - LYMAN_ALPHA_AA)))
             screens = behind(p, (transmitted[0][at], transmitted[1][at]), 1.0, 0.0)
-            light = self._with_lya(light, flux, population, screens, p)
+            light = self._with_lya(light, flux, formed, screens, p)
         return self._with_dust(self._with_agn(light, transmitted[1], p), p)
 
     def _with_dust(self, light: Light, p: Params) -> Light:
@@ -330,12 +330,12 @@ class Galaxy(Stars):
         return light._replace(parts={**light.parts, "dust": dust})
 
     def _with_lya(
-        self, light: Light, flux: Spectra, population: Population, screens: Array, p: Params
+        self, light: Light, flux: Spectra, formed: SSPWeights, screens: Array, p: Params
     ) -> Light:
         """Add what escapes of Lyα, and to the heat of dust what the screens take of the rest."""
         assert flux.lya is not None
         profile = jnp.asarray(flux.lya.profile)
-        peak, share = self.lyman_alpha(flux, population.weights, p)
+        peak, share = self.lyman_alpha(flux, formed.weights, p)
         taken = peak * jnp.minimum(1.0 - share, 1.0 - screens)
         absorbed = light.absorbed + taken * self.luminosity(profile)
         parts = {**light.parts, "lya": share * peak * profile}

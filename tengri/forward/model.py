@@ -119,7 +119,7 @@ class SEDModel(PhotometricModel):
         return self.ssp.name
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides every number that this model gives, JSON-serialisable."""
+        """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {
             "ssp_sha256": self.ssp.sha256,
             "cosmology": self.cosmology.describe(),
@@ -305,8 +305,8 @@ def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple
     elif frame == "rest":
         sed = light.lnu * rest_scale
     else:
-        dilution = galaxy.log10_luminosity_to_flux(p)
-        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + dilution)
+        to_flux = galaxy.log10_luminosity_to_flux(p)
+        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + to_flux)
     return sed, light.log10_mass
 
 

@@ -248,7 +248,7 @@ class PhotometricModel:
         return self._guard.rows(self.spec.resolve(params, batch=True))
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides every number that this model gives, JSON-serialisable."""
+        """Return everything that determines the numbers of this model, in JSON's own types."""
         return {
             "model": type(self).__name__,
             "spec": self.spec.fingerprint(),

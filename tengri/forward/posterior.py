@@ -1,4 +1,4 @@
-r"""A photometric model as pure functions of one vector: what samplers ask for.
+r"""A photometric model as pure functions of one vector, for samplers.
 
 Coordinates are ``unbounded`` (all of R^n, for NUTS and other gradient samplers) or ``unit`` (the
 unit cube, for nested samplers); every point of either is inside the prior's bounds. Data have
@@ -36,7 +36,7 @@ ASYMMETRY = 1e-5
 COORDINATES = ("unbounded", "unit")
 
 
-class Data(NamedTuple):
+class MeasuredFluxes(NamedTuple):
     """Measured fluxes over their errors, (n_bands,), and the correlation of the errors.
 
     A band without a measurement (masked, null, NaN, or an infinite error) has ``seen`` False and
@@ -51,7 +51,7 @@ class Data(NamedTuple):
     log_norm: Any
 
     @classmethod
-    def of(cls, flux: Any, error: Any, n_bands: int, units: str) -> Data:
+    def of(cls, flux: Any, error: Any, n_bands: int, units: str) -> MeasuredFluxes:
         """Check and normalise fluxes (…, n_bands) with errors (…, n_bands) or covariances.
 
         Raises
@@ -134,7 +134,7 @@ def _checked_correlation(scaled: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 class Predicts(Protocol):
-    """What a posterior asks of a photometric model."""
+    """Methods of a photometric model that a posterior needs."""
 
     @property
     def spec(self) -> Parameters:
@@ -219,7 +219,7 @@ class Posterior:
         params = u if isinstance(u, Mapping) else self.params(u)
         return self.model.predict_photometry(params, units)
 
-    def data(self, flux: Any, error: Any) -> Data:
+    def data(self, flux: Any, error: Any) -> MeasuredFluxes:
         """Return measurements in the model's units, ready for `log_likelihood`.
 
         Parameters
@@ -234,9 +234,9 @@ class Posterior:
         Raises
         ------
         ParameterError
-            See `Data.of`.
+            See `MeasuredFluxes.of`.
         """
-        return Data.of(flux, error, len(self.model.filter_names), self.model.units)
+        return MeasuredFluxes.of(flux, error, len(self.model.filter_names), self.model.units)
 
     def log_prior(self, u: Array) -> Array:
         """Return the log density of the prior in these coordinates, a scalar."""
@@ -247,7 +247,7 @@ class Posterior:
         spec = self.model.spec
         return spec.log_prior(spec.from_unbounded(u)) + spec.log_abs_det(u)
 
-    def log_likelihood(self, u: Array | Mapping[str, Any], data: Data) -> Array:
+    def log_likelihood(self, u: Array | Mapping[str, Any], data: MeasuredFluxes) -> Array:
         """Return ln N(data | model, C), a scalar; -inf where the model has no answer."""
         flux, good = self._predicted(u, data)
         residual = flux - jnp.asarray(data.flux, float)
@@ -257,7 +257,7 @@ class Posterior:
         log_n = -0.5 * chi2 - half_log_det - data.log_norm
         return jnp.where(good, log_n, -jnp.inf)
 
-    def _predicted(self, u: Array | Mapping[str, Any], data: Data) -> tuple[Array, Array]:
+    def _predicted(self, u: Array | Mapping[str, Any], data: MeasuredFluxes) -> tuple[Array, Array]:
         """Return the fluxes of the bands that were seen over the errors, and if all are finite.
 
         Of the others nothing is left, neither value nor slope: they are out before any logarithm
@@ -273,7 +273,7 @@ class Posterior:
             value = jnp.where(lit, flux, 0.0)
         return value / jnp.asarray(data.error, float), jnp.all(lit | ~jnp.asarray(data.seen))
 
-    def _covariance(self, flux: Array, data: Data) -> Array:
+    def _covariance(self, flux: Array, data: MeasuredFluxes) -> Array:
         """Return C over the errors of the data; ``flux`` is over them too."""
         own = jnp.asarray(self.model.emulation_covariance, float)
         if self.model.units == "mag_ab":
@@ -281,6 +281,6 @@ class Posterior:
             return jnp.asarray(data.correlation, float) + jnp.outer(inverse, inverse) * own
         return jnp.asarray(data.correlation, float) + LN_PER_MAG**2 * jnp.outer(flux, flux) * own
 
-    def log_posterior(self, u: Array, data: Data) -> Array:
+    def log_posterior(self, u: Array, data: MeasuredFluxes) -> Array:
         """Return `log_prior` + `log_likelihood`, the density that a sampler explores."""
         return self.log_prior(u) + self.log_likelihood(u, data)

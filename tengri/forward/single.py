@@ -19,7 +19,7 @@ from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.small_call import SmallCall, compiled_quickly
 from tengri.parameters import Parameters
-from tengri.parameters.plain import PlainFloats
+from tengri.parameters.float_packer import FloatPacker
 from tengri.parameters.validate import default_float
 
 
@@ -39,13 +39,13 @@ class Single:
     ) -> None:
         self.spec, self.packer = spec, packer
         self.evaluators, self.guard = evaluators, guard
-        self._plain: dict[type, tuple[Any, PlainFloats | None]] = {}
+        self._by_dtype: dict[type, tuple[Any, FloatPacker | None]] = {}
         self._calls: dict[Hashable, SmallCall] = {}
 
     def flux(self, params: Mapping[str, Any], units: str) -> Array:
         """Return the band fluxes (n_bands,) in ``units``; inside a trace unchecked."""
         dtype = default_float()
-        evaluator, floats = self.plain_floats(dtype)
+        evaluator, floats = self.float_packer(dtype)
         scalars = None if floats is None else floats.pack(params, dtype)
         if scalars is not None:
             packed = Packed(scalars, {}, self.packer.scalars)
@@ -60,15 +60,15 @@ class Single:
             check_stars(self.spec.resolve(params), log10_mass)
         return flux
 
-    def plain_floats(self, dtype: type) -> tuple[Any, PlainFloats | None]:
-        """Return the evaluator of plain floats and their packer, which needs no other check."""
-        if dtype not in self._plain:
-            evaluator, ranges = self.evaluators.plain()
+    def float_packer(self, dtype: type) -> tuple[Any, FloatPacker | None]:
+        """Return the evaluator of Python floats and their packer, which needs no other check."""
+        if dtype not in self._by_dtype:
+            evaluator, ranges = self.evaluators.for_floats()
             floats = None
             if ranges is not None and not self.packer.arrays:
-                floats = self.spec.plain_floats(self.packer.scalars, ranges)
-            self._plain[dtype] = evaluator, floats
-        return self._plain[dtype]
+                floats = self.spec.float_packer(self.packer.scalars, ranges)
+            self._by_dtype[dtype] = evaluator, floats
+        return self._by_dtype[dtype]
 
     def _call(self, evaluator: Any, units: str) -> SmallCall:
         key = (id(evaluator), units)

@@ -124,7 +124,7 @@ def build_nebular(wheel: Path, output: Path) -> str:
 
     Axes (logu, metallicity, age, wavelength or line); the wavelengths are those of the compact
     stellar grids. Scaled to 1e47 photons per second, so that float32 holds the numbers. Nodes whose
-    recombination lines are not those of their photons are mended: `tengri.grids.recombination`.
+    recombination lines are not those of their photons are corrected: `tengri.grids.recombination`.
     """
     stars = bc03.read_stellar(wheel)
     logus = nebular.available_logu(wheel)
@@ -136,18 +136,18 @@ def build_nebular(wheel: Path, output: Path) -> str:
         continuum.append(np.stack([compact.project(stars.wave, rows, wave) for rows in glow]))
         lines.append(gas.lines * ionising.UNIT_PHOTONS)
     source = np.stack(lines), np.stack(continuum)
-    mended = recombination.mended(*source, gas.line_wave)
+    corrected = recombination.corrected(*source, gas.line_wave)
     datasets = {
         "lgmet": bc03.log10(stars.z),
         "logu": np.array(logus),
         "lg_age_gyr": bc03.log10(gas.age_gyr),
         "wave": wave,
         "line_wave": gas.line_wave,
-        "continuum": compact.rounded(mended.continuum),
-        "lines": compact.rounded(mended.lines),
-        "replaced": mended.replaced,
-        "source_continuum": compact.rounded(source[1][mended.replaced == 1]),
-        "source_lines": compact.rounded(source[0][mended.replaced == 1]),
+        "continuum": compact.rounded(corrected.continuum),
+        "lines": compact.rounded(corrected.lines),
+        "replaced": corrected.replaced,
+        "source_continuum": compact.rounded(source[1][corrected.replaced == 1]),
+        "source_lines": compact.rounded(source[0][corrected.replaced == 1]),
     }
     attrs = provenance(wheel) | {
         "lsun_erg_per_s": LSUN_ERG_S,

@@ -101,10 +101,10 @@ def project(wave: Array, flux: Array, compact: Array) -> Array:
     right_side = hat_moments(wave, rows, compact)
     step = np.diff(compact)
     diagonal = (np.append(step, 0.0) + np.append(0.0, step)) / 3.0
-    beside = step / 6.0
+    off_diagonal = step / 6.0
     held = np.zeros(right_side.shape, dtype=bool)
     for _ in range(20):
-        values = _solve(diagonal, beside, right_side, held)
+        values = _solve(diagonal, off_diagonal, right_side, held)
         negative = values < 0.0
         if not negative.any():
             break
@@ -139,10 +139,10 @@ def interpolated(wave: Array, flux: Array, at: Array) -> Array:
     return flux[..., low] * (1.0 - part) + flux[..., low + 1] * part
 
 
-def _solve(diagonal: Array, beside: Array, right_side: Array, held: Array) -> Array:
+def _solve(diagonal: Array, off_diagonal: Array, right_side: Array, held: Array) -> Array:
     """Solve the tridiagonal systems, with the unknowns in ``held`` fixed at zero (Thomas)."""
     d, r, h = diagonal[:, None], right_side.T, held.T
-    off = np.where(h[1:] | h[:-1], 0.0, beside[:, None])
+    off = np.where(h[1:] | h[:-1], 0.0, off_diagonal[:, None])
     pivot = np.where(h, 1.0, d)
     value = np.where(h, 0.0, r)
     for i in range(1, len(diagonal)):

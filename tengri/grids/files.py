@@ -81,9 +81,9 @@ def is_embedded(path: Path) -> bool:
 
 def _missing(path: Path) -> str:
     have = [str(file) for file in available()]
-    listing = "\n  ".join(have) if have else "(no HDF5 file in any data folder)"
+    found = "\n  ".join(have) if have else "(no HDF5 file in any data folder)"
     return (
-        f"{path}: no such file. Files that are there:\n  {listing}\n"
+        f"{path}: no such file. Files that are there:\n  {found}\n"
         f"load_ssp_data() without a path takes {DEFAULT_SSP}. To get another grid: "
         f"`tengri data build bc03-miles` builds one from public files, "
         f"`tengri data fetch URL` downloads any file of the DSPS schema (for example those "

@@ -1,4 +1,4 @@
-"""The ionising light of stars: what the gas around them answers to.
+"""The ionising light of stars, which the gas around them reprocesses.
 
 Counted and cut on the full spectra of the source, because a compact grid keeps integrals against
 smooth curves and the Lyman limit is none.

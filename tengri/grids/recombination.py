@@ -33,7 +33,7 @@ H_BETA_ERG, BALMER_DECREMENT = 4.78e-13, 2.86
 TOLERANCE = 0.1
 
 
-class Mended(NamedTuple):
+class Corrected(NamedTuple):
     """A table whose recombination lines are right, and which nodes are not the source's (0, 1)."""
 
     lines: Array
@@ -64,7 +64,7 @@ def sound(lines: Array, line_wave: Array) -> Array:
     return np.all(np.abs(np.stack(case_b(lines, line_wave)) - 1.0) <= TOLERANCE, axis=0)
 
 
-def mended(lines: Array, continuum: Array, line_wave: Array) -> Mended:
+def corrected(lines: Array, continuum: Array, line_wave: Array) -> Corrected:
     """Return a table in which neighbours replace unsound nodes; see the top of the file.
 
     Parameters
@@ -87,7 +87,7 @@ def mended(lines: Array, continuum: Array, line_wave: Array) -> Mended:
         if source[1:] == (z, t) and z > 0:
             trend = _trend(new_lines[:, z - 1, t], h_beta, source[0], u)
             new_lines[u, z, t] *= np.where(of_hydrogen, 1.0, trend)
-    return Mended(new_lines, new_continuum, (~good).astype(np.uint8))
+    return Corrected(new_lines, new_continuum, (~good).astype(np.uint8))
 
 
 def _nearest(line_wave: Array, wave: float) -> int:
@@ -95,7 +95,7 @@ def _nearest(line_wave: Array, wave: float) -> int:
 
 
 def _neighbour(good: Array, u: int, z: int, t: int) -> tuple[int, int, int]:
-    """Return the node whose light per photon an unsound one takes; it has been mended before."""
+    """Return the node whose light per photon an unsound one takes; it has been corrected before."""
     in_logu = np.flatnonzero(good[:, z, t])
     if in_logu.size:
         return int(in_logu[np.argmin(np.abs(in_logu - u))]), z, t

@@ -1,8 +1,8 @@
 """A new HDF5 file whose disk may fill up.
 
 The HDF5 library can crash the process when a write of its own fails, most of all while it closes
-a file. So it writes into a sink that takes everything: the first failure is kept, nothing after it
-reaches the disk, and the error is raised when the library has let go of the file.
+a file. So it writes into a file object that accepts everything: the first failure is kept, nothing
+after it reaches the disk, and the error is raised when the library has let go of the file.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ def new_hdf5(path: Path, **options: Any) -> Iterator[h5py.File]:
         A folder that cannot be written, a full disk; what lies at ``path`` is then no file.
     """
     with open(path, "w+b", buffering=0) as raw:
-        sink = _Sink(raw)
-        with h5py.File(sink, "w", userblock_size=seal.USERBLOCK, **options) as file:
+        tolerant = _TolerantFile(raw)
+        with h5py.File(tolerant, "w", userblock_size=seal.USERBLOCK, **options) as file:
             yield file
-        if sink.failure is not None:
-            raise sink.failure
+        if tolerant.failure is not None:
+            raise tolerant.failure
 
 
-class _Sink(io.RawIOBase):
-    """A file that takes every write and remembers the first that failed."""
+class _TolerantFile(io.RawIOBase):
+    """A file that accepts every write and remembers the first that failed."""
 
     def __init__(self, raw: io.FileIO) -> None:
         self._raw = raw

@@ -22,7 +22,7 @@ def einsum(subscripts: str, *operands: ArrayLike) -> Array:
     return jnp.einsum(subscripts, *operands, precision="highest")
 
 
-def spread(values: Array, index: np.ndarray, n: int) -> Array:
+def scatter(values: Array, index: np.ndarray, n: int) -> Array:
     """Return zeros (n,) with ``values`` (n_index,) at ``index`` (n_index,), known at compile time.
 
     A gather, for a scatter cannot be compiled in one piece: see `tengri.forward.small_call`.

@@ -15,7 +15,7 @@ from tengri.observation.photometry import Observation, Photometry
 
 
 @dataclass(frozen=True)
-class Entry:
+class FilterSet:
     """One instrument: display name, prefix and bands of its filters, what it is for, its paper."""
 
     name: str
@@ -31,116 +31,116 @@ class Entry:
 
 
 # fmt: off  (two lines an instrument)
-INSTRUMENTS: dict[str, Entry] = {
-    "SDSS": Entry(
+INSTRUMENTS: dict[str, FilterSet] = {
+    "SDSS": FilterSet(
         "SDSS",
         "sdss_",
         "u g r i z",
         "ugriz, the canonical low-redshift optical set",
         "Doi et al. 2010, AJ 139, 1628",
     ),
-    "GALEX": Entry(
+    "GALEX": FilterSet(
         "GALEX",
         "galex_",
         "fuv nuv",
         "far and near ultraviolet imaging",
         "Morrissey et al. 2007, ApJS 173, 682",
     ),
-    "TWOMASS": Entry(
+    "TWOMASS": FilterSet(
         "2MASS",
         "2mass_",
         "j h ks",
         "all-sky near-infrared J, H, Ks",
         "Cohen et al. 2003, AJ 126, 1090",
     ),
-    "WISE": Entry(
+    "WISE": FilterSet(
         "WISE",
         "wise_",
         "w1 w2 w3 w4",
         "all-sky mid-infrared, 3.4 to 22 µm",
         "Wright et al. 2010, AJ 140, 1868",
     ),
-    "SPITZER_IRAC": Entry(
+    "SPITZER_IRAC": FilterSet(
         "Spitzer_IRAC",
         "irac_",
         "36 45 58 80",
         "Spitzer mid-infrared channels 1 to 4",
         "Fazio et al. 2004, ApJS 154, 10",
     ),
-    "HERSCHEL": Entry(
+    "HERSCHEL": FilterSet(
         "Herschel",
         "herschel_",
         "100 160 250 350 500",
         "PACS and SPIRE far infrared",
         "Poglitsch et al. 2010, A&A 518, L2; Griffin et al. 2010, A&A 518, L3",
     ),
-    "HST_ACS_WFC3": Entry(
+    "HST_ACS_WFC3": FilterSet(
         "HST_ACS_WFC3",
         "hst_",
         "f435w f606w f775w f814w f850lp f105w f125w f140w f160w",
         "Hubble deep fields, ACS/WFC optical and WFC3/IR",
         "Sirianni et al. 2005, PASP 117, 1049",
     ),
-    "JWST_NIRCam": Entry(
+    "JWST_NIRCam": FilterSet(
         "JWST_NIRCam",
         "jwst_",
         "f070w f090w f115w f150w f200w f277w f356w f444w",
         "wide near-infrared bands, 0.7 to 4.4 µm",
         "Rieke et al. 2023, PASP 135, 028001",
     ),
-    "JWST_MIRI": Entry(
+    "JWST_MIRI": FilterSet(
         "JWST_MIRI",
         "miri_",
         "f560w f770w f1000w f1130w f1280w f1500w f1800w f2100w f2550w",
         "mid-infrared imaging, 5.6 to 25.5 µm",
         "Wright et al. 2023, PASP 135, 048003",
     ),
-    "LSST": Entry(
+    "LSST": FilterSet(
         "LSST",
         "lsst_",
         "u g r i z y",
         "Rubin Observatory optical survey",
         "Ivezić et al. 2019, ApJ 873, 111",
     ),
-    "ROMAN_WFI": Entry(
+    "ROMAN_WFI": FilterSet(
         "Roman_WFI",
         "roman_",
         "f062 f087 f106 f129 f146 f158 f184 f213",
         "Roman wide-field imaging, 0.5 to 2.3 µm",
         "Akeson et al. 2019, arXiv:1902.05569",
     ),
-    "HSC": Entry(
+    "HSC": FilterSet(
         "HSC",
         "hsc_",
         "g r i z y",
         "Subaru Hyper Suprime-Cam survey",
         "Kawanomoto et al. 2018, PASJ 70, 66",
     ),
-    "DECAM": Entry(
+    "DECAM": FilterSet(
         "DECam",
         "decam_",
         "u g r i z y",
         "Dark Energy Camera (DES, DECaLS)",
         "Flaugher et al. 2015, AJ 150, 150",
     ),
-    "PANSTARRS": Entry(
+    "PANSTARRS": FilterSet(
         "PanSTARRS", "ps1_", "g r i z y", "Pan-STARRS1 3π survey", "Tonry et al. 2012, ApJ 750, 99"
     ),
-    "VISTA": Entry(
+    "VISTA": FilterSet(
         "VISTA",
         "vista_",
         "z y j h ks",
         "VIRCAM near-infrared surveys",
         "Sutherland et al. 2015, A&A 575, A25",
     ),
-    "UKIDSS": Entry(
+    "UKIDSS": FilterSet(
         "UKIDSS",
         "ukidss_",
         "j h k",
         "UKIRT WFCAM near infrared J, H, K",
         "Hewett et al. 2006, MNRAS 367, 454",
     ),
-    "EUCLID": Entry(
+    "EUCLID": FilterSet(
         "Euclid",
         "euclid_",
         "vis y j h",
@@ -156,7 +156,7 @@ class _Factories(type):
 
     def __getattr__(cls, key: str) -> Callable[[], Instrument]:
         if key in INSTRUMENTS:
-            return partial(_from_entry, INSTRUMENTS[key])
+            return partial(_instrument, INSTRUMENTS[key])
         raise AttributeError(str(unknown("instrument", key, INSTRUMENTS)))
 
     def __dir__(cls) -> list[str]:
@@ -269,5 +269,5 @@ class Instrument(metaclass=_Factories):
         return f"{title}{text}\n{self.photometry.summary()}"
 
 
-def _from_entry(entry: Entry) -> Instrument:
+def _instrument(entry: FilterSet) -> Instrument:
     return Instrument.from_names(entry.filter_names, entry.name, entry.description)

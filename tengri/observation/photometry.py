@@ -1,4 +1,4 @@
-"""What is observed: a set of bands, and the observation that a model predicts."""
+"""Sets of bands, and the observation that a model predicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model is driven by: names, priors, fixed values and settings."""
+"""Parameters of a model: names, priors, fixed values and settings."""
 
 from tengri.parameters.declaration import differences
 from tengri.parameters.spec import Parameters

@@ -1,4 +1,4 @@
-"""What a spec says: which parameters act, which are free, and what the others are."""
+"""Contents of a spec: active parameters, free ones, and values of the others."""
 
 from __future__ import annotations
 

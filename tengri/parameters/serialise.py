@@ -23,7 +23,7 @@ def describe(
     ``physics`` are versions and settings that are no longer those of the first release.
     """
     return {
-        "settings": plain(settings),
+        "settings": _json_types(settings),
         "params": {name: _described(entry) for name, entry in entries.items()},
         "filled_in": [name for name, entry in entries.items() if entry.status == "filled in"],
         **_later(physics),
@@ -48,17 +48,17 @@ def fingerprint(
     for prior in params.values():
         prior.pop("description", None)
         prior.pop("units", None)
-    meaning = {"settings": plain(settings), "params": params}
+    meaning = {"settings": _json_types(settings), "params": params}
     text = json.dumps({**meaning, **_later(physics)}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plain(value: Any) -> Any:
+def _json_types(value: Any) -> Any:
     """Return ``value`` in JSON's own types."""
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): _json_types(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) > 0:
-        return [plain(v) for v in value]
+        return [_json_types(v) for v in value]
     if isinstance(value, (np.generic, np.ndarray)):
         return value.item()
     return value
@@ -66,13 +66,13 @@ def plain(value: Any) -> Any:
 
 def _later(physics: Mapping[str, Any]) -> dict[str, Any]:
     """Return nothing for what is as it was before versions were counted: hashes stay."""
-    return {"physics": plain(physics)} if physics else {}
+    return {"physics": _json_types(physics)} if physics else {}
 
 
 def _described(entry: Entry) -> dict[str, Any]:
     if entry.source is not None:
         return {"kind": "Mirror", "source": entry.source}
-    return plain(entry.prior.to_dict())
+    return _json_types(entry.prior.to_dict())
 
 
 def _read_one(data: Mapping[str, Any]) -> Distribution | Mirror:

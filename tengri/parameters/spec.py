@@ -1,4 +1,4 @@
-"""``Parameters``: which parameters a galaxy has, which are free, and what the others are."""
+"""``Parameters``: the parameters of a galaxy, free and fixed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tengri.domain import Domain
 from tengri.errors import ParameterError, unknown
 from tengri.parameters import sampling, validate
 from tengri.parameters.declaration import Declaration
+from tengri.parameters.float_packer import FloatPacker
 from tengri.parameters.names import recognised
-from tengri.parameters.plain import PlainFloats
 from tengri.parameters.values import SLACK, rename
 from tengri.process import check_process
 
@@ -100,12 +100,12 @@ class Parameters(Declaration):
     def log_prior(self, params: Mapping[str, Any]) -> Array:
         """Return the summed log density of the free parameters, -inf outside their bounds."""
         check_process()
-        return self._layout.log_prior(self._plain(params))
+        return self._layout.log_prior(self._own_units(params))
 
     def to_unit(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters as a point of the unit cube, (…, n_latent)."""
         check_process()
-        return self._layout.to_unit(self._plain(params))
+        return self._layout.to_unit(self._own_units(params))
 
     def from_unit(self, u: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at a point (…, n_latent) of the unit cube."""
@@ -115,7 +115,7 @@ class Parameters(Declaration):
     def to_unbounded(self, params: Mapping[str, Any]) -> Array:
         """Return the free parameters in unbounded coordinates, (…, n_latent)."""
         check_process()
-        return self._layout.to_unbounded(self._plain(params))
+        return self._layout.to_unbounded(self._own_units(params))
 
     def from_unbounded(self, y: ArrayLike) -> dict[str, Array]:
         """Return the parameter dict at unbounded coordinates (…, n_latent)."""
@@ -166,13 +166,13 @@ class Parameters(Declaration):
             self._composition.check_together(concrete)
         return out
 
-    def plain_floats(
+    def float_packer(
         self, names: Iterable[str], ranges: Mapping[str, tuple[float, float]]
-    ) -> PlainFloats | None:
+    ) -> FloatPacker | None:
         """Return the packer of the scalars ``names``; None if one follows another parameter."""
         slots = [self._slots.get(name) for name in names]
         own = [slot for slot in slots if slot is not None]
-        return PlainFloats(own, ranges) if len(own) == len(slots) else None
+        return FloatPacker(own, ranges) if len(own) == len(slots) else None
 
     def validate(self, params: Mapping[str, Any], batch: bool = False) -> None:
         """Raise unless `resolve` accepts ``params`` and free ones lie inside their priors."""
@@ -194,7 +194,7 @@ class Parameters(Declaration):
         numbers = {n: validate.without_unit(self._slots[n], v)[0] for n, v in given.items()}
         return validate.within_bounds(self._slots, numbers)
 
-    def _plain(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def _own_units(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the entries of ``params`` that act, without masks and in their own units."""
         given = recognised(params, self._slots, self._entries, self._given)
         return {n: validate.in_own_unit(self._slots[n], v) for n, v in given.items()}

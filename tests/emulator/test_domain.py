@@ -41,7 +41,7 @@ def complete(surrogate, name, value):
 
 
 def test_every_parameter_is_listed_above(surrogate):
-    guarded = {box.name for box in surrogate.domain.boxes}
+    guarded = {r.name for r in surrogate.domain.ranges}
     assert guarded == set(OUTSIDE) == set(surrogate.spec.all_params) - {"sfh_tsnorm_log_peak_sfr"}
 
 
@@ -82,8 +82,8 @@ def test_rows_inside_are_untouched_by_bad_neighbours(modes):
 
 @pytest.mark.parametrize(("name", "value"), OUTSIDE.items())
 def test_clip_answers_for_the_nearest_point(modes, jitted, name, value):
-    box = modes["clip"].domain.by_name[name]
-    nearest = complete(modes["raise"], name, float(np.clip(value, box.lo, box.hi)))
+    trained = modes["clip"].domain.by_name[name]
+    nearest = complete(modes["raise"], name, float(np.clip(value, trained.lo, trained.hi)))
     expected = modes["raise"].predict_photometry(nearest)
     for predict in (modes["clip"].predict_photometry, jitted["clip"]):
         far = complete(modes["clip"], name, value)

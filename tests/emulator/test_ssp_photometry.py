@@ -122,8 +122,8 @@ def test_what_is_factored_out_has_no_kink(exact, target):
 
     tau = np.linspace(0.1, 6.0, 600)  # far beyond the limit
     cloud, diffuse = map(np.asarray, jax.vmap(factored)(tau))
-    beside = diffuse.max(axis=1, keepdims=True) - diffuse
-    assert target.deepest_beside - 1.0 < beside.max() < target.deepest_beside
+    extra = diffuse.max(axis=1, keepdims=True) - diffuse
+    assert target.deepest_beside - 1.0 < extra.max() < target.deepest_beside
     for values in (cloud, diffuse):
         bend = np.abs(np.diff(values, 2, axis=0)).max(axis=0)
         assert (bend <= 0.1 * np.abs(np.diff(values, axis=0)).max(axis=0)).all()
@@ -204,19 +204,19 @@ def test_what_cannot_be_learnt_is_refused(given, words):
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=() if n == "standard" else pytest.mark.slow) for n in AGN_MODELS]
 )
-def test_a_nucleus_is_an_exact_term(artefact, exact, name):
+def test_an_agn_is_an_exact_term(artefact, exact, name):
     """The AGN's share of the flux is that of the exact model, whatever the network says."""
     spec = Parameters(mean_sfh_type="dpl", agn_model=name, agn_log_lbol=(8.0, 13.0), **BOX)
     fast = EmulatedSEDModel(artefact).with_spec(spec)
     slow = fast.exact_model(tiny_ssp())
     batch = draws(spec, 8)
 
-    def nucleus(model):
+    def agn(model):
         dark, lit = (np.asarray(model.predict_photometry_batch({**batch, "agn_log_lbol": lbol}))
                      for lbol in (5.0, 13.5))  # fmt: skip
         return lit - dark
 
-    np.testing.assert_allclose(nucleus(fast), nucleus(slow), rtol=2e-3)
+    np.testing.assert_allclose(agn(fast), agn(slow), rtol=2e-3)
 
 
 def test_numpy_alone_gives_the_fluxes_of_masses_formed(artefact, tmp_path):

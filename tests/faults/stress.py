@@ -186,7 +186,7 @@ def _torn(run: Path, safe: int) -> list[str]:
     if not run.exists():
         return []
     pairs = [[p for p in (run / name, run / recovery.COPIES / name) if p.exists()]
-             for name in recovery.TWINS]  # fmt: skip
+             for name in recovery.DUPLICATED]  # fmt: skip
     read_back = [p for pair in pairs for p in pair] + [
         run / name for name in ("clock.json", "done.json") if (run / name).exists()
     ]

@@ -42,8 +42,8 @@ def damages(good: bytes, flips: int, cuts: int, seed: int = 0) -> Iterator[bytes
         yield good[:length]
 
 
-@pytest.mark.parametrize("name", recovery.TWINS)
-def test_one_copy_of_a_run_file_mends_the_other(
+@pytest.mark.parametrize("name", recovery.DUPLICATED)
+def test_one_copy_of_a_run_file_restores_the_other(
     finished: Path, name: str, injected: Counter
 ) -> None:
     pair = finished / name, finished / recovery.COPIES / name
@@ -51,18 +51,18 @@ def test_one_copy_of_a_run_file_mends_the_other(
     for bad in damages(good, 20, 4):
         for place in pair:
             place.write_bytes(bad)
-            (message,) = recovery.mend(finished)
+            (message,) = recovery.recover(finished)
             assert str(place) in message and (
-                "mended from" in message or "has been edited" in message
+                "restored from" in message or "has been edited" in message
             )
             assert [path.read_bytes() for path in pair] == [good, good]
             n += 1
     (finished / name).unlink()
-    assert len(recovery.mend(finished)) == 1 and RunFolder.open(finished).plan() is not None
+    assert len(recovery.recover(finished)) == 1 and RunFolder.open(finished).plan() is not None
     for place in pair:
         place.write_bytes(good[:-5])
     with pytest.raises(DataError, match=f"{name}.*copy is no better.*{name}"):
-        recovery.mend(finished)
+        recovery.recover(finished)
     injected("bits", n + 1)
 
 
@@ -72,13 +72,13 @@ def test_what_can_be_made_again_is_set_aside(finished: Path, name: str, injected
     done = (finished / "done.json").read_bytes()
     for bad in damages(good, 20, 4):
         (finished / name).write_bytes(bad)
-        (message,) = recovery.mend(finished)
+        (message,) = recovery.recover(finished)
         assert name in message and "Set aside" in message
         assert not (finished / name).exists() and (finished / "state").is_dir()
         (finished / name).write_bytes(good)
         (finished / "done.json").write_bytes(done)
         n += 1
-    assert recovery.mend(finished) == []
+    assert recovery.recover(finished) == []
     injected("bits", n)
 
 

@@ -200,8 +200,8 @@ def test_a_run_that_became_read_only(finished: Path, readonly: Path, injected: C
     before = {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
     close(readonly)
     assert emulator.load(run / "surrogate.h5").filter_names == ("g", "r")
-    with pytest.raises(DataError, match="cannot be mended"):
-        recovery.mend(run)
+    with pytest.raises(DataError, match="cannot be recovered"):
+        recovery.recover(run)
     assert {p: p.read_bytes() for p in run.rglob("*") if p.is_file()} == before
     injected("disk")
 

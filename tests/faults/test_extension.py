@@ -72,8 +72,8 @@ def test_an_edit_is_called_one_and_kept(finished: Path) -> None:
     document = json.loads(written)
     document["content"]["config"]["run"]["minutes"] = 77.0
     path.write_text(json.dumps(document))
-    (message,) = recovery.mend(finished)
-    assert "has been edited: run.minutes is 77.0" in message and "mended" not in message
+    (message,) = recovery.recover(finished)
+    assert "has been edited: run.minutes is 77.0" in message and "restored" not in message
     assert "--set run.minutes" in message and path.read_bytes() == written
     (kept,) = (finished / "damaged").iterdir()
     assert "77.0" in kept.read_text()

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 import emulator
 from tengri import Parameters, load_ssp_data
+from tengri.__main__ import build_parser as parsers
 from tengri.__main__ import main as program
-from tengri.__main__ import program as parsers
 from tengri.catalogue import hdf5 as catalogues
 from tengri.errors import TengriError
 from tengri.io import seal, sealed_json

@@ -57,10 +57,10 @@ def test_magnitudes_from_the_same_weights(case):
     batch = spec.sample_batch(jax.random.key(8), len(redshifts))
     batch["redshift"] = jnp.array(redshifts)
     ours = np.asarray(model.predict_magnitudes_batch(batch))
-    population = jax.jit(jax.vmap(model.galaxy.population))(batch)
+    formed = jax.jit(jax.vmap(model.galaxy.ssp_weights))(batch)
     for i in range(len(redshifts)):
         p = {name: float(value[i]) for name, value in batch.items()}
-        sed = dsps_sed(model, p, population.log10_mass[i], population.weights[i])
+        sed = dsps_sed(model, p, formed.log10_mass[i], formed.weights[i])
         np.testing.assert_allclose(ours[i], dsps_magnitudes(model, p, sed), atol=TOLERANCE)
 
 

@@ -296,10 +296,10 @@ def test_the_next_process_compiles_nothing_whatever_lies_there(tmp_path):
     for n, file in enumerate(sorted(Path(first["folder"]).glob("*.xla"))):
         good = file.read_bytes()
         file.write_bytes(good[: len(good) // 2] if n % 2 else good[:-9] + b"x" + good[-8:])
-    damaged, mended = predicted(tmp_path), predicted(tmp_path)
+    damaged, again = predicted(tmp_path), predicted(tmp_path)
     assert damaged["loaded"] == 0 and damaged["compiled"] == second["loaded"]
-    assert mended["compiled"] == 0
-    for result in (first, second, damaged, mended):
+    assert again["compiled"] == 0
+    for result in (first, second, damaged, again):
         assert result["flux"] == off["flux"]
 
 
@@ -313,9 +313,9 @@ def test_code_of_another_processor_is_not_read(tmp_path):
     assert foreign["compiled"] == 0 and own["loaded"] == 0 and own["folder"] != foreign["folder"]
     assert own["compiled"] == foreign["loaded"]
     shutil.copytree(foreign["folder"], own["folder"], dirs_exist_ok=True)
-    copied, mended = predicted(tmp_path / "cache"), predicted(tmp_path / "cache")
-    assert copied["loaded"] == 0 and mended["compiled"] == 0
-    assert own["flux"] == copied["flux"] == mended["flux"]
+    copied, again = predicted(tmp_path / "cache"), predicted(tmp_path / "cache")
+    assert copied["loaded"] == 0 and again["compiled"] == 0
+    assert own["flux"] == copied["flux"] == again["flux"]
 
 
 @pytest.mark.slow

@@ -50,9 +50,9 @@ def histories() -> dict[str, tuple[Function, tuple]]:
     for name, family in SFH_FAMILIES.items():
         types = (name,) if family.kind == "additive" else ("delayed", name)
         found[name] = history(types)
-        if family.twins:
+        if family.fractional_times:
             found[f"{name}, fractions"] = history(
-                types, tuple(q.name for q in family.twins.values())
+                types, tuple(q.name for q in family.fractional_times.values())
             )
     return found
 

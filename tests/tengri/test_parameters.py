@@ -228,10 +228,10 @@ def test_copies_are_equal(copied, spec, field):
     inert = Parameters(dust_law="smc", dust_slope=-1.0, dust_tau_bc="dust_tau_diff")
     table = Parameters(sfh_table_t_gyr=[0.0, 1.0], sfh_table_sfr=[1.0, 2.0])
     for original in (spec, field, inert, table):
-        twin = copied(original)
-        assert twin == original and hash(twin) == hash(original)
-        assert twin.fingerprint() == original.fingerprint()
-        assert twin.summary() == original.summary()
+        again = copied(original)
+        assert again == original and hash(again) == hash(original)
+        assert again.fingerprint() == original.fingerprint()
+        assert again.summary() == original.summary()
 
 
 def test_fingerprint_follows_the_meaning(spec):

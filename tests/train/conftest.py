@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from emulator.scaling import OutputScaling
-from train.config import Config, Data, Model, Network, Optimiser, Run
+from train.config import (
+    Config,
+    DataOptions,
+    ModelOptions,
+    NetworkOptions,
+    OptimiserOptions,
+    RunOptions,
+)
 from train.loop import Loop, Trained
 from train.pools import Source
 from train.problem import Problem
@@ -31,7 +38,7 @@ def float32() -> Iterator[None]:
 
 
 CONFIG = Config(
-    model=Model(
+    model=ModelOptions(
         bands=("sdss_g", "sdss_r"),
         parameters={
             "sfh_tsnorm_log_peak_sfr": (-1.0, 2.0),
@@ -42,10 +49,10 @@ CONFIG = Config(
             "redshift": (0.02, 0.1),
         },
     ),
-    data=Data(pool=256, reuse=2, chunk=128),
-    network=Network(width=16, depth=2, knots=8, features=2),
-    optimiser=Optimiser(batch=64, late_batch=64, learning_rate=0.02, ema=0.98),
-    run=Run(
+    data=DataOptions(pool=256, reuse=2, chunk=128),
+    network=NetworkOptions(width=16, depth=2, knots=8, features=2),
+    optimiser=OptimiserOptions(batch=64, late_batch=64, learning_rate=0.02, ema=0.98),
+    run=RunOptions(
         steps=24, dispatch=4, validation_rows=64, evaluation_rows=128, timing_rows=0,
         jacobian_rows=0, validate_seconds=1000.0, save_seconds=1000.0, log_seconds=1000.0,
     ),

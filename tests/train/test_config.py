@@ -11,7 +11,7 @@ from emulator.artefact import read
 from tengri.errors import ConfigError, UnknownNameError
 from tengri.factory import build_observation, build_spec
 from train import config as configs
-from train.config import Config, Model, Optimiser
+from train.config import Config, ModelOptions, OptimiserOptions
 
 
 @pytest.mark.parametrize("name", configs.names())
@@ -46,7 +46,7 @@ BOXES = ["sdss_tsnorm", "jwst_nircam_tsnorm", "lsst_tsnorm", "galex_sdss_2mass"]
 
 
 @pytest.mark.parametrize("name", BOXES)
-def test_boxes_hold_the_values_of_the_seed(name: str) -> None:
+def test_priors_hold_the_values_of_the_seed(name: str) -> None:
     """Young peaks of 0.3 Gyr and widths of 0.2 Gyr wherever they fit into the age at z."""
     from tengri.cosmology import default_cosmology
 
@@ -108,7 +108,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_the_schema_knows_every_option() -> None:
     sections = configs.schema()["$defs"]
     for name, options in configs.to_dict(configs.load("tiny")).items():
-        assert set(options) == set(sections[name.capitalize()]["properties"])
+        assert set(options) == set(sections[f"{name.capitalize()}Options"]["properties"])
 
 
 def test_overrides() -> None:
@@ -160,6 +160,6 @@ def test_empty_box_and_unknown_parameter_and_band() -> None:
 
 
 def test_config_is_frozen() -> None:
-    config = Config(model=Model(bands=("sdss_g",)), optimiser=Optimiser())
+    config = Config(model=ModelOptions(bands=("sdss_g",)), optimiser=OptimiserOptions())
     with pytest.raises(AttributeError):
         config.run = None  # type: ignore[misc, assignment]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tengri.errors import ConfigError, DataError
-from tengri.io.shards import parse_shard
+from tengri.io.sharding import parse_shard
 from tests.train.conftest import CONFIG, changed, trained, with_config
 from train.dataset import Dataset
 from train.problem import Problem

@@ -1,4 +1,4 @@
-"""Fans over what is not one number: prior draws of a history, choices of a component."""
+"""Fans of curves: prior draws of a history, choices of a component."""
 
 from __future__ import annotations
 

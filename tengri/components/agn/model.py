@@ -1,4 +1,4 @@
-"""What an active nucleus is to the forward model."""
+"""Interface of AGN models."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LUMINOSITY = "agn_log_lbol"
 
 
 @dataclass(frozen=True)
-class Templates:
+class AGNTemplates:
     """A spectrum as a sum of fixed ones, some of them behind dust.
 
     L_ν/L_bol = fixed @ open + e^{−τ k} (reddened @ screened), all linear but for τ.
@@ -61,7 +61,7 @@ class AGNModel(Versioned):
     reference : str
     nodes : callable, optional
         ``() -> wavelengths [Å]`` that a grid needs to hold the spectrum between its nodes.
-    templates : Templates, optional
+    templates : AGNTemplates, optional
         The same spectrum as a sum.
     luminosity : callable, optional
         ``(p, x) -> log10 L_bol/Lsun`` of the nucleus of which log10 L_ν [Lsun/Hz] = x is seen at
@@ -82,7 +82,7 @@ class AGNModel(Versioned):
     spectrum: Callable[[np.ndarray, Params], Array]
     reference: str
     nodes: Callable[[], np.ndarray] | None = None
-    templates: Templates | None = None
+    templates: AGNTemplates | None = None
     luminosity: Callable[[Params, Array], Array] | None = None
     amplitude: str = ""
 

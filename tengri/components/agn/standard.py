@@ -31,7 +31,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.agn import continuum, lines, mixing
-from tengri.components.agn.model import FRACTION_AA, AGNModel, Templates
+from tengri.components.agn.model import FRACTION_AA, AGNModel, AGNTemplates
 from tengri.components.agn.torus import BLACK_BODIES, Torus, polar, polar_curve
 from tengri.components.agn.torus import REFERENCE as POLAR_REFERENCE
 from tengri.constants import C_AA_PER_S
@@ -271,7 +271,7 @@ def quasar(name: str, torus: Torus, changes: tuple[Change, ...] = ()) -> AGNMode
         partial(spectrum, torus=torus),
         "; ".join(sources),
         partial(nodes, torus),
-        Templates(
+        AGNTemplates(
             partial(open_templates, torus=torus),
             screened_templates,
             polar_curve,

@@ -1,4 +1,4 @@
-"""What a model of the intergalactic medium is.
+"""Interface of models of the intergalactic medium.
 
 ``wave_rest`` is a concrete float64 NumPy array (n_wave,) of rest wavelengths [Å] and ``z`` one
 redshift ≥ 0 that may be traced. Everything that depends on the grid alone is computed once, in

@@ -87,15 +87,15 @@ def test_containers(model, table, note):
 
 @pytest.mark.parametrize(("column", "unit", "answer"), lines("columns"))
 def test_columns(column, unit, answer):
-    value, beside, own = eval(column, NAMES), "", "" if unit == "none" else unit
+    value, stated, own = eval(column, NAMES), "", "" if unit == "none" else unit
     if isinstance(value, pa.Table):
-        value, beside = column_of(value, "a")
+        value, stated = column_of(value, "a")
     if answer == "refused":
         with pytest.raises(TengriError):
-            plain_values(value, own, "p", beside)
+            plain_values(value, own, "p", stated)
     else:
         np.testing.assert_allclose(
-            plain_values(value, own, "p", beside)[0], eval(answer, NAMES), rtol=1e-5
+            plain_values(value, own, "p", stated)[0], eval(answer, NAMES), rtol=1e-5
         )
 
 

@@ -160,7 +160,7 @@ def imbalances(ssp, law, monkeypatch):
 
     screened = light(screen)
     history = {k: jnp.asarray(v, float) for k, v in at(screen).items()}
-    stars = sum(galaxy.stars(flux, galaxy.population(history).weights, {}))
+    stars = sum(galaxy.stars(flux, galaxy.ssp_weights(history).weights, {}))
     absorbed = float(galaxy.luminosity(stars - screened.lnu))
     assert absorbed > 0.2 * float(galaxy.luminosity(stars))
     balanced = {

@@ -1,4 +1,4 @@
-"""Every evaluator against the plain way: one galaxy, its whole spectrum, the union grid."""
+"""Every evaluator against the direct way: one galaxy, its whole spectrum, the union grid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def build(ssp, redshift, **settings):
     return SEDModel(spec, ssp, Instrument.from_names(BANDS).observation())
 
 
-def plain(model: SEDModel, params: dict) -> np.ndarray:
+def direct(model: SEDModel, params: dict) -> np.ndarray:
     """Return the fluxes of one galaxy from the spectrum that an observer sees."""
     z = float(model.spec.resolve(params)["redshift"])
     sed = np.asarray(model.predict_obs_sed(params).sed)
@@ -43,7 +43,7 @@ def rows(batch: dict, i: int) -> dict:
 def check(model: SEDModel, batch: dict, rtol: float = 1e-9) -> None:
     flux = np.asarray(model.predict_photometry_batch(batch))
     for i in (0, 5, N - 1):
-        np.testing.assert_allclose(flux[i], plain(model, rows(batch, i)), rtol=rtol)
+        np.testing.assert_allclose(flux[i], direct(model, rows(batch, i)), rtol=rtol)
 
 
 def test_free_redshift(ssp):
@@ -68,7 +68,7 @@ def test_few_wavelengths_tell_the_screens_of_every_law(ssp, law):
 
 
 @pytest.fixture(scope="module")
-def one_redshift(ssp):
+def compressed(ssp):
     return build(ssp, 2.5, dust_law="calzetti")
 
 
@@ -90,26 +90,26 @@ def test_ends_of_the_prior_that_float32_rounds(ssp):
         assert chosen is evaluators.over((0.01, 1.0)) is evaluators.over()
 
 
-def test_beyond_the_box_the_whole_spectrum_serves(one_redshift):
-    batch = one_redshift.spec.sample_batch(jax.random.key(2), N)
+def test_beyond_the_box_the_whole_spectrum_serves(compressed):
+    batch = compressed.spec.sample_batch(jax.random.key(2), N)
     dusty = {**batch, "dust_tau_diff": np.full(N, 30.0)}
-    evaluators = evaluators_of(one_redshift)
-    chosen = evaluators.choose(one_redshift.spec.resolve(dusty, batch=True))
+    evaluators = evaluators_of(compressed)
+    chosen = evaluators.choose(compressed.spec.resolve(dusty, batch=True))
     assert chosen is evaluators.over((2.5, 2.5)) and isinstance(chosen, ExactEvaluator)
-    check(one_redshift, dusty)
+    check(compressed, dusty)
     del batch["redshift"], dusty["redshift"]
-    inside_jit = jax.jit(one_redshift.predict_photometry)
+    inside_jit = jax.jit(compressed.predict_photometry)
     assert np.isfinite(inside_jit(rows(batch, 0))).all()
     assert np.isnan(inside_jit(rows(dusty, 0))).all()
     # a fixed value may be anything, so that the whole spectrum serves a traced one
     fixed = Parameters(**{**STARS, "dust_tau_diff": 0.3}, redshift=2.5, dust_law="calzetti")
-    model = SEDModel(fixed, one_redshift.ssp, one_redshift.observation)
+    model = SEDModel(fixed, compressed.ssp, compressed.observation)
     flux = jax.jit(model.predict_photometry)(rows(dusty, 0))
-    np.testing.assert_allclose(flux, plain(one_redshift, rows(dusty, 0)), rtol=1e-9)
+    np.testing.assert_allclose(flux, direct(compressed, rows(dusty, 0)), rtol=1e-9)
 
 
-def test_gradients_through_few_wavelengths(one_redshift):
-    p = rows(one_redshift.spec.sample_batch(jax.random.key(3), N), 0)
+def test_gradients_through_few_wavelengths(compressed):
+    p = rows(compressed.spec.sample_batch(jax.random.key(3), N), 0)
 
     def slopes(evaluator):
         def flux(tau):
@@ -117,8 +117,8 @@ def test_gradients_through_few_wavelengths(one_redshift):
 
         return jax.jit(jax.jacfwd(flux))(p["dust_tau_diff"])
 
-    want = slopes(one_redshift.evaluator())
-    few = evaluators_of(one_redshift).at(2.5)
+    want = slopes(compressed.evaluator())
+    few = evaluators_of(compressed).at(2.5)
     np.testing.assert_allclose(slopes(few), want, rtol=1e-7)
 
 
@@ -144,11 +144,11 @@ def test_gas_is_part_of_the_few_wavelengths():
 
 
 @pytest.mark.slow
-def test_float32(one_redshift):
-    batch = one_redshift.spec.sample_batch(jax.random.key(6), 64)
-    exact = np.asarray(one_redshift.predict_photometry_batch(batch))
+def test_float32(compressed):
+    batch = compressed.spec.sample_batch(jax.random.key(6), 64)
+    exact = np.asarray(compressed.predict_photometry_batch(batch))
     with jax.enable_x64(False):
-        single = np.asarray(one_redshift.predict_photometry_batch(batch)).astype(float)
+        single = np.asarray(compressed.predict_photometry_batch(batch)).astype(float)
     bright = exact > 1e-4 * exact.max(axis=1, keepdims=True)
     error = np.abs(single / exact - 1.0)[bright]
     assert np.median(error) < 5e-6 and error.max() < 1e-4

@@ -47,11 +47,11 @@ def test_rest_sed_is_the_weighted_sum_of_ssps(seed_model, ssp):
     spec = Parameters(**{**SEED, **clear})
     model = SEDModel(spec, ssp)
     p = {k: jnp.asarray(v) for k, v in spec.resolve({}).items()}
-    population = jax.jit(model.galaxy.population)(p)
-    w = np.asarray(population.weights)
+    formed = jax.jit(model.galaxy.ssp_weights)(p)
+    w = np.asarray(formed.weights)
     assert w.sum() == pytest.approx(1.0, rel=1e-12)
     flux = ssp.ssp_flux.astype(float)[:, model.galaxy.bins.node]
-    expected = 10.0 ** float(population.log10_mass) * np.einsum("ma,maw->w", w, flux) * LSUN_ERG_S
+    expected = 10.0 ** float(formed.log10_mass) * np.einsum("ma,maw->w", w, flux) * LSUN_ERG_S
     np.testing.assert_allclose(model.predict_rest_sed().sed, expected, rtol=1e-9)
 
 

@@ -46,11 +46,11 @@ def rest(ssp, **given) -> np.ndarray:
 def test_a_bin_that_straddles_10_myr_is_split_exactly(coarse_ssp):
     """20 Myr of constant formation: 15 % in the first bin, 85 % in the second, 35 of them young."""
     spec = Parameters(**CONST, **NO_DUST, met_logzsol=-0.1)
-    population = jax.jit(SEDModel(spec, coarse_ssp).galaxy.population)(spec.resolve({}))
-    by_age = np.asarray(population.weights.sum(axis=0))
+    formed = jax.jit(SEDModel(spec, coarse_ssp).galaxy.ssp_weights)(spec.resolve({}))
+    by_age = np.asarray(formed.weights.sum(axis=0))
     np.testing.assert_allclose(by_age, [0.15, 0.35, 0.5, 0.0, 0.0], atol=1e-9)
 
-    share = np.asarray(population.weights.sum(axis=1))
+    share = np.asarray(formed.weights.sum(axis=1))
     flux = np.einsum("m,maw->aw", share, coarse_ssp.ssp_flux.astype(float))
     young, old = 0.15 * flux[0] + 0.35 * flux[1], 0.5 * flux[1]
     k = LAWS["smc"].curve(coarse_ssp.ssp_wave, {})

@@ -163,13 +163,13 @@ def test_of_exact_models(given):
 
 
 def packer_of(model):
-    """What takes plain floats without a second look."""
-    _, ranges = evaluators_of(model).plain()
+    """What takes Python floats without a second look."""
+    _, ranges = evaluators_of(model).for_floats()
     assert ranges is not None
-    return model.spec.plain_floats(model.packer.scalars, ranges)
+    return model.spec.float_packer(model.packer.scalars, ranges)
 
 
-def test_exact_checks_hold_for_plain_floats():
+def test_exact_checks_hold_for_floats():
     spec = Parameters(redshift=(0.01, 1.0), met_logzsol=(-2.0, 0.2))
     model = SEDModel(spec, load_ssp_data(), Instrument.SDSS().observation(), units="maggies")
     inside = {"redshift": 0.2, "met_logzsol": -1.0}
@@ -185,7 +185,7 @@ def test_exact_checks_hold_for_plain_floats():
     assert np.isfinite(far).all()
 
 
-def test_plain_floats_and_a_closer_look_agree():
+def test_floats_and_a_closer_look_agree():
     model = emulator.load("sdss_tsnorm", units="maggies")
     centre = {n: float(np.mean(model.spec.get_distribution(n).bounds)) for n in
               model.spec.free_params}  # fmt: skip

@@ -35,10 +35,10 @@ def test_hydrogen_lines_are_told_from_others(table):
 
 def test_sound_tables_stay_as_they_are(table):
     lines, continuum, wave = table
-    mended = recombination.mended(lines, continuum, wave)
-    np.testing.assert_array_equal(mended.lines, lines)
-    np.testing.assert_array_equal(mended.continuum, continuum)
-    assert not mended.replaced.any()
+    corrected = recombination.corrected(lines, continuum, wave)
+    np.testing.assert_array_equal(corrected.lines, lines)
+    np.testing.assert_array_equal(corrected.continuum, continuum)
+    assert not corrected.replaced.any()
 
 
 def test_a_leaking_node_takes_its_neighbour_s_light_and_the_trend_of_metals(table):
@@ -46,12 +46,12 @@ def test_a_leaking_node_takes_its_neighbour_s_light_and_the_trend_of_metals(tabl
     broken, glow = lines.copy(), continuum.copy()
     broken[4, 1, 0] *= 0.3
     glow[4, 1, 0] *= 5.0
-    mended = recombination.mended(broken, glow, wave)
-    assert np.argwhere(mended.replaced).tolist() == [[4, 1, 0]]
-    np.testing.assert_array_equal(mended.continuum[4, 1, 0], continuum[3, 1, 0])
+    corrected = recombination.corrected(broken, glow, wave)
+    assert np.argwhere(corrected.replaced).tolist() == [[4, 1, 0]]
+    np.testing.assert_array_equal(corrected.continuum[4, 1, 0], continuum[3, 1, 0])
     hydrogen = recombination.hydrogen(wave)
-    np.testing.assert_array_equal(mended.lines[4, 1, 0, hydrogen], lines[3, 1, 0, hydrogen])
-    ratio = brightness(mended.lines, wave, OIII) / brightness(mended.lines, wave, H_BETA)
+    np.testing.assert_array_equal(corrected.lines[4, 1, 0, hydrogen], lines[3, 1, 0, hydrogen])
+    ratio = brightness(corrected.lines, wave, OIII) / brightness(corrected.lines, wave, H_BETA)
     np.testing.assert_allclose(ratio[4, 1, 0] / ratio[3, 1, 0], ratio[4, 0, 0] / ratio[3, 0, 0])
 
 
@@ -59,12 +59,12 @@ def test_a_whole_age_and_a_whole_metallicity_take_the_next(table):
     lines, continuum, wave = table
     broken = lines.copy()
     broken[:, 0, 2] *= 1.3
-    mended = recombination.mended(broken, continuum, wave)
-    np.testing.assert_array_equal(mended.lines[:, 0, 2], lines[:, 0, 1])
+    corrected = recombination.corrected(broken, continuum, wave)
+    np.testing.assert_array_equal(corrected.lines[:, 0, 2], lines[:, 0, 1])
     broken = lines.copy()
     broken[:, 1] *= 0.05
-    mended = recombination.mended(broken, continuum, wave)
-    np.testing.assert_array_equal(mended.lines[:, 1], lines[:, 0])
+    corrected = recombination.corrected(broken, continuum, wave)
+    np.testing.assert_array_equal(corrected.lines[:, 1], lines[:, 0])
 
 
 def test_case_b_is_the_unit(table):

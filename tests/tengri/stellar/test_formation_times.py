@@ -69,16 +69,18 @@ def integrated(history: StarFormationHistory, p: dict, t_univ: float) -> np.ndar
 SLOW = pytest.mark.slow
 QUICK = [("const",), ("delayed",), ("table",), ("continuity",), ("const", "burst")]
 CASES = [
-    pytest.param(types, twins, marks=() if types in QUICK and not twins else SLOW)
+    pytest.param(types, as_fractions, marks=() if types in QUICK and not as_fractions else SLOW)
     for types in ALONE + MIXED
-    for twins in (False, True)
+    for as_fractions in (False, True)
 ]
 
 
-@pytest.mark.parametrize(("types", "twins"), CASES, ids=str)
-def test_recent_mass_and_mean_age_are_integrals_of_the_sfr(types: tuple, twins: bool) -> None:
-    fractions = [q.name for n in types for q in SFH_FAMILIES[n].twins.values()]
-    history = StarFormationHistory.build(types, fractions if twins else ())
+@pytest.mark.parametrize(("types", "as_fractions"), CASES, ids=str)
+def test_recent_mass_and_mean_age_are_integrals_of_the_sfr(
+    types: tuple, as_fractions: bool
+) -> None:
+    fractions = [q.name for n in types for q in SFH_FAMILIES[n].fractional_times.values()]
+    history = StarFormationHistory.build(types, fractions if as_fractions else ())
     rows = draws(history)
     compiled = jax.jit(jax.vmap(lambda p, t: numbers(history, p, t), (0, None)))
     for t_univ in T_UNIV:

@@ -104,12 +104,12 @@ def test_the_nebular_grid_is_the_special_case_population_by_population(stars):
     ours = (weights @ spectra).reshape(7, len(young), -1)
     theirs = baked.ssp_flux[:, young].astype(float)
     faint = 1e-3 * theirs.max(axis=-1, keepdims=True)
-    beside = np.abs(baked.ssp_wave - 912.0) < 10.0
+    near_limit = np.abs(baked.ssp_wave - 912.0) < 10.0
     error = np.abs(ours - theirs) / np.maximum(theirs, faint)
     as_in_source = np.ones(error.shape[:2], bool)
     as_in_source[6] = False
     as_in_source[5] = 10.0 ** stars.ssp_lg_age_gyr[young] < 0.0063
-    assert error[..., ~beside][as_in_source].max() < 2e-4
+    assert error[..., ~near_limit][as_in_source].max() < 2e-4
 
 
 def test_hydrogen_recombines_as_in_case_b(free, bare):
@@ -297,12 +297,12 @@ def test_gas_has_a_metallicity_of_its_own(stars, bare):
     spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy", neb_logz=(-2.0, 0.2))
     model = SEDModel(spec, stars)
     tied = SEDModel(Parameters(**YOUNG, **CLEAR, nebular="cloudy"), stars)
-    lights = [nebular(model, bare, neb_logz=z) for z in (-2.0, -1.0, -0.4, 0.0)]
-    beta, oxygen = ([line(*light, at, 7.0) for light in lights] for at in (H_BETA, OIII))
+    spectra = [nebular(model, bare, neb_logz=z) for z in (-2.0, -1.0, -0.4, 0.0)]
+    beta, oxygen = ([line(*light, at, 7.0) for light in spectra] for at in (H_BETA, OIII))
     np.testing.assert_allclose(beta, beta[0], rtol=0.1)
     assert oxygen[0] < 0.2 * oxygen[2] and oxygen[3] < oxygen[2]  # cold gas emits less again
     same = nebular(tied, bare)
-    assert line(*lights[3], H_BETA) == pytest.approx(line(*same, H_BETA), rel=0.02)
+    assert line(*spectra[3], H_BETA) == pytest.approx(line(*same, H_BETA), rel=0.02)
     slope = jax.jacfwd(lambda z: model.predict_rest_sed({"neb_logz": z}).sed)
     for end in (-2.0, 0.2):
         assert np.isfinite(slope(end)).all()

@@ -21,7 +21,7 @@ from tengri.errors import ConfigError, ParameterError, UnknownNameError
 from tengri.factory import changed_spec
 from tengri.priors import Uniform
 from tengri.registry import Param
-from train.config import Model
+from train.config import ModelOptions
 from train.specs import spec_of_family
 
 MASS = Param("mass_total", 10.0, Uniform(8.0, 12.0), (0.0, 15.0), "log10 Msun", "formed mass",
@@ -42,7 +42,7 @@ def ramp_masses(q, edges, t_univ):
 
 OWN = SFHFamily(
     "own_names", "own_", (BEGIN, MASS), log_ramp, "Me & You 2026, MNRAS 999, 1",
-    default_amplitude="log_total_mass", mass=ramp_masses, twins={"begin": SHARE},
+    default_amplitude="log_total_mass", mass=ramp_masses, fractional_times={"begin": SHARE},
 )  # fmt: skip
 
 
@@ -123,14 +123,14 @@ def test_another_history_takes_its_place_whole() -> None:
     back = changed_spec(other, {"mass_total": 9.0})
     assert back.mean_sfh_type == ["own_names"] and "sfh_dpl_tau_gyr" not in back.all_params
     parameters = {"mass_total": [8, 12], "begin": [1, 9], "redshift": [0.1, 0.5]}
-    of_family = spec_of_family(Model(parameters=parameters), ["dpl"])
+    of_family = spec_of_family(ModelOptions(parameters=parameters), ["dpl"])
     assert of_family.mean_sfh_type == ["dpl"] and "mass_total" not in of_family.all_params
 
 
 def test_a_nucleus_scales_with_its_amplitude(ssp) -> None:
-    nucleus = model(ssp, mass_total=0.0, begin=4.0, agn_model="own_quasar",
+    quasar = model(ssp, mass_total=0.0, begin=4.0, agn_model="own_quasar",
                     quasar_power=(9.0, 13.0))  # fmt: skip
-    low, high = (nucleus.predict_photometry({"quasar_power": x}) for x in (11.0, 12.0))
+    low, high = (quasar.predict_photometry({"quasar_power": x}) for x in (11.0, 12.0))
     np.testing.assert_allclose(high, 10.0 * np.asarray(low), rtol=1e-4)
 
 

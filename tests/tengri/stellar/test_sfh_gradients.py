@@ -22,12 +22,12 @@ def with_base(name: str) -> tuple[str, ...]:
 
 def variants(name: str) -> list[StarFormationHistory]:
     family = SFH_FAMILIES[name]
-    twins = {p.name for p in family.twins.values()}
+    fractions = {p.name for p in family.fractional_times.values()}
     return [
         StarFormationHistory.build(with_base(name), given)
         for given in (
             {f"{family.prefix}log_peak_sfr"},
-            {f"{family.prefix}log_total_mass", *twins},
+            {f"{family.prefix}log_total_mass", *fractions},
         )
     ]
 

@@ -1,4 +1,4 @@
-"""What an attenuation law is, and how a measured curve is continued beyond its data.
+"""Interface of attenuation laws, and extrapolation of measured curves.
 
 ``um`` are wavelengths in µm, ``wave_aa`` in Å, shape (n_wave,). Either may be NumPy or JAX. On a
 fixed grid, in NumPy, all that depends on wavelength alone is computed once in float64, and only

@@ -1,4 +1,4 @@
-r"""What the cosmic microwave background does to dust (da Cunha et al. 2013, ApJ 766, 13).
+r"""Effects of the cosmic microwave background on dust (da Cunha et al. 2013, ApJ 766, 13).
 
 It heats dust as starlight does, and it is the background against which dust is seen:
 

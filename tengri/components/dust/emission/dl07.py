@@ -48,7 +48,7 @@ from tengri.errors import DataError
 from tengri.grids import files
 from tengri.io import hdf5_reader, seal
 from tengri.numerics.interpolation import cell, hat_weights
-from tengri.numerics.linalg import einsum, spread
+from tengri.numerics.linalg import einsum, scatter
 from tengri.priors import LogUniform, Uniform
 from tengri.registry import Change, Param
 
@@ -162,7 +162,7 @@ def spectrum(wave_aa: np.ndarray, p: Params, source: Source = milky_way) -> Arra
     red = wave >= source().wave[0]
     lit = jnp.asarray(_unit_shapes(wave[red].tobytes(), source), float)
     lnu = einsum("kqu,kquw->w", luminosity_weights(p, source), lit)
-    return spread(lnu, np.flatnonzero(red), len(red))
+    return scatter(lnu, np.flatnonzero(red), len(red))
 
 
 def seen(wave_aa: np.ndarray, p: Params) -> Array:
@@ -182,7 +182,7 @@ def seen(wave_aa: np.ndarray, p: Params) -> Array:
     warm = mixed(grid.power) * (_warmer(grid.nodes, p) - 1.0)
     cold = mixed(_cold_shapes(redward.tobytes())) * (_warmer(redward, p) - 1.0)
     lnu = (mixed(shapes(redward)) + cold) / (1.0 + jnp.sum(warm))
-    return spread(lnu, np.flatnonzero(red), len(red))
+    return scatter(lnu, np.flatnonzero(red), len(red))
 
 
 def _warmer(wave_aa: np.ndarray, p: Params) -> Array:

@@ -1,4 +1,4 @@
-"""What dust emission is to the forward model."""
+"""Interface of dust-emission models."""
 
 from __future__ import annotations
 

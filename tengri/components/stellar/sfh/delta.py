@@ -19,7 +19,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
-from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
+from tengri.components.stellar.sfh.family import SFHFamily, as_fractions, clipped
 from tengri.numerics.extremes import larger, smaller
 from tengri.numerics.interpolation import hat_weights
 from tengri.priors import LogUniform
@@ -70,5 +70,5 @@ DELTA = SFHFamily(
     ages=delta_ages,
     shares=delta_shares,
     amplitude_kinds=("log_total_mass",),
-    twins=time_twins((_AGE,), age=(0.3, 0.001, 0.99)),
+    fractional_times=as_fractions((_AGE,), age=(0.3, 0.001, 0.99)),
 )

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, cosmic_bins, time_twins
+from tengri.components.stellar.sfh.family import EARLIEST, SFHFamily, as_fractions, cosmic_bins
 from tengri.components.stellar.sfh.numerics import exp_moments, one_less_exp
 from tengri.numerics.linalg import matmul
 from tengri.priors import Uniform
@@ -149,5 +149,5 @@ DPL = SFHFamily(
     log_dpl,
     "Carnall+2018, MNRAS 480, 4379, eq. 10",
     mass=dpl_masses,
-    twins=time_twins(PARAMS, tau=(0.3, 0.02, 1.0)),
+    fractional_times=as_fractions(PARAMS, tau=(0.3, 0.02, 1.0)),
 )

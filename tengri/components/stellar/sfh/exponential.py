@@ -15,7 +15,7 @@ from tengri.components.stellar.sfh.family import (
     Kernel,
     Mass,
     SFHFamily,
-    time_twins,
+    as_fractions,
 )
 from tengri.components.stellar.sfh.numerics import expm1_ratio, gamma2_lower, unit_exp_moments
 from tengri.numerics.extremes import larger, smaller
@@ -161,7 +161,7 @@ CONST = SFHFamily(
     "constant SFR",
     default_amplitude="log_total_mass",
     mass=const_masses,
-    twins=time_twins(CONST_PARAMS, start=(1.0, 0.5, 1.0), end=(0.0, 0.0, 0.4)),
+    fractional_times=as_fractions(CONST_PARAMS, start=(1.0, 0.5, 1.0), end=(0.0, 0.0, 0.4)),
     ages=const_ages,
 )
 
@@ -172,8 +172,10 @@ def _onset_family(name: str, log_sfr: Kernel, mass: Mass, ages: Ages, reference:
         Param(f"{prefix}tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time"),
         Param(f"{prefix}age_gyr", 5.0, ONSET, (0.001, 30.0), "Gyr", "lookback time of the onset"),
     )
-    twins = time_twins(params, tau=(0.2, 0.02, 1.0), age=(0.5, 0.05, 1.0))
-    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins, ages=ages)
+    times = as_fractions(params, tau=(0.2, 0.02, 1.0), age=(0.5, 0.05, 1.0))
+    return SFHFamily(
+        name, prefix, params, log_sfr, reference, mass=mass, fractional_times=times, ages=ages
+    )
 
 
 TAU = _onset_family(
@@ -200,6 +202,6 @@ EXP = SFHFamily(
     log_exp,
     "exponentially rising, Maraston+2010, MNRAS 407, 830",
     mass=exp_masses,
-    twins=time_twins(EXP_PARAMS, tau=(0.2, 0.02, 1.0), start=(0.0, 0.0, 0.4)),
+    fractional_times=as_fractions(EXP_PARAMS, tau=(0.2, 0.02, 1.0), start=(0.0, 0.0, 0.4)),
     ages=exp_ages,
 )

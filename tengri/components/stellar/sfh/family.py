@@ -1,4 +1,4 @@
-"""What a star-formation history family is.
+"""Interface of families of star-formation histories.
 
 Conventions, everywhere below this folder:
 
@@ -36,7 +36,7 @@ from tengri.errors import ConfigError
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
 
-__all__ = ["Ages", "Kernel", "Mass", "SFHFamily", "clipped", "cosmic_bins", "time_twins"]
+__all__ = ["Ages", "Kernel", "Mass", "SFHFamily", "as_fractions", "clipped", "cosmic_bins"]
 
 Kernel = Callable[[Array, Mapping[str, Array], Array], Array]
 Mass = Callable[[Mapping[str, Array], Any, Array], tuple[Array, Array]]
@@ -74,7 +74,7 @@ class SFHFamily(Versioned):
         multiplies.
     mass : callable
         ``(q, edges, t_univ) -> (ln_scale, m)``; None for the modulator.
-    twins : mapping
+    fractional_times : mapping
         ``…_gyr`` parameter name -> the ``…_frac`` Param that may stand in its place.
     ages : callable, optional
         ``(q, edges, t_univ) -> ages`` where they have a closed form; by default the SFR is
@@ -109,7 +109,7 @@ class SFHFamily(Versioned):
     default_amplitude: Amplitude = "log_peak_sfr"
     kind: Literal["additive", "mixture", "modulator"] = "additive"
     mass: Mass | None = None
-    twins: Mapping[str, Param] = field(default_factory=dict)
+    fractional_times: Mapping[str, Param] = field(default_factory=dict)
     ages: Ages | None = None
     shares: Mass | None = None
     amplitude_kinds: tuple[Amplitude, ...] = tuple(AMPLITUDES)
@@ -121,12 +121,12 @@ class SFHFamily(Versioned):
     def __post_init__(self) -> None:
         declared = self.own((*self.own_amplitudes, *self.params))
         own = tuple(p for p in declared if p.role == "amplitude")
-        twins = {name: replace(p, role="time") for name, p in self.twins.items()}
+        times = {name: replace(p, role="time") for name, p in self.fractional_times.items()}
         for name, value in {
             "params": tuple(p for p in declared if p.role != "amplitude"),
             "more_params": self.own(self.more_params),
             "own_amplitudes": own,
-            "twins": dict(zip(twins, self.own(twins.values()))),
+            "fractional_times": dict(zip(times, self.own(times.values()))),
         }.items():
             object.__setattr__(self, name, value)
         if own:
@@ -165,13 +165,13 @@ class SFHFamily(Versioned):
         that it stands for.
         """
         own = {p.name: p.name.removeprefix(self.prefix) for p in (*self.params, *self.more_params)}
-        twins = {twin.name: own[name] for name, twin in self.twins.items()}
-        return {**own, **twins, **{p.name: kind for kind, p in self.amplitudes.items()}}
+        times = {param.name: own[name] for name, param in self.fractional_times.items()}
+        return {**own, **times, **{p.name: kind for kind, p in self.amplitudes.items()}}
 
     @property
     def all_params(self) -> tuple[Param, ...]:
-        """Every parameter that may be used: twins and amplitudes included."""
-        return (*self.amplitudes.values(), *self.params, *self.twins.values())
+        """Every parameter that may be used, fractional times and amplitudes included."""
+        return (*self.amplitudes.values(), *self.params, *self.fractional_times.values())
 
     def masses(self, q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Array, Array]:
         """Kernel mass in each bin, ``(ln_scale, m)``."""
@@ -247,15 +247,17 @@ def amplitude_kind(param: Param) -> Amplitude:
     )
 
 
-def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) -> dict[str, Param]:
-    """Return the ``…_frac`` twins of the ``…_gyr`` params; ``priors``: short -> (default, lo, hi).
+def as_fractions(
+    params: tuple[Param, ...], **priors: tuple[float, float, float]
+) -> dict[str, Param]:
+    """Return the ``…_gyr`` params as ``…_frac``; ``priors``: short -> (default, lo, hi).
 
     A fraction is of the age of the Universe at the redshift of the galaxy.
     """
-    twins = {}
+    times = {}
     for short, (default, low, high) in priors.items():
         gyr = next(p for p in params if p.name.endswith(f"_{short}_gyr"))
-        twins[gyr.name] = Param(
+        times[gyr.name] = Param(
             gyr.name.removesuffix("_gyr") + "_frac",
             default,
             Uniform(low, high),
@@ -264,7 +266,7 @@ def time_twins(params: tuple[Param, ...], **priors: tuple[float, float, float]) 
             gyr.description + ", as a fraction of the age of the Universe",
             role="time",
         )
-    return twins
+    return times
 
 
 def cosmic_bins(edges: Floats, t_univ: Array) -> tuple[Array, Array, Array]:

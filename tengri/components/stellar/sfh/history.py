@@ -123,7 +123,8 @@ class StarFormationHistory:
         for member in members:
             if member.kind == "additive":
                 params.append(member.amplitudes[next(picks)])
-            params += [_pick_twin(p, member.twins.get(p.name), given) for p in member.params]
+            fractions = member.fractional_times
+            params += [_pick_time(p, fractions.get(p.name), given) for p in member.params]
         sized = (gp_sfh.latent(n_grid) if p == gp_sfh.latent() else p for p in params)
         return cls(chosen, tuple(sized), kinds, n_grid, bins)
 
@@ -377,10 +378,10 @@ def _amplitude(member: SFHFamily, given: Collection[str]) -> Amplitude:
     return mentioned[0] if mentioned else member.default_amplitude  # type: ignore[return-value]
 
 
-def _pick_twin(param: Param, twin: Param | None, given: Collection[str]) -> Param:
+def _pick_time(param: Param, fraction: Param | None, given: Collection[str]) -> Param:
     """The fraction of the age of the Universe where that was mentioned, else the time in Gyr."""
-    if twin is None or twin.name not in given:
+    if fraction is None or fraction.name not in given:
         return param
     if param.name in given:
-        raise ParameterError(f"{param.name} and {twin.name} are one time: give one of them.")
-    return twin
+        raise ParameterError(f"{param.name} and {fraction.name} are one time: give one of them.")
+    return fraction

@@ -13,8 +13,8 @@ from tengri.components.stellar.sfh.family import (
     EARLIEST,
     LOG_ZERO,
     SFHFamily,
+    as_fractions,
     cosmic_bins,
-    time_twins,
 )
 from tengri.components.stellar.sfh.numerics import log_normal_mass
 from tengri.constants import LN10
@@ -61,5 +61,5 @@ LNORM = SFHFamily(
     log_lnorm,
     "Gladders+2013, ApJ 770, 64; Diemer+2017, ApJ 839, 26",
     mass=lnorm_masses,
-    twins=time_twins(PARAMS, peak=(0.3, 0.05, 1.0)),
+    fractional_times=as_fractions(PARAMS, peak=(0.3, 0.05, 1.0)),
 )

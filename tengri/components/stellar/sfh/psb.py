@@ -25,7 +25,7 @@ from jax import Array
 
 from tengri.components.array_module import Floats
 from tengri.components.stellar.sfh.binned import log_step, relative
-from tengri.components.stellar.sfh.family import SFHFamily, clipped, time_twins
+from tengri.components.stellar.sfh.family import SFHFamily, as_fractions, clipped
 from tengri.constants import LN10
 from tengri.numerics.extremes import larger, smaller
 from tengri.priors import StudentT, Uniform
@@ -142,5 +142,5 @@ PSB = SFHFamily(
     default_amplitude="log_total_mass",
     mass=psb_masses,
     ages=psb_ages,
-    twins=time_twins(_PARAMS, tlast=(0.03, 0.002, 0.15), tflex=(0.2, 0.15, 0.6)),
+    fractional_times=as_fractions(_PARAMS, tlast=(0.03, 0.002, 0.15), tflex=(0.2, 0.15, 0.6)),
 )

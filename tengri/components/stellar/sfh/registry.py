@@ -28,7 +28,7 @@ DEFAULT_FAMILY = "dpl"
 
 
 def family_parameters(name: str) -> tuple[Param, ...]:
-    """Return every parameter that a family may have: ``_frac`` twins, amplitudes, more bins."""
+    """Return every parameter that a family may have: fractional times, amplitudes, more bins."""
     family = SFH_FAMILIES[name]
     return (*family.all_params, *family.more_params)
 
@@ -41,7 +41,8 @@ def _families(names: tuple[str, ...]) -> dict[str, str]:
 
 @cache
 def _other_times(families: tuple[str, ...]) -> dict[str, str]:
-    pairs = [(n, twin.name) for f in families for n, twin in SFH_FAMILIES[f].twins.items()]
+    times = [SFH_FAMILIES[name].fractional_times for name in families]
+    pairs = [(gyr, fraction.name) for own in times for gyr, fraction in own.items()]
     return {**dict(pairs), **{fraction: gyr for gyr, fraction in pairs}}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.special import erfc
 
-from tengri.components.stellar.sfh.family import Kernel, Mass, SFHFamily, time_twins
+from tengri.components.stellar.sfh.family import Kernel, Mass, SFHFamily, as_fractions
 from tengri.components.stellar.sfh.numerics import asinh
 from tengri.components.stellar.sfh.quadrature import rule
 from tengri.priors import Uniform
@@ -77,8 +77,8 @@ def _params(prefix: str, *names: str) -> tuple[Param, ...]:
 def _family(name: str, log_sfr: Kernel, mass: Mass, reference: str, *names: str) -> SFHFamily:
     prefix = f"sfh_{name}_"
     params = _params(prefix, "peak_lbt_gyr", "width_gyr", *names)
-    twins = time_twins(params, peak_lbt=(0.4, 0.05, 0.95), width=(0.1, 0.05, 0.5))
-    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, twins=twins)
+    times = as_fractions(params, peak_lbt=(0.4, 0.05, 0.95), width=(0.1, 0.05, 0.5))
+    return SFHFamily(name, prefix, params, log_sfr, reference, mass=mass, fractional_times=times)
 
 
 NORM = _family(

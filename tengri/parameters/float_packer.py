@@ -16,7 +16,7 @@ from tengri.parameters.validate import Slot
 Range = tuple[float, float]
 
 
-class PlainFloats:
+class FloatPacker:
     """Packs floats of the ranges given; answers None to all that needs a closer look.
 
     Parameters

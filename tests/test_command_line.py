@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tengri.__main__ import main, program
+from tengri.__main__ import build_parser, main
 
 
 def run(*words: str, cwd) -> subprocess.CompletedProcess:
@@ -140,7 +140,7 @@ def test_a_users_mistake_gets_one_line(tmp_path, words, message, monkeypatch, ca
 
 
 def test_a_negative_power_of_ten_is_a_number():
-    parser, _ = program()
+    parser, _ = build_parser()
     args = parser.parse_args(["sweep", "met_logzsol", "-1.5e-1", "-.5e-2"])
     assert (args.lo, args.hi) == (-0.15, -0.005)
 

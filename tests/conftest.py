@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # before JAX: what tests compile, here and in processes that they start, stays out of users' caches
@@ -27,7 +29,7 @@ def float32() -> Iterator[None]:
 
 
 #: A worker larger than this, and grown since, forgets its compiled programs [bytes].
-LARGE, GROWN = 1.8 * 2**30, 0.25 * 2**30
+LARGE, GROWN = 1.4 * 2**30, 0.25 * 2**30
 _after = [0]
 
 
@@ -48,6 +50,8 @@ def collected_between_modules() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     if full:
+        with suppress(AttributeError, OSError):  # not every C library can return what is free
+            ctypes.CDLL(None).malloc_trim(0)
         _after[0] = _resident()
 
 

@@ -28,6 +28,15 @@ def float32() -> Iterator[None]:
         yield
 
 
+#: Tests of whole processes, a minute each: begun first, so that no worker is left alone with one.
+LONGEST = ("test_gallery.py", "test_seed.py", "test_documents.py", "test_wheel.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first and leave the others in their order."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 #: A worker larger than this, and grown since, forgets its compiled programs [bytes].
 LARGE, GROWN = 1.4 * 2**30, 0.25 * 2**30
 _after = [0]

@@ -23,17 +23,24 @@ lint: install
 types: install
 	$(BIN)/mypy
 
-# Most of a short test is compiling: there LLVM need not optimise, nor XLA build its loops through
-# MLIR (24 minutes with the first flag alone, 11 to 14 with all). Long tests compile as users do.
+# Most of a test is compiling: there LLVM need not optimise, nor XLA build its loops through MLIR.
+# Notebooks compile as users do.
 QUICK := --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
 	--xla_cpu_parallel_codegen_split_count=1
 
-test: lint types
-	XLA_FLAGS="$(QUICK)" \
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+# What takes long to compile is kept for the other worker, for processes that tests start and for
+# the long tests, which come after the short ones; it begins empty with every `make test`.
+COMPILED := $(CURDIR)/.pytest_cache/compiled
+PYTEST := XLA_FLAGS="$(QUICK)" JAX_COMPILATION_CACHE_DIR="$(COMPILED)" \
+	JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.1 JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES=none \
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-all: test docs
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow
+test: lint types
+	rm -rf "$(COMPILED)"
+	$(PYTEST) -m "not slow"
+
+test-all: test
+	$(PYTEST) -m slow
 
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

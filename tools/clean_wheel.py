@@ -25,7 +25,8 @@ PACKAGES = ("tengri", "emulator", "train")
 SOURCES = (*PACKAGES, "data", "checkpoints", "pyproject.toml", "setup.py", "README.md", "LICENSE")
 
 #: Of the caller's environment: another data folder, or code that would hide the wheel's.
-LEFT_OUT = (files.ENVIRONMENT, "PYTHONPATH", "PYTHONHOME")
+#: And a cache of compiled programs, in whose place ours would not be.
+LEFT_OUT = (files.ENVIRONMENT, "PYTHONPATH", "PYTHONHOME", "JAX_COMPILATION_CACHE_DIR")
 
 #: A catalogue for `tengri predict`, of a format that needs no optional package.
 CATALOGUE = "galaxies.ecsv"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.notebooks.environment import as_users_compile
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.py"))
 
@@ -17,7 +18,7 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.py"))
 def test_notebook_runs(notebook, tmp_path):
     done = subprocess.run(
         [sys.executable, notebook], cwd=tmp_path, capture_output=True, text=True, timeout=900,
-        env={**os.environ, "MPLBACKEND": "Agg", "TENGRI_FAST": "1",
+        env={**as_users_compile(), "MPLBACKEND": "Agg", "TENGRI_FAST": "1",
              "TENGRI_FIGURES": str(tmp_path)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

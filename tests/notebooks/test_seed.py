@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tengri import load_ssp_data
+from tests.notebooks.environment import as_users_compile
 
 HERE = Path(__file__).parent
 GRID = "ssp_prsc_miles_chabrier_wNE_logGasU-3.0_logGasZ0.0.h5"
@@ -23,7 +23,7 @@ def test_every_cell_of_the_seed_runs(tmp_path):
     shutil.copy(load_ssp_data().path, tmp_path / "data" / GRID)
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:tengri", HERE / "seed_cells.py"],
-        env={**os.environ, "TENGRI_DATA_DIR": str(tmp_path / "data"), "MPLBACKEND": "Agg"},
+        env={**as_users_compile(), "TENGRI_DATA_DIR": str(tmp_path / "data"), "MPLBACKEND": "Agg"},
         cwd=tmp_path, capture_output=True, text=True, timeout=400, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +25,16 @@ from tengri.compilation_cache.entries import SEAL, Entries
 from tests.faults import tiny
 
 VALUE = random.Random(1).randbytes(200)
+
+
+@pytest.fixture(autouse=True)
+def no_cache_of_jax_itself(monkeypatch) -> Iterator[None]:
+    """Take away the folder where `make test` lets JAX keep programs: ours stands back for it."""
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    given = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield
+    jax.config.update("jax_compilation_cache_dir", given)
 
 
 @pytest.fixture

@@ -44,8 +44,16 @@ def dirichlet_levels(q: Mapping[str, Array], n: int) -> Array:
 
 def relative(levels: Array) -> Array:
     """Return ``levels`` less the highest."""
-    # of equal ones the first: the derivative of jnp.max is a mean over all of them
-    return levels - levels[jnp.argmax(levels)]
+    return levels - highest(levels)
+
+
+def highest(levels: Array) -> Array:
+    """Return the highest of levels (n,), of equal ones the first.
+
+    The derivative of ``jnp.max`` is a mean over the elements that equal it: over several, or, where
+    the compiler computes them once more and rounds otherwise, over none, which is not a number.
+    """
+    return levels[jnp.argmax(levels)]
 
 
 def log_step(levels: Array, own: Array, t: Array) -> Array:

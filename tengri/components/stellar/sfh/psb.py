@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.array_module import Floats
-from tengri.components.stellar.sfh.binned import log_step, relative
+from tengri.components.stellar.sfh.binned import highest, log_step, relative
 from tengri.components.stellar.sfh.family import SFHFamily, as_fractions, clipped
 from tengri.constants import LN10
 from tengri.numerics.extremes import larger, smaller
@@ -93,7 +93,7 @@ def _formed(bins: Bins, edges: Floats, t_univ: Array) -> tuple[Array, Array, Arr
     narrow = jnp.maximum(bins.widths, NARROWEST_GYR)[None, :]
     start = bins.own[None, :-1]
     first, last = (larger(0.0, smaller((x - start) / narrow, 1.0)) for x in (low, high))
-    mass = jnp.where(bins.exists, jnp.exp(bins.ln_mass - jnp.max(bins.ln_mass)), 0.0)
+    mass = jnp.where(bins.exists, jnp.exp(relative(bins.ln_mass)), 0.0)
     return mass[None, :] * (last - first), start + first * narrow, (last - first) * narrow
 
 
@@ -107,7 +107,7 @@ def psb_masses(q: Mapping[str, Array], edges: Floats, t_univ: Array) -> tuple[Ar
     """Overlap of the history's bins with the given ones."""
     bins = _bins(q, t_univ)
     formed, _, _ = _formed(bins, edges, t_univ)
-    scale = jnp.max(bins.ln_mass) - bins.levels[jnp.argmax(bins.levels)]
+    scale = highest(bins.ln_mass) - highest(bins.levels)
     return scale, jnp.sum(formed, axis=1)
 
 

@@ -165,7 +165,7 @@ class LatticeProjection:
         return jnp.where(before, 0.0, mean), jnp.where(before, 0.0, slope / (1.0 + z))
 
     def _before(self, start: jax.Array) -> jax.Array:
-        return np.arange(self.n_window - 1)[:, None] < start - start.min()
+        return jnp.arange(self.n_window - 1)[:, None] < start - start.min()
 
     def _integrals(self, z: jax.Array, first: jax.Array) -> tuple[jax.Array, ...]:
         """Return the nodes and H (n_window, n_band) as a head, of which differences are exact.

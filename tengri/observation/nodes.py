@@ -27,7 +27,7 @@ _HEAD = 2048.0  # heads of wavelengths are whole numbers of 1/2048 of their rang
 _STRETCH = 128.0  # the head of 1 + z counts in 1/128: 12 bits up to z = 31
 
 
-def from_centre(head: jax.Array, rest: jax.Array, z: jax.Array, centre: jax.Array) -> jax.Array:
+def from_centre(head: jax.Array, rest: jax.Array, z: jax.Array, centre: Any) -> jax.Array:
     """Return λ (1 + z) − centre of nodes λ = head + rest; the large product is of heads, exact."""
     stretch = 1.0 + jnp.asarray(z)
     even = jax.lax.RoundingMethod.TO_NEAREST_EVEN

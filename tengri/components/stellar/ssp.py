@@ -33,14 +33,13 @@ import numpy as np
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.errors import DataError
 from tengri.grids import files, readers
+from tengri.grids.ages import log_midpoint_edges
 from tengri.grids.checks import check_axes, check_brightness, checked_plane
 from tengri.grids.contents import Contents, LineTable, Planes, Stated
 from tengri.grids.facts import facts
 from tengri.grids.measurement import Measured, Sample
 from tengri.grids.verdict import Verdict, accepted, judge
 from tengri.io import hdf5_reader, seal
-
-OLDEST_GYR = 20.0
 
 Array = np.ndarray
 
@@ -150,10 +149,11 @@ def load_ssp_data(
     if sha256 is not None and (has := seal.file_sha256(found)) != sha256.lower():
         raise DataError(f"{found}: SHA-256 is {has}, expected {sha256.lower()}. {_FRESH}")
     contents, verdict = examined(found, stated)
-    for contradiction in verdict.contradictions:
+    if verdict.contradictions:
         taken = "stars and gas" if verdict.gas else "stars alone"
-        warnings.warn(f"{found}: {contradiction}. Taken as {taken}.", stacklevel=2)
-    return _data(accepted(contents, verdict, stated), verdict)
+        said = "; ".join(verdict.contradictions)
+        warnings.warn(f"{found}: {said}. Taken as {taken}.", stacklevel=2)
+    return grid_of(accepted(contents, verdict, stated), verdict)
 
 
 def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
@@ -175,19 +175,6 @@ def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
     contents = replace(contents, flux=Planes.of(flux), notes=notes)
     axes = (data[n].astype(np.float64) for n in ("ssp_wave", "ssp_lg_age_gyr", "ssp_lgmet"))
     return contents, judge(contents, Sample.of(*axes, flux), stated)
-
-
-def log_midpoint_edges(lg_age_gyr: Array) -> Array:
-    """Return the edges (n_age + 1,) in Gyr of the lookback bins around each age.
-
-    The first is 0, the inner ones lie midway in log age, and the last is 20 Gyr or later, so
-    that no history reaches beyond it.
-    """
-    if len(lg_age_gyr) == 1:
-        return np.array([0.0, max(OLDEST_GYR, 2.0 * 10.0 ** float(lg_age_gyr[0]))])
-    middle = 0.5 * (lg_age_gyr[1:] + lg_age_gyr[:-1])
-    last = max(OLDEST_GYR, float(10.0 ** (2.0 * lg_age_gyr[-1] - middle[-1])))
-    return np.concatenate([[0.0], 10.0**middle, [last]]).astype(np.float64)
 
 
 _FRESH = "It is damaged or another file: get a fresh copy."
@@ -213,7 +200,8 @@ def _in_memory(contents: Contents) -> tuple[Array, int]:
     return contents.flux.then(checked).all(), cleaned
 
 
-def _data(contents: Contents, verdict: Verdict) -> SSPData:
+def grid_of(contents: Contents, verdict: Verdict) -> SSPData:
+    """Return the grid of checked contents."""
     data, path = contents.datasets, contents.path
     lg_age = data["ssp_lg_age_gyr"].astype(np.float64)
     edges = data.get("ssp_age_edges_gyr")

@@ -82,8 +82,14 @@ def _metallicity(path: Path) -> float:
     return 10.0 ** -int(code[2:]) if code.startswith("em") else int(code) / 1000.0
 
 
-@lru_cache(maxsize=1)
 def _table(path: Path) -> Array:
+    """Return the table of a file, (n_wave, 1 + n_age)."""
+    return _parsed(siblings.stamp(path))
+
+
+@lru_cache(maxsize=1)
+def _parsed(stamp: tuple[Path, int, int]) -> Array:
+    path = stamp[0]
     lines = [line for line in siblings.text(path).split("\n") if line.strip()]
     width = len(lines[0].split()) if lines else 0
     if width - 1 not in COLUMNS:

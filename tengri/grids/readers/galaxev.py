@@ -66,9 +66,14 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     return Contents("galaxev", paths, data, planes)
 
 
-@lru_cache(maxsize=1)
 def _records(path: Path) -> tuple[float, list[Array]]:
     """Return the metallicity and the records of a file."""
+    return _parsed(siblings.stamp(path))
+
+
+@lru_cache(maxsize=1)
+def _parsed(stamp: tuple[Path, int, int]) -> tuple[float, list[Array]]:
+    path = stamp[0]
     lines = siblings.text(path).split("\n")
     ages, at = _first_record(lines, path)
     header = "\n".join(lines[at : at + LINES_OF_TEXT])

@@ -40,6 +40,12 @@ def text(path: Path) -> str:
         raise DataError(f"{path}: cannot be read as text ({error}).") from error
 
 
+def stamp(path: Path) -> tuple[Path, int, int]:
+    """Return what tells a file from another one at its place: path, time of change, size."""
+    about = path.stat()
+    return path, about.st_mtime_ns, about.st_size
+
+
 def numbers(words: Sequence[str], path: Path) -> Array:
     """Return words as numbers; Fortran's exponents ``D`` and ``1.0-100`` are understood."""
     try:

@@ -27,7 +27,7 @@ def test_an_input_that_changes_no_truth_is_named(problem, monkeypatch) -> None:
         return np.stack(alive, axis=1)
 
     monkeypatch.setattr(RowMaker, "flux", blind)
-    with pytest.raises(ConfigError, match="^met_logzsol changes nothing"):
+    with pytest.raises(ConfigError, match=r"^met_logzsol changes nothing"):
         sensitivity.check_inputs(problem)
 
 

@@ -56,6 +56,7 @@ class Stated(TypedDict, total=False):
 
 #: Understood of every file, whatever its layout.
 COMMON = frozenset({"nebular", "vacuum", "imf"})
+POSITIVE = frozenset({"zsun", "metallicity", "mass_msun"})
 
 
 def check_stated(stated: Mapping[str, Any], taken: frozenset[str], layout: str) -> None:
@@ -74,6 +75,10 @@ def check_stated(stated: Mapping[str, Any], taken: frozenset[str], layout: str) 
                 f"{name}= says nothing about a file of the layout {layout!r}, which takes "
                 f"{', '.join(sorted(COMMON | taken))}: leave it out."
             )
+    for name in POSITIVE & stated.keys():
+        value = stated[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < np.inf:
+            raise ConfigError(f"{name}={value!r}: expected a number above zero.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -195,7 +195,7 @@ def _photons(wave: Array, young: Array) -> float | None:
     photons = ionising.photon_rate(wave, young[0])
     if far <= 0:
         return None
-    return float(np.log10(max(photons / far, 1e-9)))
+    return float(np.log10(np.maximum(photons / far, 1e-9)))
 
 
 def _gas(halpha: float | None, jump: float | None, kept: str | None) -> bool | None:

@@ -173,8 +173,10 @@ def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
     if cleaned:
         notes += (f"{cleaned} negative values of ssp_flux, rounding errors, were set to zero.",)
     contents = replace(contents, flux=Planes.of(flux), notes=notes)
-    axes = (data[n].astype(np.float64) for n in ("ssp_wave", "ssp_lg_age_gyr", "ssp_lgmet"))
-    return contents, judge(contents, Sample.of(*axes, flux), stated)
+    wave, lg_age, lgmet = (
+        data[n].astype(np.float64) for n in ("ssp_wave", "ssp_lg_age_gyr", "ssp_lgmet")
+    )
+    return contents, judge(contents, Sample.of(wave, lg_age, lgmet, flux), stated)
 
 
 _FRESH = "It is damaged or another file: get a fresh copy."

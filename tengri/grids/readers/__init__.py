@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from tengri.errors import DataError
+from tengri.errors import DataError, TengriError
 from tengri.grids.contents import Contents, check_stated
 from tengri.grids.readers import (
     bagpipes,
@@ -75,4 +75,9 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         )
     reader = READERS[layout]
     check_stated(stated, reader.TAKES, layout)
-    return reader.read(path, stated)
+    try:
+        return reader.read(path, stated)
+    except TengriError:
+        raise
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise DataError(f"{path}: no sound file of the layout {layout!r} ({error}).") from error

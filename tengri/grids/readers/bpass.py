@@ -117,8 +117,9 @@ def _surviving(files: list[Path], lg_age: Array) -> Array | None:
         return None
     rows = []
     for path in tables:
-        values = siblings.numbers(siblings.text(path).split(), path).reshape(len(lg_age), -1)
-        if not np.allclose(values[:, 0], lg_age, atol=1e-3):
+        values = siblings.numbers(siblings.text(path).split(), path)
+        values = values.reshape(len(lg_age), -1)
+        if values.shape[1] < 3 or not np.allclose(values[:, 0], lg_age, atol=1e-3):
             raise DataError(f"{path}: its ages are not those of the spectra.")
         rows.append(values[:, 1:3].sum(axis=1) / MASS_MSUN)
     return np.stack(rows)

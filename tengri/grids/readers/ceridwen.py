@@ -50,7 +50,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         contents = dsps.contents_of(file, path, stated, "ceridwen")
         attrs = contents.attrs
         facts = {
-            "imf": IMF.get(attrs.get("imf_type")),
+            "imf": IMF.get(attrs.get("imf_type", -1)),
             "isochrones": attrs.get("isoc_type"),
             "library": attrs.get("spec_library"),
         }

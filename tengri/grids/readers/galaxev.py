@@ -83,10 +83,11 @@ def _parsed(stamp: tuple[Path, int, int]) -> tuple[float, list[Array]]:
     left = siblings.numbers(" ".join(lines[at + LINES_OF_TEXT :]).split(), path)
     records, here = [ages], 0
     while here < len(left):
-        count = int(left[here])
+        stated = left[here]
+        if not 1 <= stated <= len(left) - here - 1:
+            raise DataError(f"{path}: a record of {stated:g} numbers is cut: get a fresh copy.")
+        count = int(stated)
         record = left[here + 1 : here + 1 + count]
-        if count < 1 or len(record) < count:
-            raise DataError(f"{path}: a record of {count} numbers is cut: get a fresh copy.")
         records.append(record)
         here += 1 + count
     return float(match[1]), records
@@ -97,7 +98,8 @@ def _first_record(lines: list[str], path: Path) -> tuple[Array, int]:
     words: list[str] = []
     for n, line in enumerate(lines):
         words += line.split()
-        if words and words[0].isdecimal() and len(words) > int(words[0]):
+        is_count = words and words[0].isdecimal() and len(words[0]) < 9
+        if is_count and len(words) > int(words[0]):
             return siblings.numbers(words[1 : 1 + int(words[0])], path), n + 1
     raise DataError(f"{path}: does not begin with a count and as many ages: is it of GALAXEV?")
 

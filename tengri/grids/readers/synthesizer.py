@@ -38,7 +38,8 @@ def can_read(path: Path) -> bool:
         return False
     try:
         with hdf5_reader.open_hdf5(path) as file:
-            return all(isinstance(file.get(n), h5py.Group) for n in ("axes", "spectra"))
+            own = hdf5_reader.members(file)
+            return all(isinstance(own.get(n), h5py.Group) for n in ("axes", "spectra"))
     except DataError:
         return False
 
@@ -82,8 +83,10 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
 
     def plane(i: int) -> Array:
         with dsps.opened(path) as again:
-            return sum(_plane(again[f"spectra/{kind}"], names, places, int(order[i]))
-                       for kind in kinds) * factor  # fmt: skip
+            each = [
+                _plane(again[f"spectra/{kind}"], names, places, int(order[i])) for kind in kinds
+            ]
+        return np.sum(each, axis=0) * factor
 
     shape = (len(order), len(age), len(wave))
     attrs |= {name: value for name, (value, _, _) in places.items()}
@@ -91,7 +94,8 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
 
 
 def _quantity(file: h5py.File, name: str, path: Path, unit: str = "") -> Array:
-    values = hdf5_reader.array(file, name, path).astype(np.float64)
+    group, _, last = name.rpartition("/")
+    values = hdf5_reader.array(hdf5_reader.members(file)[group], last, path).astype(np.float64)
     return values * _unit(path, name, _stated_unit(file, name), unit) if unit else values
 
 
@@ -110,15 +114,17 @@ def _unit(path: Path, name: str, text: str, into: str) -> float:
 
 
 def _kinds(file: h5py.File, path: Path, stated: Mapping[str, Any]) -> tuple[str, ...]:
-    known = [name for name in file["spectra"] if name != "wavelength"]
-    if "spectrum" not in stated and len(known) == 1:
-        return tuple(known)
+    spectra = hdf5_reader.members(file)["spectra"]
+    known = [name for name in hdf5_reader.members(spectra) if name != "wavelength"]
     example = '"transmitted+nebular"' if "nebular" in known else f'"{known[0]}"'
-    text = needed(stated, "spectrum", path, f"holds the spectra {', '.join(known)}", example)
+    one = {"spectrum": known[0]} if len(known) == 1 else {}
+    why = f"holds the spectra {', '.join(known)}"
+    text = needed({**one, **stated}, "spectrum", path, why, example)
     kinds = tuple(text.split("+"))
     for kind in kinds:
         if kind not in known:
             raise DataError(f"{path}: has no spectrum {kind!r}.{suggestion(kind, known)}")
+        hdf5_reader.dataset(spectra, kind, path, dsps.LARGEST_DATASET)  # of numbers, and in here
     return kinds
 
 
@@ -173,9 +179,11 @@ def _per_sun(file: h5py.File, kinds: tuple[str, ...], path: Path) -> float:
 
 def _facts(file: h5py.File) -> dict[str, Any]:
     """Return what the group ``Model`` states, under the names that other grids use."""
-    model = file.get("Model")
+    model = hdf5_reader.members(file).get("Model")
     told = {} if model is None else hdf5_reader.attributes(model)
-    facts = {k: told[k] for k in ("sps_name", "sps_version", "sps_variant") if k in told}
+    facts: dict[str, Any] = {
+        k: told[k] for k in ("sps_name", "sps_version", "sps_variant") if k in told
+    }
     if isinstance(imf := told.get("imf_type"), str):
         facts["imf"] = imf
     for name, key in (("weight", "WeightVariable"), ("version", "synthesizer_grids_version")):

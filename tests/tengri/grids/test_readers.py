@@ -11,6 +11,7 @@ import h5py
 import layouts
 import numpy as np
 import pytest
+from test_grid_commands import run
 
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import ConfigError, DataError
@@ -83,6 +84,19 @@ def test_lines_beside_the_spectra(tmp_path):
         del file["ssp_emline_wave"]
     with pytest.raises(DataError, match="ssp_emline_wave is missing"):
         load_ssp_data(path)
+
+
+def test_converted_lines_and_spectra_are_read_by_dsps_itself(tmp_path):
+    from dsps.data_loaders import load_ssp_templates
+
+    source, out = layouts.dsps(tmp_path / "a.h5", lines=True), tmp_path / "b.h5"
+    assert run("data", "convert", str(source), str(out), "--quiet") == 0
+    ours, theirs = load_ssp_data(out), load_ssp_templates(fn=str(out))
+    before = load_ssp_templates(fn=str(source))
+    np.testing.assert_allclose(theirs.ssp_flux, before.ssp_flux, rtol=1e-7)
+    np.testing.assert_array_equal(theirs.ssp_emline_luminosity, before.ssp_emline_luminosity)
+    assert theirs.ssp_emline_wave == before.ssp_emline_wave
+    assert ours.lines.names == before.ssp_emline_wave._fields
 
 
 def test_facts_travel(tmp_path):

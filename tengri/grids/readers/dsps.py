@@ -77,6 +77,7 @@ def contents_of(file: h5py.File, path: Path, stated: Mapping[str, Any], layout: 
     for name in REQUIRED:
         if not hdf5_reader.has(file, name):
             raise DataError(f"{path}: dataset {name} is missing. {EXPECTED}")
+    _checked(file, "ssp_flux", path)  # before its attributes are looked at
     names = [n for n in (*REQUIRED, *OPTIONAL) if n != "ssp_flux" and hdf5_reader.has(file, n)]
     data = {n: in_schema(file, n, _dataset(file, n, path), path, attrs) for n in names}
     if "zsun" in stated:

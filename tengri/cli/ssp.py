@@ -141,11 +141,14 @@ def convert_grid(options: argparse.Namespace) -> int:
     stated = _stated(options)
     contents = readers.read(files.resolve(options.file), stated)
     checks.check_axes(contents)
-    contents = checks.checked_flux(contents)
-    verdict = judge(contents, sample_of(contents), stated)
+    contents, cleaned = checks.checked_flux(contents)
+    sample = sample_of(contents)
+    checks.check_brightness(sample.solar[None], sample.wave, contents.path)
+    verdict = judge(contents, sample, stated)
     contents = accepted(contents, verdict, stated)
     bands = _bands(options)
     n_wave, loss = convert(contents, verdict.gas, options.output, bands)
+    notes = (*verdict.notes, *checks.cleaned_notes(cleaned))
     n_met, n_age, n_source = contents.flux.shape
     size = options.output.stat().st_size
     kind = "stars and gas" if verdict.gas else "stars alone"
@@ -155,11 +158,11 @@ def convert_grid(options: argparse.Namespace) -> int:
         "lost: what float32 rounds" if loss is None else
         f"lost: |Δm| median {loss.median:.3g}, 99 % {loss.p99:.3g}, worst {loss.worst:.3g} mmag "
         f"({loss.n_compared} bands of populations up to z = {options.largest_redshift:g})",
-        *verdict.contradictions, *verdict.notes,
+        *verdict.contradictions, *notes,
     ]  # fmt: skip
     told = {"path": options.output, "bytes": size, "gas": verdict.gas, "n_wave": n_wave,
             "n_wave_source": n_source, "loss_mmag": None if loss is None else vars(loss),
-            "contradictions": verdict.contradictions, "notes": verdict.notes}  # fmt: skip
+            "contradictions": verdict.contradictions, "notes": notes}  # fmt: skip
     emit(options.json, "\n".join(lines), told)
     return 0
 

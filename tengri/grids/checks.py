@@ -61,15 +61,26 @@ def check_axes(contents: Contents) -> None:
     _check_units(data, path)
 
 
-def checked_flux(contents: Contents) -> Contents:
-    """Return the contents with spectra that are checked as they are read: see `checked_plane`."""
-    lg_age = contents.datasets["ssp_lg_age_gyr"]
-    lgmet = contents.datasets["ssp_lgmet"]
-    path = contents.path
-    planes = contents.flux.then(
-        lambda i, plane: checked_plane(plane, lg_age, float(lgmet[i]), path)[0]
-    )
-    return replace(contents, flux=planes)
+def checked_flux(contents: Contents) -> tuple[Contents, dict[int, int]]:
+    """Return contents whose spectra are checked as they are read, and what was cleaned by then.
+
+    The second is filled while planes are read: by metallicity, how many values below zero,
+    rounding errors, became zero. See `checked_plane` for what it raises.
+    """
+    lg_age, lgmet = (contents.datasets[name] for name in ("ssp_lg_age_gyr", "ssp_lgmet"))
+    cleaned: dict[int, int] = {}
+
+    def checked(i: int, plane: Array) -> Array:
+        good, cleaned[i] = checked_plane(plane, lg_age, float(lgmet[i]), contents.path)
+        return good
+
+    return replace(contents, flux=contents.flux.then(checked)), cleaned
+
+
+def cleaned_notes(cleaned: dict[int, int]) -> tuple[str, ...]:
+    """Return the note on what `checked_flux` cleaned, if anything."""
+    n = sum(cleaned.values())
+    return (f"{n} negative values of ssp_flux, rounding errors, were set to zero.",) if n else ()
 
 
 def checked_plane(plane: Array, lg_age_gyr: Array, lgmet: float, path: Path) -> tuple[Array, int]:

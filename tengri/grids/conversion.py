@@ -190,7 +190,7 @@ def _ionising(contents: Contents, wave: Array, nodes: Array) -> dict[str, Array]
         plane = contents.flux.read(i).astype(np.float64)
         photons.append(ionising.photon_rate(wave, plane) / ionising.UNIT_PHOTONS)
         left = np.where(wave <= compact.LYMAN_LIMIT, 0.0, plane[:n_young])
-        behind.append(_moved(left, wave, nodes))
+        behind.append(_projected(left, wave, nodes)[..., nodes < ionising.UNCHANGED_AA])
     return {
         "ssp_ionising_photons": np.stack(photons),
         "ssp_ionising_lg_age_gyr": np.broadcast_to(lg_age, (len(photons), len(lg_age))).copy(),
@@ -199,13 +199,17 @@ def _ionising(contents: Contents, wave: Array, nodes: Array) -> dict[str, Array]
 
 
 def _moved(behind: Array, wave: Array, nodes: Array) -> Array:
-    """Return light behind gas (..., n_blue) on the blue part of other wavelengths."""
+    """Return stored light behind gas (..., n_blue) on the blue part of other wavelengths."""
     full = wave[: behind.shape[-1]]
-    blue = nodes[(nodes < ionising.UNCHANGED_AA) & (nodes <= full[-1])]
-    if np.array_equal(full[: len(blue)], blue):
-        return behind[..., : len(blue)]
-    held = np.append(blue[blue < full[-1]], full[-1])
-    return compact.rounded(compact.project(full, behind.astype(np.float64), held)[..., : len(blue)])
+    blue = nodes[nodes <= full[-1]]
+    held = blue if blue[-1] == full[-1] else np.append(blue, full[-1])
+    return _projected(behind, full, held)[..., : len(blue)]
+
+
+def _projected(flux: Array, wave: Array, nodes: Array) -> Array:
+    if np.array_equal(wave, nodes):
+        return flux
+    return compact.rounded(compact.project(wave, flux.astype(np.float64), nodes))
 
 
 def _lines(contents: Contents) -> dict[str, Array]:

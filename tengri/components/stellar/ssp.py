@@ -21,7 +21,6 @@ measured on its spectra (`tengri.grids.measurement`) and held against what its f
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,7 @@ from tengri.components.stellar.ionising import IonisingLight
 from tengri.errors import DataError
 from tengri.grids import files, readers
 from tengri.grids.ages import log_midpoint_edges
-from tengri.grids.checks import check_axes, check_brightness, checked_plane
+from tengri.grids.checks import check_axes, check_brightness, checked_flux, cleaned_notes
 from tengri.grids.contents import Contents, LineTable, Planes, Stated
 from tengri.grids.facts import facts
 from tengri.grids.measurement import Measured, Sample
@@ -166,12 +165,11 @@ def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
     """
     contents = readers.read(path, stated)
     check_axes(contents)
-    flux, cleaned = _in_memory(contents)
+    contents, cleaned = checked_flux(contents)
+    flux = _in_memory(contents)
     data = contents.datasets
     check_brightness(flux, data["ssp_wave"], path)
-    notes = contents.notes
-    if cleaned:
-        notes += (f"{cleaned} negative values of ssp_flux, rounding errors, were set to zero.",)
+    notes = (*contents.notes, *cleaned_notes(cleaned))
     contents = replace(contents, flux=Planes.of(flux), notes=notes)
     wave, lg_age, lgmet = (
         data[n].astype(np.float64) for n in ("ssp_wave", "ssp_lg_age_gyr", "ssp_lgmet")
@@ -182,24 +180,15 @@ def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
 _FRESH = "It is damaged or another file: get a fresh copy."
 
 
-def _in_memory(contents: Contents) -> tuple[Array, int]:
-    """Return every spectrum, checked, and how many rounding errors below zero were cleaned."""
-    shape = contents.flux.shape
-    if 8 * math.prod(shape) > hdf5_reader.MAX_BYTES:
+def _in_memory(contents: Contents) -> Array:
+    """Return every spectrum, (n_met, n_age, n_wave)."""
+    n_bytes = contents.flux.shape[0] * contents.flux.read(0).nbytes
+    if n_bytes > hdf5_reader.MAX_BYTES:
         raise DataError(
-            f"{contents.path}: ssp_flux of shape {shape} may take more than "
-            f"{hdf5_reader.MAX_BYTES} bytes. Make it smaller: tengri data convert."
+            f"{contents.path}: ssp_flux of shape {contents.flux.shape} takes {n_bytes} bytes, more "
+            f"than {hdf5_reader.MAX_BYTES}. Make it smaller: tengri data convert."
         )
-    lg_age, lgmet = contents.datasets["ssp_lg_age_gyr"], contents.datasets["ssp_lgmet"]
-    cleaned = 0
-
-    def checked(i: int, plane: Array) -> Array:
-        nonlocal cleaned
-        good, n = checked_plane(plane, lg_age, float(lgmet[i]), contents.path)
-        cleaned += n
-        return good
-
-    return contents.flux.then(checked).all(), cleaned
+    return contents.flux.all()
 
 
 def grid_of(contents: Contents, verdict: Verdict) -> SSPData:

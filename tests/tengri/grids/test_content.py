@@ -193,6 +193,30 @@ def test_convert_writes_the_same_grid(tmp_path, stars, capsys):
     np.testing.assert_allclose(left, np.where(wave <= 911.75, 0.0, young), rtol=1e-6, atol=1e-30)
 
 
+def test_what_gas_answers_to_is_counted_before_wavelengths_are_left_out(
+    tmp_path, stars, monkeypatch
+):
+    """Photons of the full spectrum, and behind gas its light from the Lyman limit on."""
+    coarse = tuple((start, 6.0 * width) for start, width in compact.SPACING)
+    monkeypatch.setattr(compact, "SPACING", coarse)
+    path, out = written(tmp_path / "a.h5", stars), tmp_path / "b.h5"
+    words = "--instrument", "SDSS", "--largest-redshift", "0"
+    assert run("data", "convert", str(path), str(out), *words, "--quiet") == 0
+    full, few = load_ssp_data(path), load_ssp_data(out)
+    assert len(few.ssp_wave) < 0.7 * len(full.ssp_wave)
+    counted = IonisingLight.measured(full.ssp_wave, full.ssp_flux, full.ssp_lg_age_gyr)
+    np.testing.assert_allclose(few.ionising.photons, counted.photons, rtol=1e-12)
+    n_young = few.ionising.behind_gas.shape[1]
+
+    def light(ssp, flux):
+        at = np.linspace(900.0, 995.0, 2000)
+        return np.trapezoid(compact.interpolated(ssp.ssp_wave, flux, at), at)
+
+    behind = light(few, few.ionising.passed(few.ssp_wave, few.ssp_flux[:, :n_young]))
+    dark = np.where(full.ssp_wave <= 911.75, 0.0, full.ssp_flux[:, :n_young])
+    np.testing.assert_allclose(behind, light(full, dark), rtol=0.1)
+
+
 def test_convert_for_instruments_states_its_loss(tmp_path, gas, monkeypatch, capsys):
     """No magnitude of the bands that it was made for is off by more than the loss it states."""
     from tengri import Instrument

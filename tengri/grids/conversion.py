@@ -166,7 +166,7 @@ def _line_wavelengths() -> Array:
         return hdf5_reader.array(file, "line_wave", path)
 
 
-def _differences(exact: Spectra, grid: PopulationSpectra, bands: Bands) -> Array:
+def _differences(exact: PopulationSpectra, grid: PopulationSpectra, bands: Bands) -> Array:
     """Return |Δmag| of one metallicity's populations, flat."""
     found = accuracy.compared(exact, grid, bands.curves, bands.igm, bands.redshifts)
     return found[np.isfinite(found)].astype(np.float32)

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tengri.components.igm.double import inoue
 from tengri.components.stellar.ssp import SSPData, load_ssp_data
 from tengri.constants import C_KM_S
 from tengri.grids import bc03, compact, files, nebular
+from tengri.grids.accuracy import PopulationSpectra, Transmission, compared
 from tengri.io import atomic
 
 FAMILIES = (
@@ -31,20 +32,10 @@ FAMILIES = (
     *("wfc3_", "jwst_f", "lsst_", "roman_", "hsc_", "decam_", "panstarrs_", "vista_"),
 )
 REDSHIFTS = np.concatenate([np.arange(0.0, 2.0, 0.125), np.arange(2.0, 8.01, 0.25)])
-FAINTEST = 1e-3
 STEP = 1e-6
 LINE_POINTS = np.linspace(-5.0, 5.0, 41)
 
 Array = np.ndarray
-Transmission = Callable[[Array, float], Array]
-
-
-@dataclass(frozen=True, eq=False)
-class PopulationSpectra:
-    """Spectra (n, n_wave) of the same populations on one wavelength grid."""
-
-    wave: Array
-    flux: Array
 
 
 def filter_curves(families: Sequence[str] = FAMILIES) -> dict[str, tuple[Array, Array]]:
@@ -53,43 +44,6 @@ def filter_curves(families: Sequence[str] = FAMILIES) -> dict[str, tuple[Array, 
 
     names = [name for name in list_available_filters() if name.startswith(tuple(families))]
     return {f.name: (f.wavelength, f.transmission) for f in load_filters(sorted(names))}
-
-
-def band_weights(wave: Array, curve_wave: Array, curve: Array) -> tuple[slice, Array]:
-    """Return the nodes and their weights ∫ φ_i(λ) R(λ) dλ/λ / ∫ R dλ/λ, φ_i hat functions.
-
-    Gauss–Legendre with three points between all kinks of both, of which 1/λ is the only part
-    that is no polynomial.
-    """
-    low, high = curve_wave[0], curve_wave[-1]
-    first = max(int(np.searchsorted(wave, low, side="right")) - 1, 0)
-    last = min(int(np.searchsorted(wave, high)) + 1, len(wave))
-    near = wave[first:last]
-    kinks = np.union1d(near, curve_wave)
-    kinks = kinks[(kinks >= max(low, near[0])) & (kinks <= min(high, near[-1]))]
-    points, weights = np.polynomial.legendre.leggauss(3)
-    middle, half = 0.5 * (kinks[1:] + kinks[:-1]), 0.5 * np.diff(kinks)
-    at = (middle[:, None] + half[:, None] * points).ravel()
-    measure = (half[:, None] * weights).ravel() * np.interp(at, curve_wave, curve) / at
-    cell = np.clip(np.searchsorted(near, at, side="right") - 1, 0, len(near) - 2)
-    part = (at - near[cell]) / (near[cell + 1] - near[cell])
-    total = np.bincount(cell, measure * (1 - part), len(near))
-    total += np.bincount(cell + 1, measure * part, len(near))
-    return slice(first, last), total / measure.sum()
-
-
-def band_fluxes(
-    spectra: PopulationSpectra, curves: dict[str, tuple[Array, Array]], z: float, igm: Transmission
-) -> Array:
-    """Return band-averaged L_ν (n, n_band) seen from redshift ``z``; NaN out of reach."""
-    seen = spectra.flux * igm(spectra.wave, z)
-    fluxes = np.full((len(seen), len(curves)), np.nan)
-    for i, (wave, curve) in enumerate(curves.values()):
-        rest = wave / (1.0 + z)
-        if rest[0] >= spectra.wave[0] and rest[-1] <= spectra.wave[-1]:
-            nodes, weights = band_weights(spectra.wave, rest, curve)
-            fluxes[:, i] = seen[:, nodes] @ weights
-    return fluxes
 
 
 def histories(edges_gyr: Array, n: int, seed: int = 1) -> Array:
@@ -153,23 +107,6 @@ def _gaussian(wave: Array, centre: float, sigma: float) -> Array:
     return shape / np.trapezoid(shape, wave) * centre**2 / compact.C_AA_PER_S
 
 
-def compared(
-    exact: PopulationSpectra,
-    grid: PopulationSpectra,
-    curves: dict[str, tuple[Array, Array]],
-    igm: Transmission,
-    redshifts: Array = REDSHIFTS,
-) -> Array:
-    """Return |Δmag| (n_z, n_pop, n_band), NaN where a band is out of reach or too faint."""
-    differences = []
-    for z in redshifts:
-        a, b = (band_fluxes(spectra, curves, float(z), igm) for spectra in (exact, grid))
-        bright = a > FAINTEST * np.nanmax(a, axis=1, keepdims=True)
-        ratio = np.where(bright, b, 1.0) / np.where(bright, a, 1.0)
-        differences.append(np.where(bright, np.abs(2.5 * np.log10(ratio)), np.nan))
-    return np.stack(differences)
-
-
 def table(differences: Array, curves: Sequence[str]) -> dict[str, object]:
     """Return the figures of one grid in mmag."""
     values = differences[np.isfinite(differences)] * 1e3
@@ -190,7 +127,7 @@ def measure(ssp: SSPData, wheel: Path, igm: Transmission) -> tuple[dict[str, obj
     exact = reference(wheel, ssp.nebular, float(ssp.attrs.get("logu", -3.0)), fine)
     grid = PopulationSpectra(ssp.ssp_wave, np.tensordot(coarse, ssp.ssp_flux.astype(np.float64), 2))
     curves = filter_curves()
-    differences = compared(exact, grid, curves, igm)
+    differences = compared(exact, grid, curves, igm, REDSHIFTS)
     found = table(differences, list(curves))
     n_single = ssp.shape[0] * ssp.shape[1]
     found["single_bins"] = table(differences[:, :n_single], list(curves))
@@ -199,17 +136,6 @@ def measure(ssp: SSPData, wheel: Path, igm: Transmission) -> tuple[dict[str, obj
     found |= {"n_met": n_met, "n_age": n_age, "n_wave": n_wave}
     found |= {"bytes": Path(ssp.path).stat().st_size, "sha256": ssp.sha256}
     return found, differences
-
-
-def inoue(wave: Array, z: float) -> Array:
-    """Return the transmission of the intergalactic medium at rest wavelengths ``wave``."""
-    import jax
-    import jax.numpy as jnp
-
-    from tengri.components.igm import IGM_MODELS
-
-    with jax.enable_x64(True):
-        return np.asarray(IGM_MODELS["inoue"].transmission(wave, jnp.asarray(z)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

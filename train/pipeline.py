@@ -21,7 +21,7 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import devices, evaluate, extension, recovery, report
+from train import devices, evaluate, extension, recovery, report, sensitivity
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
@@ -43,6 +43,8 @@ def start(config: Config, out: Path, command: str) -> int:
     if config.data.source == "stored":
         config = with_physics_of(Path(config.data.path), config)
     problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
+    if config.data.source != "stored":
+        sensitivity.check_inputs(problem)
     if devices.is_first():
         RunFolder.create(out, problem.config, command)
     devices.wait("run folder")

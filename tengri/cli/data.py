@@ -1,4 +1,4 @@
-"""``tengri data``: build grids from public sources, download files, list what is there."""
+"""``tengri data``: build, download, inspect, convert and list data files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tengri.cli import ssp
 from tengri.cli.output import add_output, emit
 from tengri.grids import files
 
@@ -14,13 +15,16 @@ def add_parser(subparsers: Any) -> None:
     """Register ``data`` and its subcommands; each sets ``func(options) -> int``."""
     data = subparsers.add_parser(
         "data",
-        help="build, download and list data files",
-        description="Build grids from public files, download files, list what is found.",
+        help="build, download, inspect, convert and list data files",
+        description="Build grids from public files, download files, inspect and convert grids of "
+        "stars, list what is found.",
         epilog="example: tengri data list",
     )
     actions = data.add_subparsers(dest="action", required=True)
     _add_build(actions)
     _add_fetch(actions)
+    ssp.add_inspect(actions)
+    ssp.add_convert(actions)
     list_parser = actions.add_parser("list", help="list the data files that are found",
                                  epilog="example: tengri data list --json")  # fmt: skip
     add_output(list_parser)

@@ -23,6 +23,7 @@ from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard, shown
+from tengri.forward.grid_parameters import check_metals_count
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, is_traced
@@ -86,6 +87,7 @@ class SEDModel(PhotometricModel):
     ) -> None:
         _check_arguments(spec, ssp, observation)
         spec.check_physics()
+        check_metals_count(spec, ssp)
         check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)

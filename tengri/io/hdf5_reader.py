@@ -131,6 +131,28 @@ def dataset(group: h5py.Group, name: str, path: Path, most: int = MAX_BYTES) -> 
     return item
 
 
+def texts(group: h5py.Group, name: str, path: Path) -> tuple[str, ...]:
+    """Return a dataset of texts, of fixed or variable length, after checking what it is.
+
+    Raises
+    ------
+    DataError
+        None of that name, a link, no texts, data outside of the file, or too large; damage.
+    """
+    if not has(group, name):
+        raise DataError(f"{path}: dataset {name} is missing.")
+    item = group[name] if _is_own(group, name) else None
+    if not isinstance(item, h5py.Dataset) or item.shape is None or item.dtype.kind not in "SO":
+        raise DataError(f"{path}: {name} is not a dataset of texts in the file itself.")
+    problem = storage_problem(item, MAX_TEXT_BYTES)
+    if problem or h5py.check_string_dtype(item.dtype) is None:
+        raise DataError(f"{path}: {name} {problem or 'is not a dataset of texts'}.")
+    try:
+        return tuple(map(str, item.asstr(errors="replace")[()].ravel()))
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: dataset {name} cannot be read ({error}).") from error
+
+
 def problem_with(item: Any, most: int = MAX_BYTES) -> str:
     """Return why an object of HDF5 is not a plain array of numbers, or nothing."""
     if not isinstance(item, h5py.Dataset) or item.dtype.kind not in "fiu" or item.shape is None:

@@ -41,6 +41,7 @@ from tengri.components.stellar.nebular_table import NebularTable, cloudy_table, 
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
+from tengri.grids.ionising import UNIT_PHOTONS
 from tengri.numerics.interpolation import fixed_hat_weights, hat_weights
 from tengri.numerics.linalg import einsum, matmul
 from tengri.priors import Uniform
@@ -50,6 +51,8 @@ Params = Mapping[str, Array]
 
 # Half of all ionising photons of hot stars can lie blueward of 500 Å; the He II limit is safe.
 BLUEST_NEEDED_AA = 228.0
+# Per second and Msun: stars up to 3 Myr have some 4e46, of 10 Myr 1e44, of 30 Myr 1e42.
+LEAST_PHOTONS = 1e45
 
 PARAMS = (
     Param("neb_logU", -3.0, Uniform(-4.0, 0.0), (-4.0, 0.0), "log10",
@@ -112,6 +115,7 @@ class Gas:
         self._ages = np.flatnonzero(to_age.any(axis=(0, 1)))
         # photons of each node in age per solar mass of young stars, (n_met, n_young, n_t)
         self._photons = self._light.photons[:, young, None] * to_age[..., self._ages]
+        _check_lit(ssp, self._photons)
 
     @property
     def grids(self) -> tuple[np.ndarray, ...]:
@@ -176,6 +180,16 @@ def _check_stellar(ssp: SSPData) -> None:
         )
 
 
+def _check_lit(ssp: SSPData, photons: np.ndarray) -> None:
+    if not photons.max() * UNIT_PHOTONS > LEAST_PHOTONS:
+        raise ConfigError(
+            f"The parameters of the gas change nothing on the grid {ssp.name}: its youngest stars, "
+            f"of {1e3 * 10 ** ssp.ssp_lg_age_gyr[0]:.3g} Myr, have no ionising light. Take a grid "
+            f"that begins at 1–3 Myr, for example load_ssp_data({STELLAR_SSP!r}), or leave "
+            "nebular= out."
+        )
+
+
 def check_grid_has(ssp: SSPData, fixed: Mapping[str, float]) -> None:
     """Raise for values of the gas that the nebular light of a grid contradicts.
 
@@ -208,7 +222,9 @@ def holds_gas(name: str) -> bool:
 
 
 def has_gas(ssp: SSPData) -> bool:
-    """Return whether nebular light is part of a grid."""
+    """Return whether nebular light is part of a grid: by its spectra, else as its file says."""
+    if ssp.gas is not None:
+        return ssp.gas
     return bool(ssp.nebular or ssp.attrs.get("nebular_included", False) or holds_gas(ssp.name))
 
 

@@ -8,30 +8,37 @@
 ``mass_remaining``  (n_met, n_age) or None     mass in stars and remnants per mass formed
 ``age_edges_gyr``   (n_age + 1,)               edges of the lookback bin that each age stands for
 ``ionising``        see `IonisingLight`        what gas around the stars answers to, or None
+``lines``           see `LineTable`            emission lines listed beside the spectra, or None
 ==================  =========================  =============================================
 
 The schema and the names of the datasets are those of DSPS (Hearin et al. 2023, MNRAS 521, 1741);
 ``ssp_mass_remaining``, ``ssp_age_edges_gyr`` and those of `tengri.grids.ionising` are optional
-additions. Units that the file states are obeyed or refused: `tengri.components.stellar.ssp_units`.
+additions. Units that the file states are obeyed or refused: `tengri.grids.ssp_units`.
+Files of other programs are read by `tengri.grids.readers`; what a grid is, with gas or without, is
+measured on its spectra (`tengri.grids.measurement`) and held against what its file says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-import h5py
 import numpy as np
 
-from tengri.components.stellar import ssp_units
 from tengri.components.stellar.ionising import IonisingLight
-from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import DataError
-from tengri.grids import files, ionising
+from tengri.grids import files, readers
+from tengri.grids.ages import log_midpoint_edges
+from tengri.grids.checks import check_axes, check_brightness, checked_flux, cleaned_notes
+from tengri.grids.contents import Contents, LineTable, Planes, Stated
+from tengri.grids.facts import facts
+from tengri.grids.measurement import Measured, Sample
+from tengri.grids.verdict import Verdict, accepted, judge
 from tengri.io import hdf5_reader, seal
-
-OLDEST_GYR = 20.0
 
 Array = np.ndarray
 
@@ -45,9 +52,18 @@ class SSPData:
     name, path : str
         File name without its ending, and where it was read from.
     sha256 : str
-        SHA-256 of the file, hexadecimal.
+        SHA-256 of the file, hexadecimal; of several files, of their digests.
     attrs : dict
         Provenance as stored: ``imf``, ``source``, ``citation``, ``nebular``, ``logu``, ``zsun`` …
+    lines : LineTable or None
+        Emission lines that the file lists beside its spectra.
+    gas : bool or None
+        Whether nebular light is part of the fluxes, by the spectra or as the user said; None of
+        a grid that was not loaded from a file.
+    measured : Measured or None
+        What was measured on the spectra.
+    notes : tuple of str
+        What was done on loading, is missing, or cannot be told.
     """
 
     ssp_lgmet: Array
@@ -61,6 +77,10 @@ class SSPData:
     path: str = ""
     sha256: str = ""
     attrs: dict[str, Any] = field(default_factory=dict)
+    lines: LineTable | None = None
+    gas: bool | None = None
+    measured: Measured | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -70,7 +90,12 @@ class SSPData:
     @property
     def nebular(self) -> bool:
         """Whether nebular emission is part of the fluxes."""
-        return bool(self.attrs.get("nebular", False))
+        return bool(self.attrs.get("nebular", False)) if self.gas is None else self.gas
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of zsun, imf, isochrones, library, source, citation and logu."""
+        return facts(self.attrs, self.name)
 
     def __repr__(self) -> str:
         n_met, n_age, n_wave = self.shape
@@ -79,17 +104,22 @@ class SSPData:
         )
 
 
-def load_ssp_data(path: str | Path | None = None, sha256: str | None = None) -> SSPData:
+def load_ssp_data(
+    path: str | Path | None = None, sha256: str | None = None, **stated: Unpack[Stated]
+) -> SSPData:
     """Read and validate an SSP grid.
 
     Parameters
     ----------
     path : path, optional
-        An HDF5 file of the DSPS schema, or the name of one in a data folder
+        A file of any layout of `tengri.grids.readers`, or the name of one in a data folder
         (`tengri.grids.files`). Default: the embedded BC03/MILES grid with nebular emission.
     sha256 : str, optional
-        Digest that the file must have; it is checked before HDF5 opens the file. A foreign
+        Digest that the file must have; it is checked before the file is parsed. A foreign
         file has no seal: without this, damage that leaves its values plausible goes unseen.
+    **stated
+        What the file does not say or says wrongly, keywords of `tengri.grids.contents.Stated`:
+        ``nebular``, ``vacuum``, ``zsun``, ``afe`` …
 
     Returns
     -------
@@ -97,10 +127,18 @@ def load_ssp_data(path: str | Path | None = None, sha256: str | None = None) -> 
         Fluxes in Lsun/Hz/Msun with Lsun = 3.828e33 erg/s: a file whose attribute
         ``lsun_erg_per_s`` states another one is rescaled.
 
+    Warns
+    -----
+    UserWarning
+        The file or its name says of gas what the spectra contradict; the spectra, or
+        ``nebular=``, decide.
+
     Raises
     ------
     DataError
         If the file is missing, damaged or unusable; it names the file, the dataset and the fix.
+    ConfigError
+        A keyword that is unknown or says nothing about this layout.
     """
     if not isinstance(path, str | Path | None):
         raise DataError(f"load_ssp_data takes the path of an HDF5 file, not {path!r}.")
@@ -109,197 +147,76 @@ def load_ssp_data(path: str | Path | None = None, sha256: str | None = None) -> 
         seal.verify(found)
     if sha256 is not None and (has := seal.file_sha256(found)) != sha256.lower():
         raise DataError(f"{found}: SHA-256 is {has}, expected {sha256.lower()}. {_FRESH}")
-    contents, attrs = _read(found)
-    return _validated(contents, attrs, found)
+    contents, verdict = examined(found, stated)
+    if verdict.contradictions:
+        taken = "stars and gas" if verdict.gas else "stars alone"
+        said = "; ".join(verdict.contradictions)
+        warnings.warn(f"{found}: {said}. Taken as {taken}.", stacklevel=2)
+    return grid_of(accepted(contents, verdict, stated), verdict)
 
 
-def log_midpoint_edges(lg_age_gyr: Array) -> Array:
-    """Return the edges (n_age + 1,) in Gyr of the lookback bins around each age.
+def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
+    """Return a file's contents, in memory and checked, and the verdict on them.
 
-    The first is 0, the inner ones lie midway in log age, and the last is 20 Gyr or later, so
-    that no history reaches beyond it.
+    Raises
+    ------
+    DataError
+        Contents that are no grid; problems of a grid are part of the verdict.
     """
-    if len(lg_age_gyr) == 1:
-        return np.array([0.0, max(OLDEST_GYR, 2.0 * 10.0 ** float(lg_age_gyr[0]))])
-    middle = 0.5 * (lg_age_gyr[1:] + lg_age_gyr[:-1])
-    last = max(OLDEST_GYR, float(10.0 ** (2.0 * lg_age_gyr[-1] - middle[-1])))
-    return np.concatenate([[0.0], 10.0**middle, [last]]).astype(np.float64)
-
-
-_REQUIRED = {"ssp_lgmet": 1, "ssp_lg_age_gyr": 1, "ssp_wave": 1, "ssp_flux": 3}
-_IONISING = dict(zip(ionising.UNITS, (2, 2, 3)))
-_OPTIONAL = {"ssp_mass_remaining": 2, "ssp_age_edges_gyr": 1, **_IONISING}
-
-
-def _read(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the known datasets and the attributes of the HDF5 file ``path``."""
-    try:
-        with hdf5_reader.open_hdf5(path) as file:
-            attrs = hdf5_reader.attributes(file)
-            names = [name for name in (*_REQUIRED, *_OPTIONAL) if hdf5_reader.has(file, name)]
-            contents = {name: _dataset(file, name, path) for name in names}
-            units = {name: ssp_units.stated(name, file[name].attrs, attrs) for name in names}
-            if not ssp_units.counts_in_suns(units.get("ssp_flux", "")):
-                attrs["lsun_erg_per_s"] = LSUN_ERG_S  # erg are converted with ours
-            return _in_schema(contents, units, path), attrs
-    except DataError:
-        raise
-    except (OSError, RuntimeError, KeyError) as error:
-        raise DataError(
-            f"{path}: cannot be read as HDF5 ({error}). It is damaged, truncated or of another "
-            "format: get a fresh copy."
-        ) from error
-
-
-def _in_schema(contents: dict[str, Array], units: dict[str, str], path: Path) -> dict[str, Array]:
-    """Return the datasets in the units of the schema."""
-    return {
-        name: ssp_units.in_schema(name, values, units[name], path)
-        for name, values in contents.items()
-    }
-
-
-def _dataset(file: h5py.File, name: str, path: Path) -> Array:
-    try:
-        values = hdf5_reader.array(file, name, path)
-    except DataError as error:
-        raise DataError(f"{error} {_EXPECTED}") from error
-    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+    contents = readers.read(path, stated)
+    check_axes(contents)
+    contents, cleaned = checked_flux(contents)
+    flux = _in_memory(contents)
+    data = contents.datasets
+    check_brightness(flux, data["ssp_wave"], path)
+    notes = (*contents.notes, *cleaned_notes(cleaned))
+    contents = replace(contents, flux=Planes.of(flux), notes=notes)
+    wave, lg_age, lgmet = (
+        data[n].astype(np.float64) for n in ("ssp_wave", "ssp_lg_age_gyr", "ssp_lgmet")
+    )
+    return contents, judge(contents, Sample.of(wave, lg_age, lgmet, flux), stated)
 
 
 _FRESH = "It is damaged or another file: get a fresh copy."
-_EXPECTED = (
-    "A DSPS file holds ssp_lgmet (n_met,), ssp_lg_age_gyr (n_age,), ssp_wave (n_wave,) and "
-    "ssp_flux (n_met, n_age, n_wave)."
-)
 
 
-def _validated(contents: dict[str, Array], attrs: dict[str, Any], path: Path) -> SSPData:
-    for name, ndim in {**_REQUIRED, **_OPTIONAL}.items():
-        _check_dataset(contents, name, ndim, path)
-    _check_shapes(contents, path)
-    for name in ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "ssp_age_edges_gyr"):
-        _check_sorted(contents, name, path)
-    _check_values(contents, path)
-    _check_units(contents, path)
-    for name in {"ssp_flux", "ssp_flux_behind_gas"} & contents.keys():
-        contents[name] = _to_our_sun(contents[name], attrs, path)
-    lg_age = contents["ssp_lg_age_gyr"].astype(np.float64)
-    edges = contents.get("ssp_age_edges_gyr")
+def _in_memory(contents: Contents) -> Array:
+    """Return every spectrum, (n_met, n_age, n_wave)."""
+    n_bytes = contents.flux.shape[0] * contents.flux.read(0).nbytes
+    if n_bytes > hdf5_reader.MAX_BYTES:
+        raise DataError(
+            f"{contents.path}: ssp_flux of shape {contents.flux.shape} takes {n_bytes} bytes, more "
+            f"than {hdf5_reader.MAX_BYTES}. Make it smaller: tengri data convert."
+        )
+    return contents.flux.all()
+
+
+def grid_of(contents: Contents, verdict: Verdict) -> SSPData:
+    """Return the grid of checked contents."""
+    data, path = contents.datasets, contents.path
+    lg_age = data["ssp_lg_age_gyr"].astype(np.float64)
+    edges = data.get("ssp_age_edges_gyr")
+    flux = contents.flux.all()
     return SSPData(
-        ssp_lgmet=contents["ssp_lgmet"].astype(np.float64),
+        ssp_lgmet=data["ssp_lgmet"].astype(np.float64),
         ssp_lg_age_gyr=lg_age,
-        ssp_wave=contents["ssp_wave"].astype(np.float64),
-        ssp_flux=contents["ssp_flux"],
-        ssp_mass_remaining=contents.get("ssp_mass_remaining"),
+        ssp_wave=data["ssp_wave"].astype(np.float64),
+        ssp_flux=flux,
+        ssp_mass_remaining=data.get("ssp_mass_remaining"),
         age_edges_gyr=log_midpoint_edges(lg_age) if edges is None else edges.astype(np.float64),
-        ionising=IonisingLight.stored(contents),
+        ionising=IonisingLight.stored({**data, "ssp_flux": flux}),
         name=path.stem,
         path=str(path),
-        sha256=seal.file_sha256(path),
-        attrs=attrs,
+        sha256=digest(contents.files),
+        attrs=contents.attrs,
+        lines=contents.lines,
+        gas=verdict.gas,
+        measured=verdict.measured,
+        notes=verdict.notes,
     )
 
 
-def _check_dataset(contents: dict[str, Array], name: str, ndim: int, path: Path) -> None:
-    if name not in contents:
-        if name in _REQUIRED:
-            raise DataError(f"{path}: dataset {name} is missing. {_EXPECTED}")
-        return
-    values = contents[name]
-    if values.ndim != ndim or values.size == 0:
-        raise DataError(
-            f"{path}: dataset {name} has shape {values.shape}; expected {ndim} dimension(s), "
-            f"none of them empty. {_EXPECTED}"
-        )
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"{path}: dataset {name} holds {np.count_nonzero(~np.isfinite(values))} values that "
-            "are NaN or infinite. Replace them, or get a fresh copy."
-        )
-
-
-def _check_shapes(contents: dict[str, Array], path: Path) -> None:
-    n_met, n_age, n_wave = (
-        len(contents[name]) for name in ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave")
-    )
-    expected = {
-        "ssp_flux": (n_met, n_age, n_wave),
-        "ssp_mass_remaining": (n_met, n_age),
-        "ssp_age_edges_gyr": (n_age + 1,),
-        "ssp_ionising_photons": (n_met, n_age),
-        "ssp_ionising_lg_age_gyr": (n_met, n_age),
-    }
-    for name, shape in expected.items():
-        if name in contents and contents[name].shape != shape:
-            raise DataError(
-                f"{path}: dataset {name} has shape {contents[name].shape}; the axes of the file "
-                f"ask for {shape}. Write it with axes (metallicity, age, wavelength)."
-            )
-    if n_wave < 2:
-        raise DataError(f"{path}: dataset ssp_wave needs two wavelengths or more. {_EXPECTED}")
-
-
-def _check_sorted(contents: dict[str, Array], name: str, path: Path) -> None:
-    if name in contents and not (np.diff(contents[name]) > 0).all():
-        raise DataError(
-            f"{path}: dataset {name} does not increase strictly. Sort it, and ssp_flux with it."
-        )
-
-
-def _check_values(contents: dict[str, Array], path: Path) -> None:
-    if contents["ssp_wave"][0] <= 0:
-        raise DataError(f"{path}: dataset ssp_wave must be positive; it is in Å.")
-    for name in ("ssp_flux", "ssp_mass_remaining", "ssp_ionising_photons", "ssp_flux_behind_gas"):
-        if name in contents and (contents[name] < 0).any():
-            raise DataError(
-                f"{path}: dataset {name} holds {np.count_nonzero(contents[name] < 0)} negative "
-                f"values (least {contents[name].min():.3g}). Set them to zero if they are "
-                "numerical noise, else get a fresh copy."
-            )
-    edges = contents.get("ssp_age_edges_gyr")
-    if edges is not None and edges[0] != 0:
-        raise DataError(f"{path}: dataset ssp_age_edges_gyr must start at 0.")
-
-
-# What the numbers of any real grid lie within, in the units of the schema; others are named.
-OPTICAL_AA = 3000.0, 1e4
-OLDEST_LG_AGE = 1.5  # 30 Gyr; in log10(age/yr) even the youngest stars are beyond it
-HIGHEST_LGMET = -0.5  # a third of all mass in metals; relative to solar, grids reach beyond it
-BOLOMETRIC = 1e-4, 1e6  # Lsun/Msun of the brightest population
-
-
-def _check_units(contents: dict[str, Array], path: Path) -> None:
-    """Raise for axes and fluxes that are plausible in other units only."""
-    wave, flux = (contents[name].astype(np.float64) for name in ("ssp_wave", "ssp_flux"))
-    if not (wave[0] < OPTICAL_AA[1] and wave[-1] > OPTICAL_AA[0]):
-        raise DataError(
-            f"{path}: dataset ssp_wave runs from {wave[0]:g} to {wave[-1]:g}, without anything "
-            f"optical ({OPTICAL_AA[0]:g}–{OPTICAL_AA[1]:g} Å). It must be in Å: µm × 10⁴, nm × 10."
-        )
-    if contents["ssp_lg_age_gyr"][-1] > OLDEST_LG_AGE:
-        raise DataError(
-            f"{path}: dataset ssp_lg_age_gyr reaches {contents['ssp_lg_age_gyr'][-1]:g}. It must "
-            "be log10 of the age in Gyr: subtract 9 from log10(age/yr), take log10 of plain ages."
-        )
-    if contents["ssp_lgmet"][-1] > HIGHEST_LGMET:
-        raise DataError(
-            f"{path}: dataset ssp_lgmet reaches {contents['ssp_lgmet'][-1]:g}. It must be log10 of "
-            "the absolute metal fraction Z: add log10 of the grid's solar Z to values relative "
-            "to solar."
-        )
-    per_population = (np.abs(np.diff(C_AA_PER_S / wave)) * flux[..., 1:]).sum(axis=-1)
-    brightest = float(np.max(per_population))
-    if not BOLOMETRIC[0] < brightest < BOLOMETRIC[1]:
-        raise DataError(
-            f"{path}: dataset ssp_flux makes the brightest population {brightest:.3g} Lsun per "
-            f"Msun; {BOLOMETRIC[0]:g}–{BOLOMETRIC[1]:g} is plausible. It must be L_ν in Lsun/Hz "
-            "per Msun formed, not erg/s, and not per Å."
-        )
-
-
-def _to_our_sun(flux: Array, attrs: dict[str, Any], path: Path) -> Array:
-    lsun = attrs.get("lsun_erg_per_s", LSUN_ERG_S)
-    if not isinstance(lsun, (int, float)) or not 3.7e33 < lsun < 4.0e33:
-        raise DataError(f"{path}: attribute lsun_erg_per_s is {lsun!r}; expected about 3.83e33.")
-    return flux if lsun == LSUN_ERG_S else flux * np.asarray(lsun / LSUN_ERG_S, flux.dtype)
+def digest(paths: tuple[Path, ...]) -> str:
+    """Return the SHA-256 of a file, or of the digests of several, sorted, in hexadecimal."""
+    each = sorted(seal.file_sha256(path) for path in paths)
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()

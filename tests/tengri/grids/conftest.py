@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tengri.grids import dl07
+
+sys.path.insert(0, str(Path(__file__).parent))  # layouts.py
 
 
 @pytest.fixture(scope="session")

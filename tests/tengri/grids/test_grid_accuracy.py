@@ -9,6 +9,7 @@ from sedpy.observate import Filter
 
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.grids import bc03, build, compact, files
+from tengri.grids.accuracy import PopulationSpectra, band_fluxes, band_weights, compared
 from tengri.io.seal import file_sha256
 from tools import grid_accuracy as accuracy
 
@@ -45,7 +46,7 @@ def test_band_weights_integrate_linear_times_linear_exactly():
     wave = np.sort(np.random.default_rng(0).uniform(3000.0, 9000.0, 40))
     curve_wave = np.array([4010.0, 5500.0, 7003.0])
     curve = 2e-4 * curve_wave - 0.3
-    nodes, weights = accuracy.band_weights(wave, curve_wave, curve)
+    nodes, weights = band_weights(wave, curve_wave, curve)
     found = (1.0 + 3e-4 * wave[nodes]) @ weights
 
     def integral(a: float, b: float) -> float:
@@ -60,11 +61,11 @@ def test_band_weights_integrate_linear_times_linear_exactly():
 def test_band_fluxes_agree_with_sedpy_on_a_fine_spectrum():
     wave = np.arange(3000.0, 9000.0, 0.5)
     flux = 1.0 + 0.5 * np.sin(wave / 40.0)
-    spectra = accuracy.Spectra(wave, flux[None])
+    spectra = PopulationSpectra(wave, flux[None])
     for name in ("sdss_g0", "sdss_r0"):
         curve = Filter(name)
         curves = {name: (curve.wavelength, curve.transmission)}
-        found = accuracy.band_fluxes(spectra, curves, 0.0, no_igm)[0, 0]
+        found = band_fluxes(spectra, curves, 0.0, no_igm)[0, 0]
         maggies = curve.obj_counts(wave, flux * 3631e-23 * compact.C_AA_PER_S / wave**2)
         assert found == pytest.approx(maggies / curve.ab_zero_counts, rel=1e-3)
 
@@ -92,9 +93,9 @@ def test_a_coarser_grid_is_found_to_be_worse(wheel_file, tmp_path, monkeypatch):
             bc03.read_stellar(wheel_file).edges_gyr, ssp.age_edges_gyr, 3, 4
         )
         exact = accuracy.reference(wheel_file, False, -3.0, masses)
-        grid = accuracy.Spectra(ssp.ssp_wave, np.tensordot(coarse, ssp.ssp_flux.astype(float), 2))
+        grid = PopulationSpectra(ssp.ssp_wave, np.tensordot(coarse, ssp.ssp_flux.astype(float), 2))
         curves = accuracy.filter_curves(("sdss_",))
-        found = accuracy.compared(exact, grid, curves, no_igm, np.array([0.1, 2.0]))
+        found = compared(exact, grid, curves, no_igm, np.array([0.1, 2.0]))
         single = found[:, : ssp.shape[0] * ssp.shape[1]]
         worst.append(np.nanmax(single))
     assert worst[0] < 1e-3 and worst[1] > 3 * worst[0]

@@ -262,9 +262,9 @@ def test_light_is_not_counted_twice(stars):
     spec = Parameters(**YOUNG, **CLEAR, nebular="cloudy")
     with pytest.raises(ConfigError, match=r"load_ssp_data\(.ssp_bc03_miles_kroupa_noneb"):
         SEDModel(spec, load_ssp_data())
-    named = replace(stars, name="ssp_mist_c3k_a_chabrier_wNE_logGasU-3.0_logGasZ0.0")
+    told = replace(stars, gas=None, name="ssp_mist_c3k_a_chabrier_wNE_logGasU-3.0_logGasZ0.0")
     with pytest.raises(ConfigError, match="count twice"):
-        SEDModel(spec, named)
+        SEDModel(spec, told)
     red = stars.ssp_wave > 1000.0
     cut = replace(stars, ssp_wave=stars.ssp_wave[red], ssp_flux=stars.ssp_flux[:, :, red])
     with pytest.raises(ConfigError, match="ionising light"):

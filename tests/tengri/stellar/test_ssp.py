@@ -161,7 +161,7 @@ FAULTS = {
     "wave of zero": ("ssp_wave", np.arange(50.0), "positive"),
     "NaN": ("ssp_flux", with_value("ssp_flux", np.nan), "NaN"),
     "infinite": ("ssp_wave", with_value("ssp_wave", np.inf), "infinite"),
-    "negative": ("ssp_flux", with_value("ssp_flux", -1e-30), "negative"),
+    "negative": ("ssp_flux", with_value("ssp_flux", -1e-16), "negative"),
     "wrong mass": ("ssp_mass_remaining", np.ones((4, 3)), "shape"),
     "wrong edges": ("ssp_age_edges_gyr", np.arange(1.0, 6.0), "start at 0"),
 }

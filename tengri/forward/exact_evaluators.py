@@ -18,6 +18,7 @@ from tengri.forward.fixed_redshift import (
     supports_compression,
 )
 from tengri.forward.grid_spectra import GridSpectra
+from tengri.forward.lines import LineEvaluator
 from tengri.forward.packing import is_traced
 from tengri.observation.filters import FilterCurve
 from tengri.parameters import Parameters
@@ -59,6 +60,10 @@ class ExactEvaluators:
         """Return the evaluator of spectra, on all wavelengths."""
         return self._once("spectra", lambda fixed: ExactEvaluator.build(
             self.grid, (), EVERY_REDSHIFT, fixed))  # fmt: skip
+
+    def lines(self) -> LineEvaluator:
+        """Return the evaluator of emission lines."""
+        return self._once("lines", lambda _: LineEvaluator.build(self.grid, self.spectral()))
 
     def over(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the evaluator of an interval of redshift, by default that of the prior."""

@@ -293,6 +293,10 @@ class Galaxy(Stars):
             p, _curve(composition.dust_bc, wave, p), _curve(composition.dust_diff, wave, p)
         )
 
+    def diffuse(self, p: Params) -> Array:
+        """Return what the diffuse dust transmits, (n_wave,)."""
+        return diffuse_transmission(p, _curve(self.composition.dust_diff, self.wave, p))
+
     def light(self, flux: Spectra, p: Params) -> Light:
         """Return the rest-frame light of the whole galaxy."""
         if not self.composition.has_stars:
@@ -303,7 +307,7 @@ class Galaxy(Stars):
         """Return the light of a nucleus without stars."""
         nothing, diffuse = jnp.zeros(()), jnp.ones(())
         if self.composition.agn_screened:
-            diffuse = diffuse_transmission(p, _curve(self.composition.dust_diff, self.wave, p))
+            diffuse = self.diffuse(p)
         dark = {"stars": jnp.zeros(len(self.wave))}
         light = Light(p["agn_log_lbol"] + self.log10_flux_unit, dark, nothing, nothing)
         return self._with_dust(self._with_agn(light, diffuse, p), p)
@@ -344,8 +348,7 @@ class Galaxy(Stars):
     def _with_agn(self, light: Light, diffuse: Array, p: Params) -> Light:
         if self.composition.agn is None:
             return light
-        if self.composition.agn.by_fraction:
-            p = {**p, self.composition.agn.amplitude: self._agn_luminosity(light, diffuse, p)}
+        p = {**p, self.composition.agn.amplitude: self.agn_luminosity(light, diffuse, p)}
         # Either part may outshine the other by any factor: scale both to the brighter one.
         agn_scale = p[self.composition.agn.amplitude] + self.log10_flux_unit
         scale = jax.lax.stop_gradient(jnp.maximum(light.log10_scale, agn_scale))
@@ -361,10 +364,16 @@ class Galaxy(Stars):
         absorbed = absorbed + self.luminosity(agn - seen)
         return light._replace(log10_scale=scale, parts={**parts, "agn": seen}, absorbed=absorbed)
 
-    def _agn_luminosity(self, light: Light, diffuse: Array, p: Params) -> Array:
-        """Return log10 L_bol/Lsun of the nucleus that has its share of the light at 5100 Å."""
+    def agn_luminosity(self, light: Light, diffuse: Array, p: Params) -> Array:
+        """Return log10 L_bol/Lsun of the nucleus, or of one with its share of the light at 5100 Å.
+
+        ``light`` has the stars' part; ``diffuse`` (n_wave,) is what the diffuse dust transmits.
+        """
         agn, at = self.composition.agn, int(np.searchsorted(self.wave, FRACTION_AA))
-        assert agn is not None and agn.luminosity is not None
+        assert agn is not None
+        if not agn.by_fraction:
+            return p[agn.amplitude]
+        assert agn.luminosity is not None
         screen = diffuse[at] if self.composition.agn_screened else 1.0
         share = p[FRACTION.name]
         ratio = light.parts["stars"][at] / screen * jnp.maximum(share, 1e-12) / (1.0 - share)

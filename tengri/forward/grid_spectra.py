@@ -18,6 +18,7 @@ from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Galaxy, Spectra
 from tengri.forward.grid import on_nodes, with_infrared_nodes
+from tengri.grids import compact
 from tengri.grids.files import STELLAR_SSP
 
 EVERYWHERE = slice(None)
@@ -81,12 +82,32 @@ class GridSpectra:
         """Return the equations and the spectra, in float64, of a part of the wavelengths."""
         galaxy = self.galaxy if window == EVERYWHERE else self.galaxy.on(self.galaxy.wave[window])
         scale = 10.0**-self.galaxy.log10_flux_unit
-        by_bin = self.flux[:, :, window].astype(np.float64)[:, self.galaxy.bins.node] * scale
-        n, n_wave = self.galaxy.bins.n_young, by_bin.shape[-1]
-        young, old = by_bin[:, :n].reshape(-1, n_wave), by_bin[:, n:].reshape(-1, n_wave)
-        gas = None if self.gas is None else self.gas[:, window] * scale
         lya = None if self.lya is None else self.lya.scaled(scale).cut(window)
-        return galaxy, Spectra(young, old, gas, lya)
+        gas = None if self.gas is None else self.gas[:, window]
+        return galaxy, self._scaled(self.flux[:, :, window], gas)._replace(lya=lya)
+
+    def without_lines(self, windows: np.ndarray) -> tuple[Galaxy, Spectra]:
+        """Return the equations at the centres of windows, and mean spectra without lines there.
+
+        ``windows`` (n, n_sample) are wavelengths [Å]; means are those of L_λ.
+        """
+        wave, centre, bins = windows.ravel(), windows.mean(axis=1), self.galaxy.bins
+
+        def mean(lnu: np.ndarray) -> np.ndarray:
+            per_aa = lnu.reshape(*lnu.shape[:-1], *windows.shape) * (centre[:, None] / windows) ** 2
+            return per_aa.mean(axis=-1)
+
+        flux = compact.interpolated(self.galaxy.wave, self.flux, wave).astype(np.float64)
+        gas, young = self.galaxy.gas, flux[:, bins.node[: bins.n_young]]
+        lit = None if gas is None else mean(gas.continuum(wave, young))
+        return self.galaxy.on(centre), self._scaled(mean(flux), lit)
+
+    def _scaled(self, flux: np.ndarray, gas: np.ndarray | None) -> Spectra:
+        """Return light (n_met, n_age, n) and that of gas as the matrices of the sums."""
+        scale, n = 10.0**-self.galaxy.log10_flux_unit, self.galaxy.bins.n_young
+        by_bin = flux.astype(np.float64)[:, self.galaxy.bins.node] * scale
+        young, old = (part.reshape(-1, flux.shape[-1]) for part in (by_bin[:, :n], by_bin[:, n:]))
+        return Spectra(young, old, None if gas is None else gas * scale)
 
 
 def _separated(

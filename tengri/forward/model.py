@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,29 +10,31 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.line_list import LineList
 from tengri.components.stellar.nebular import check_grid_has
 from tengri.components.stellar.ssp import SSPData
-from tengri.constants import LSUN_ERG_S
 from tengri.cosmology import Cosmology, as_cosmology
-from tengri.errors import ConfigError, ParameterError
+from tengri.errors import ConfigError
 from tengri.forward.at_rest import RestFrame
 from tengri.forward.batching import Execution, Sizes
 from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
-from tengri.forward.exact_guard import ExactGuard, shown
+from tengri.forward.exact_guard import ExactGuard
 from tengri.forward.grid_parameters import check_metals_count
 from tengri.forward.grid_spectra import GridSpectra
-from tengri.forward.no_stars import check_stars, warn_no_stars
+from tengri.forward.line_predictions import LinePredictions
+from tengri.forward.lines import Lines
+from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.small_call import compiled_quickly
+from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
 from tengri.process import check_process
-from tengri.quantities import plain_values
 
 EXECUTION = Execution(Sizes(128, 1024), Sizes(4096, 65536))
 
@@ -105,7 +105,10 @@ class SEDModel(PhotometricModel):
             guard=self._exact,
             execution=EXECUTION,
         )
-        self._at_rest = RestFrame(spec, self.packer, self._sources, self._exact, EXECUTION)
+        own = self.packer, self._sources, self._exact
+        self._spectra = SpectralFrame(spec, *own)
+        self._lines = LinePredictions(spec, ssp, *own, EXECUTION)
+        self._at_rest = RestFrame(spec, *own, EXECUTION)
         if observation is not None:
             self._exact.check_reach(*self._sources.prior)
             self._exact.warn_infrared(self._sources.prior[0])
@@ -143,17 +146,17 @@ class SEDModel(PhotometricModel):
         SEDResult
             ``wavelength`` in vacuum Å at rest, ``sed`` = L_ν in erg/s/Hz, without IGM.
         """
-        sed = self._spectrum("rest", params)
+        sed = self._spectra.predict("rest", params)
         return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_sed_batch(self, params: Mapping[str, Any]) -> SEDResult:
         """Return rest-frame spectra of n galaxies: ``sed`` is (n, n_wave), one compiled call."""
-        sed = self._spectrum("rest", params, batch=True)
+        sed = self._spectra.predict("rest", params, batch=True)
         return SEDResult(jnp.asarray(self.galaxy.wave, float), sed)
 
     def predict_rest_components_batch(self, params: Mapping[str, Any]) -> dict[str, Array]:
         """Return the terms of `predict_rest_sed_batch`, (n, n_wave): stars, lya, dust, agn."""
-        return self._spectrum("parts", params, batch=True)
+        return self._spectra.predict("parts", params, batch=True)
 
     def predict_obs_sed(self, params: Mapping[str, Any] | None = None) -> SEDResult:
         """Return the observed spectrum.
@@ -164,7 +167,7 @@ class SEDModel(PhotometricModel):
             ``wavelength`` in vacuum Å as observed, ``sed`` = f_ν in erg/s/cm²/Hz, behind
             the IGM and, where the spec names ``mw_ebv``, the dust of the Milky Way.
         """
-        sed = self._spectrum("observed", params)
+        sed = self._spectra.predict("observed", params)
         z = self.spec.resolve({} if params is None else params)["redshift"]
         wave = jnp.asarray(self.galaxy.wave, float) * (1.0 + jnp.asarray(z, float))
         return SEDResult(wave, sed)
@@ -180,31 +183,38 @@ class SEDModel(PhotometricModel):
             Wavelengths outside the spectrum at this redshift, masked or not finite, or in a
             unit that is no length. Units of length are converted.
         """
-        wave = _wavelengths(wave_obs)
+        wave = as_wavelengths(wave_obs)
         sed = self.predict_obs_sed(params)
-        if not isinstance(sed.wavelength, jax.core.Tracer):
-            lo, hi = float(sed.wavelength[0]), float(sed.wavelength[-1])
-            if not (wave.size and np.all((wave >= lo) & (wave <= hi))):
-                raise ParameterError(
-                    f"wave_obs must lie within {lo:.5g}–{hi:.5g} Å, the reach of the SSP grid at "
-                    f"this redshift; got {shown(wave)}."
-                )
+        check_reach(wave, sed.wavelength)
         return jnp.interp(jnp.asarray(wave, float), sed.wavelength, sed.sed)
 
-    def _spectrum(self, frame: str, params: Mapping[str, Any] | None, batch: bool = False) -> Any:
-        check_process()
-        p = self.spec.resolve({} if params is None else params, batch=batch)
-        compiled = _spectra if batch else _spectrum
-        packed, evaluator = self.packer.pack(p), self._sources.spectral()
-        if is_traced(p):
-            return compiled(evaluator, packed, frame)[0]
-        self._exact.check(p, fluxes=frame == "observed", bands=False)
-        sed, log10_mass = compiled(evaluator, packed, frame)
-        if batch:
-            warn_no_stars(np.asarray(log10_mass))
-        else:
-            check_stars(p, log10_mass)
-        return sed
+    # --- lines ----------------------------------------------------------------------------
+
+    @property
+    def line_list(self) -> LineList:
+        """Names and vacuum wavelengths of the emission lines; raises as `predict_lines`."""
+        return self._lines.line_list
+
+    def predict_lines(self, params: Mapping[str, Any] | None = None) -> Lines:
+        """Return the emission lines of gas and nucleus: see `tengri.forward.lines`.
+
+        Returns
+        -------
+        Lines
+            Luminosities, observed fluxes and equivalent widths (n_line,); ``lines["Ha_6565"]``.
+
+        Raises
+        ------
+        ConfigError
+            A grid whose nebular light has no table of lines; a model without gas and nucleus.
+        ParameterError
+            Parameters as in `predict_rest_sed`.
+        """
+        return self._lines.predict(params, batch=False)
+
+    def predict_lines_batch(self, params: Mapping[str, Any]) -> Lines:
+        """Return the emission lines of n galaxies, (n, n_line)."""
+        return self._lines.predict(params, batch=True)
 
     # --- at rest, from 10 pc --------------------------------------------------------------
 
@@ -288,30 +298,6 @@ class SEDModel(PhotometricModel):
         return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
 
 
-@partial(compiled_quickly, static_argnames="frame")
-def _spectrum(evaluator: ExactEvaluator, packed: Packed, frame: str) -> tuple[Any, Array]:
-    return _sed(evaluator, frame, packed.unpack())
-
-
-@partial(jax.jit, static_argnames="frame")
-def _spectra(evaluator: ExactEvaluator, packed: Packed, frame: str) -> tuple[Any, Array]:
-    return jax.vmap(lambda one: _sed(evaluator, frame, one.unpack()))(packed)
-
-
-def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple[Any, Array]:
-    """Return L_ν [erg/s/Hz] (``rest``, or its ``parts``) or f_ν (``observed``); log10 mass."""
-    light, galaxy = evaluator.spectrum(p), evaluator.galaxy
-    rest_scale = 10.0 ** (light.log10_scale + math.log10(LSUN_ERG_S))
-    if frame == "parts":
-        sed: Any = {name: lnu * rest_scale for name, lnu in light.parts.items()}
-    elif frame == "rest":
-        sed = light.lnu * rest_scale
-    else:
-        to_flux = galaxy.log10_luminosity_to_flux(p)
-        sed = galaxy.seen(light, p) * 10.0 ** (light.log10_scale + to_flux)
-    return sed, light.log10_mass
-
-
 @compiled_quickly
 def _derived(
     evaluator: ExactEvaluator, packed: Packed, remaining: Array | None
@@ -330,19 +316,3 @@ def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:
             "Instrument has one: Instrument.SDSS().observation(), or for names "
             'Instrument.from_names(["sdss_g"]).observation().'
         )
-
-
-def _wavelengths(wave: Any) -> np.ndarray:
-    """Return wavelengths [Å] as float64, converted where they have a unit, all finite."""
-    try:
-        values, _ = plain_values(wave, "Angstrom", "wave_obs")
-    except jax.errors.TracerArrayConversionError:
-        raise ParameterError("wave_obs is traced by JAX: give wavelengths in Å.") from None
-    except ParameterError as error:
-        raise ParameterError(f"{error} Give wavelengths in Å.") from None
-    if not (good := np.isfinite(values)).all():
-        raise ParameterError(
-            f"wave_obs must be finite; {(~good).sum()} of {good.size} are masked, null or not "
-            "finite. Leave them out."
-        )
-    return values

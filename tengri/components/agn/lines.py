@@ -27,6 +27,7 @@ import numpy as np
 
 from tengri.components.agn import mixing
 from tengri.components.agn.continuum import power_law
+from tengri.components.line_list import LineList
 from tengri.constants import AA_CM, C_CM_S, C_KM_S, H_ERG_S, K_ERG_K
 
 REFERENCE = (
@@ -107,8 +108,24 @@ LINES: tuple[Line, ...] = (
            (4925.0, 5.0, 4e3), (5018.0, 6.0, 4e3), (5170.0, 6.0, 5e3), (5265.0, 9.0, 6e3),
            (5330.0, 5.0, 6e3)),
 )  # fmt: skip
+#: Those that are lines of their own: Fe II is hundreds of lines, part of the light beneath.
+SINGLE: tuple[Line, ...] = tuple(line for line in LINES if line.kind != "iron")
+#: How names of the table are written in those of a list.
+SPELLING = (("Pα", "Paa"), ("Pβ", "Pab"), ("Pγ", "Pag"), ("Pδ", "Pad"), ("Pε", "Pa8"), ("α", "a"),
+            ("β", "b"), ("γ", "g"), ("δ", "d"), (", ", "_"), (" ", ""))  # fmt: skip
 #: Wavelength [Å], equivalent width [Å] of what the high lines of the Balmer series blend into.
 HIGH_BALMER = ((3700.0, 10.0, 8e3), (3790.0, 6.5, 8e3), (3889.0, 4.5, 6e3), (3970.0, 2.5, 5e3))
+
+
+def line_list() -> LineList:
+    """Return the names of `SINGLE`, e.g. ``agn_Ha_6565``, ``agn_Lyb+OVI_1034``."""
+    names = []
+    for line in SINGLE:
+        species = line.name.rstrip(" 0123456789")
+        for written, plain in SPELLING:
+            species = species.replace(written, plain)
+        names.append(f"agn_{species}_{line.wave_aa:.0f}")
+    return LineList(tuple(names), tuple(line.wave_aa for line in SINGLE))
 
 
 def blended(wave_aa: np.ndarray, kind: str, reference_km_s: float, at: np.ndarray) -> np.ndarray:

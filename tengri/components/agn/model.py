@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from jax import Array
 
+from tengri.components.line_list import LineList
 from tengri.errors import ConfigError
 from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
@@ -47,6 +48,28 @@ class AGNTemplates:
 
 
 @dataclass(frozen=True)
+class AGNLines:
+    """The emission lines of a nucleus, and the light beneath them.
+
+    Attributes
+    ----------
+    line_list : LineList
+        Names with the prefix ``agn_``.
+    sigma_kms : tuple of float
+        Default width of each line, the standard deviation of its profile [km/s].
+    luminosities : callable
+        ``p -> L / L_bol``, (n_line,), as seen.
+    continuum : callable
+        ``(wave_aa, p) -> L_nu / L_bol`` in 1/Hz without these lines, (n_wave,).
+    """
+
+    line_list: LineList
+    sigma_kms: tuple[float, ...]
+    luminosities: Callable[[Params], Array]
+    continuum: Callable[[np.ndarray, Params], Array]
+
+
+@dataclass(frozen=True)
 class AGNModel(Versioned):
     """An active nucleus.
 
@@ -66,6 +89,8 @@ class AGNModel(Versioned):
     luminosity : callable, optional
         ``(p, x) -> log10 L_bol/Lsun`` of the nucleus of which log10 L_ν [Lsun/Hz] = x is seen at
         ``FRACTION_AA``; p needs no luminosity.
+    lines : AGNLines, optional
+        Its emission lines, where they are known one by one.
     amplitude : str
         Name of the luminosity, also where `FRACTION` stands in its place; read off the roles.
 
@@ -84,6 +109,7 @@ class AGNModel(Versioned):
     nodes: Callable[[], np.ndarray] | None = None
     templates: AGNTemplates | None = None
     luminosity: Callable[[Params, Array], Array] | None = None
+    lines: AGNLines | None = None
     amplitude: str = ""
 
     def __post_init__(self) -> None:

@@ -31,7 +31,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.agn import continuum, lines, mixing
-from tengri.components.agn.model import FRACTION_AA, AGNModel, AGNTemplates
+from tengri.components.agn.model import FRACTION_AA, AGNLines, AGNModel, AGNTemplates
 from tengri.components.agn.torus import BLACK_BODIES, Torus, polar, polar_curve
 from tengri.components.agn.torus import REFERENCE as POLAR_REFERENCE
 from tengri.constants import C_AA_PER_S
@@ -93,8 +93,13 @@ def parameters(torus: Torus) -> tuple[Param, ...]:
 
 def spectrum(wave_aa: np.ndarray, p: Params, torus: Torus = BLACK_BODIES) -> Array:
     """Return L_ν/L_bol [1/Hz] at ``wave_aa`` [Å], shape (n_wave,)."""
+    return _mixed(wave_aa, weights(p, torus), torus)
+
+
+def _mixed(wave_aa: np.ndarray, mixture: tuple[Array, Array, Array], torus: Torus) -> Array:
+    """Return the sum of the templates for their `weights`."""
     unscreened, screened, curve = _on_grid(np.asarray(wave_aa, np.float64).tobytes(), torus)
-    fixed, reddened, tau = weights(p, torus)
+    fixed, reddened, tau = mixture
     direct = matmul(reddened, jnp.asarray(screened, float))
     attenuated = jnp.exp(-tau * jnp.asarray(curve, float)) * direct
     return matmul(fixed, jnp.asarray(unscreened, float)) + attenuated
@@ -183,6 +188,13 @@ def integrals() -> Integrals:
     )
 
 
+#: Rows of the broad lines of high and of low ionisation among the screened templates, and of the
+#: narrow lines among the open ones.
+_N_DISC, _N_BROAD = len(continuum.CUT_NODES), len(lines.BROAD_NODES)
+_LINE_ROWS = (slice(_N_DISC, _N_DISC + _N_BROAD), slice(_N_DISC + _N_BROAD, _N_DISC + 2 * _N_BROAD),
+              slice(0, len(lines.NARROW_NODES)))  # fmt: skip
+
+
 def weights(p: Params, torus: Torus = BLACK_BODIES) -> tuple[Array, Array, Array]:
     """Return the weights of the open and of the screened templates, and E(B-V)."""
     p = _as_arrays(p, parameters(torus))
@@ -222,6 +234,33 @@ def luminosity(p: Params, log10_lnu: Array) -> Array:
         hard = made.corona * 10.0 ** (continuum.log10_corona(log10_disc, q) - scale)
         lbol = scale + jnp.log10(total + hard)
     return lbol
+
+
+def line_luminosities(p: Params, torus: Torus = BLACK_BODIES) -> Array:
+    """Return the light of each of `lines.SINGLE` over L_bol, as seen, (n_line,).
+
+    Broad lines share the fate of the disc: behind torus and polar dust.
+    """
+    fixed, near, tau = weights(p, torus)
+    high, low, narrow = (jnp.sum(part[rows]) for part, rows in zip((near, near, fixed), _LINE_ROWS))
+    per_kind = {"high": high, "low": low, "narrow": narrow}
+    weight = jnp.stack([per_kind[line.kind] for line in lines.SINGLE])
+    at = np.array([line.wave_aa for line in lines.SINGLE])
+    broad = np.array([line.kind != "narrow" for line in lines.SINGLE])
+    screen = jnp.exp(-tau * jnp.asarray(broad * polar_curve(at), float))
+    light = np.array([lines.luminosity(line) for line in lines.SINGLE])
+    return weight * screen * jnp.asarray(light, float)
+
+
+def line_continuum(wave_aa: np.ndarray, p: Params, torus: Torus = BLACK_BODIES) -> Array:
+    """Return `spectrum` without the lines of `lines.SINGLE`, (n_wave,): Fe II stays."""
+    fixed, near, tau = weights(p, torus)
+    high, low, narrow = _LINE_ROWS
+    dark = np.ones(len(near))
+    dark[high] = dark[low] = 0.0
+    open_dark = np.ones(len(fixed))
+    open_dark[narrow] = 0.0
+    return _mixed(wave_aa, (fixed * open_dark, near * dark, tau), torus)
 
 
 def _as_arrays(p: Params, params: tuple[Param, ...]) -> dict[str, Array]:
@@ -278,6 +317,12 @@ def quasar(name: str, torus: Torus, changes: tuple[Change, ...] = ()) -> AGNMode
             partial(weights, torus=torus),
         ),
         luminosity,
+        AGNLines(
+            lines.line_list(),
+            tuple(line.fwhm_km_s / lines.FWHM_PER_SIGMA for line in lines.SINGLE),
+            partial(line_luminosities, torus=torus),
+            partial(line_continuum, torus=torus),
+        ),
         changes=changes,
     )
 

@@ -128,9 +128,24 @@ class Gas:
         ``young`` (n_met, n_young, n_wave) is the light of the young stars at ``wave``; Lyα may be
         left out, where it is a term of its own.
         """
-        glow = self.table.spectra(wave, self._ages, lyman_alpha)
+        return self._with_stars(self.table.spectra(wave, self._ages, lyman_alpha), wave, young)
+
+    def continuum(self, wave: np.ndarray, young: np.ndarray) -> np.ndarray:
+        """Return `spectra` without any line, (n_lit, n_wave), at any ``wave``."""
+        return self._with_stars(self.table.continuum_at(wave, self._ages), wave, young)
+
+    def _with_stars(self, glow: np.ndarray, wave: np.ndarray, young: np.ndarray) -> np.ndarray:
         nodes = glow, self._light.passed(wave, young)
         return np.concatenate([light.reshape(-1, len(wave)) for light in nodes])
+
+    def lines(self) -> np.ndarray:
+        """Return the luminosity of each line of the table's ``line_list`` [Lsun], (n_node, n)."""
+        luminosities = self.table.luminosities(self._ages)
+        return luminosities.reshape(-1, luminosities.shape[-1])
+
+    def lines_of(self, p: Params, w: Array, lines: Array) -> Array:
+        """Return what the gas emits in each line, (n_line,), for ``lines`` (n_node, n_line)."""
+        return (1.0 - p["neb_fesc"]) * matmul(self.weights(p, w)[: len(lines)], lines)
 
     def lyman_alpha(self, wave: np.ndarray) -> LyaLine | None:
         """Return the line of each of `spectra`; None where ``wave`` does not hold it."""

@@ -9,11 +9,12 @@ are apart from the continuum and are drawn as triangles, as on the compact stell
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 
+from tengri.components.line_list import LineList
 from tengri.constants import LYMAN_ALPHA_AA
 from tengri.errors import DataError
 from tengri.grids import compact, files
@@ -79,13 +80,26 @@ class NebularTable:
         -------
         ndarray, shape (n_logu, n_met, n_some, n)
         """
-        inside = (wave >= self.wave[0]) & (wave <= self.wave[-1])
-        glow = inside * compact.interpolated(self.wave, self.continuum[:, :, ages], wave)
-        shown = self.line_wave > compact.LYMAN_LIMIT
+        shown = self._emitted
         if not lyman_alpha:
             shown = shown & (np.arange(shown.size) != self._lyman_alpha)
         bright = self.lines[:, :, ages][..., shown]
+        glow = self.continuum_at(wave, ages)
         return compact.add_lines(wave, glow, self.line_wave[shown], bright)
+
+    def continuum_at(self, wave: np.ndarray, ages: np.ndarray) -> np.ndarray:
+        """Return L_ν [Lsun/Hz] without lines at any ``wave``, (n_logu, n_met, n_some, n)."""
+        inside = (wave >= self.wave[0]) & (wave <= self.wave[-1])
+        return inside * compact.interpolated(self.wave, self.continuum[:, :, ages], wave)
+
+    @cached_property
+    def line_list(self) -> LineList:
+        """Names and wavelengths of the lines that the gas does not absorb itself."""
+        return LineList.of_table(self._redward())
+
+    def luminosities(self, ages: np.ndarray) -> np.ndarray:
+        """Return those of ``line_list`` [Lsun], (n_logu, n_met, n_some, n_line)."""
+        return self.lines[:, :, ages][..., self._emitted]
 
     def lyman_alpha(self, wave: np.ndarray, ages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return Lyα by itself, as `spectra` draws it: ``peak[..., None] * profile``.
@@ -109,7 +123,11 @@ class NebularTable:
 
     def _redward(self) -> np.ndarray:
         """Return the lines that the gas does not absorb itself."""
-        return self.line_wave[self.line_wave > compact.LYMAN_LIMIT]
+        return self.line_wave[self._emitted]
+
+    @property
+    def _emitted(self) -> np.ndarray:
+        return self.line_wave > compact.LYMAN_LIMIT
 
 
 def cloudy_table() -> NebularTable:

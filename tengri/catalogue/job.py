@@ -21,6 +21,8 @@ import numpy as np
 from tengri import __version__
 from tengri.catalogue import hdf5
 from tengri.catalogue.kept import as_kept, survey
+from tengri.catalogue.line_columns import check_lines
+from tengri.catalogue.line_columns import units as line_units
 from tengri.catalogue.predict import FLAG, predict_rows
 from tengri.catalogue.table import (
     Columns,
@@ -56,12 +58,15 @@ class Options:
         Columns of the catalogue that are copied to the output.
     units_obeyed : bool
         Whether the units that the catalogue states are converted; else the numbers are right.
+    lines : tuple of str
+        Emission lines that are predicted beside the bands.
     """
 
     out_of_domain: str = "nan"
     level: int | None = 68
     kept: tuple[str, ...] = ()
     units_obeyed: bool = True
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Job:
     def __post_init__(self) -> None:
         check_columns(self.options.kept, self.table)
         format_of(self.out)  # a wrong ending, or a missing package, is known before hours of work
-        made = {FLAG, *self.model.filter_names}
+        check_lines(self.model, self.options.lines)
+        made = {FLAG, *self.model.filter_names, *line_units(self.options.lines)}
         twice = [name for i, name in enumerate(self.options.kept) if name in self.options.kept[:i]]
         if twice:
             raise ConfigError(f"--keep names {twice[0]} twice.")
@@ -103,6 +109,7 @@ class Job:
             "out_of_domain": self.options.out_of_domain,
             "level": self.options.level,
             "kept": list(self.options.kept),
+            "lines": list(self.options.lines),
             "column units": {name: str(unit) for name, unit in self.units.items()},
             **self.model.identity(),
         }
@@ -124,7 +131,8 @@ class Job:
     def schema(self) -> Schema:
         """Names, types and units of the output's columns."""
         kept = survey(self.table, self.options.kept, CHUNK)
-        made = {name: Field(values.dtype, "" if name == FLAG else self.model.units)
+        units = {FLAG: "", **line_units(self.options.lines)}
+        made = {name: Field(values.dtype, units.get(name, self.model.units))
                 for name, values in self._sample.items() if name not in kept}  # fmt: skip
         facts = {"written_by": f"tengri {__version__}",
                  **{name: str(value) for name, value in self.model.identity().items()}}  # fmt: skip
@@ -193,8 +201,9 @@ class Job:
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
         made = predict_rows(
-            self.model, params, self.units, mode, self.options.level, OPTIONS, start
-        )
+            self.model, params, self.units, mode, self.options.level, OPTIONS, start,
+            self.options.lines,
+        )  # fmt: skip
         return read, {**kept, **made}
 
     def problem_with(self, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Rows of a catalogue to photometry: fluxes, error bars and a flag, as columns.
+"""Rows of a catalogue to photometry: fluxes, error bars, lines and a flag, as columns.
 
 The flag column ``out_of_domain`` is 0 for a good row, else a sum of
 
@@ -12,7 +12,7 @@ The flag column ``out_of_domain`` is 0 for a good row, else a sum of
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ import numpy as np
 from tengri.analysis.sweeps import BandTable
 from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
+from tengri.catalogue.line_columns import check_lines, columns_of, line_dtype
+from tengri.catalogue.line_columns import units as line_units
 from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
@@ -39,8 +41,9 @@ def predict_table(
     columns: Mapping[str, str] | None = None,
     out_of_domain: str = "nan",
     level: int | None = 68,
+    lines: Sequence[str] = (),
 ) -> Columns:
-    """Return the photometry of a table of galaxies.
+    """Return the photometry of a table of galaxies, and emission lines if any are named.
 
     Parameters
     ----------
@@ -56,12 +59,15 @@ def predict_table(
         (a surrogate must be loaded with ``out_of_domain="clip"``), or an error.
     level : int or None
         Coverage of the error bars in per cent; None leaves them out, as does the exact model.
+    lines : sequence of str
+        Emission lines, e.g. ``["Ha_6565", "[OIII]_5008"]`` (exact model only).
 
     Returns
     -------
     dict
         Per band ``NAME``, and ``NAME_err`` where the model has error bars, in the model's units;
-        and the flag ``out_of_domain``. Each (n,).
+        per line ``NAME_flux`` [erg/s/cm²], ``NAME_lum`` [erg/s], ``NAME_ew_rest`` and
+        ``NAME_ew_obs`` [Å]; and the flag ``out_of_domain``. Each (n,).
 
     Raises
     ------
@@ -75,7 +81,7 @@ def predict_table(
     found = {parameter: column(table, name) for parameter, name in matched.items()}
     values = {name: value for name, (value, _) in found.items()}
     units = {name: unit for name, (_, unit) in found.items()}
-    return predict_rows(model, values, units, out_of_domain, level)
+    return predict_rows(model, values, units, out_of_domain, level, lines=lines)
 
 
 def predict_rows(
@@ -86,6 +92,7 @@ def predict_rows(
     level: int | None = 68,
     words: Words = ARGUMENTS,
     first: int = 0,
+    lines: Sequence[str] = (),
 ) -> Columns:
     """Return the photometry of parameters (n, …) by name, of the units stated beside them.
 
@@ -93,6 +100,7 @@ def predict_rows(
     """
     if mode not in MODES:
         raise unknown("out_of_domain mode", mode, MODES)
+    check_lines(model, lines)
     values = {name: as_parameter(model, name, value, units.get(name, ""))
               for name, value in params.items()}  # fmt: skip
     rows = _same_length(values)
@@ -101,8 +109,13 @@ def predict_rows(
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
     flux = np.full((len(flag), len(model.filter_names)), np.nan, default_float())
+    beside: Columns = {
+        name: np.full(len(flag), np.nan, line_dtype(name)) for name in line_units(lines)
+    }
     if asked.any():
-        answer = _photometry(model, _filled(values, asked))
+        answer, found = _answers(model, _filled(values, asked), lines)
+        for name, column in found.items():
+            beside[name][asked] = column[asked]
         flux[asked] = answer[asked]
         flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
@@ -110,6 +123,7 @@ def predict_rows(
     return {
         **dict(zip(model.filter_names, flux.T)),
         **_errors(model, values, flux, level),
+        **beside,
         FLAG: flag,
     }
 
@@ -166,8 +180,10 @@ def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     return mask.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _photometry(model: PhotometricModel, values: Columns) -> np.ndarray:
-    """Return the fluxes (n, n_bands) of a table padded to whole blocks.
+def _answers(
+    model: PhotometricModel, values: Columns, lines: Sequence[str]
+) -> tuple[np.ndarray, Columns]:
+    """Return the fluxes (n, n_bands) and lines' columns of a table padded to whole blocks.
 
     A row's last digits depend on the size of the compiled block: with whole ones they do not
     depend on how a catalogue is cut.
@@ -180,7 +196,9 @@ def _photometry(model: PhotometricModel, values: Columns) -> np.ndarray:
         # both are in the flags, row by row
         warnings.filterwarnings("ignore", ".*galaxies formed no stars")
         warnings.filterwarnings("ignore", ".*outside the SSP grid")
-        return np.asarray(model.predict_photometry_batch(padded))[:n]
+        flux = np.asarray(model.predict_photometry_batch(padded))[:n]
+        found = columns_of(model, padded, lines) if lines else {}
+    return flux, {name: column[:n] for name, column in found.items()}
 
 
 def _complaint(flag: np.ndarray, words: Words, first: int) -> str:

@@ -36,6 +36,9 @@ def add_parser(commands: Any) -> None:
 def _column_options(group: Any) -> None:
     for names, settings in (
         (["--units"], {"default": "nJy", "help": "of the fluxes, or mag_ab (default nJy)"}),
+        (["--lines"], {"default": "", "metavar": "A,B",
+                       "help": "emission lines of the exact model, e.g. Ha_6565,OIII_5008: flux, "
+                       "luminosity, equivalent widths"}),
         (["--table"], {"metavar": "NAME",
                        "help": "HDF5 group or dataset, FITS extension, table of a VOTable"}),
         (["--column"], {"action": "append", "default": [], "metavar": "PARAMETER=COLUMN",
@@ -129,7 +132,8 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     check_complete(model.spec, columns, table.names, OPTIONS)
     level = None if args.errors == "none" else _level(args.errors)
     check_level(model, level)
-    options = Options(args.out_of_domain, level, _names(args.keep), not args.ignore_units)
+    options = Options(args.out_of_domain, level, _names(args.keep), not args.ignore_units,
+                      _names(args.lines))  # fmt: skip
     return Job(table, columns, model, args.out, _shards(args, table.n_rows), options)
 
 

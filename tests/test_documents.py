@@ -19,7 +19,7 @@ from emulator.description import FORMAT_VERSION, KIND
 from tengri.__main__ import build_parser, main
 from tools.tables import ROOT, documents, rewritten
 
-PAGES = ("install", "tutorial", "train", "own_case", "catalogues", "samplers", "extend")
+PAGES = ("install", "tutorial", "train", "own_case", "lines", "catalogues", "samplers", "extend")
 BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
 
 

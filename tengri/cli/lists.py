@@ -71,6 +71,18 @@ def _components(family: str) -> list[Row]:
             for kind in kinds for c in kind.registry.values()]  # fmt: skip
 
 
+def lines() -> list[Row]:
+    """Return the emission lines: those of gas, then those of nuclei."""
+    from tengri.components.agn import AGN_MODELS
+    from tengri.components.stellar.nebular import NEBULAR_MODELS
+
+    listed = [("gas", model.table().line_list) for model in NEBULAR_MODELS.values()]
+    listed += [("nucleus", model.lines.line_list) for model in AGN_MODELS.values() if model.lines]
+    rows = {name: {"line": name, "vacuum wavelength [Å]": wave, "of": of}
+            for of, known in listed for name, wave in zip(known.names, known.waves)}  # fmt: skip
+    return list(rows.values())
+
+
 def parameters() -> list[Row]:
     """Return every parameter of every component."""
     from tengri.components.composition import registered_params

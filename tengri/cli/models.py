@@ -48,7 +48,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def build(
-    args: argparse.Namespace, changes: Mapping[str, Any] | None = None, **options: Any
+    args: argparse.Namespace,
+    changes: Mapping[str, Any] | None = None,
+    bands_needed: bool = True,
+    **options: Any,
 ) -> PhotometricModel:
     """Return the model of a command line.
 
@@ -59,6 +62,8 @@ def build(
     changes : mapping, optional
         Parameters that the command itself declares, e.g. a swept range; a surrogate keeps its own
         priors, but takes a star-formation history that it does not have.
+    bands_needed : bool
+        Whether an exact model without bands is an error.
     **options
         ``units``, and for a surrogate ``out_of_domain``.
 
@@ -69,7 +74,7 @@ def build(
     """
     chosen = _chosen(args)
     if args.model == EXACT:
-        return _exact(args, chosen, changes or {}, options)
+        return _exact(args, chosen, changes or {}, options, bands_needed)
     return _surrogate(args, chosen, changes or {}, options)
 
 
@@ -119,19 +124,22 @@ def _exact(
     chosen: Mapping[str, Any],
     changes: Mapping[str, Any],
     options: dict[str, Any],
+    bands_needed: bool,
 ) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
     from tengri import SEDModel, load_ssp_data
     from tengri.factory import build_observation, build_spec
 
-    if not (chosen.get("instruments") or chosen.get("bands")):
+    has_bands = chosen.get("instruments") or chosen.get("bands")
+    if bands_needed and not has_bands:
         raise ConfigError(
             "The exact model needs bands: --instrument SDSS, or --bands sdss_g,2mass_j "
             "(`tengri list instruments`, `tengri list filters`)."
         )
     parameters = {**chosen["parameters"], **changes} or {"redshift": 0.1}
     options = {name: value for name, value in options.items() if name == "units"}
-    observation = build_observation(chosen.get("instruments", ()), chosen.get("bands", ()))
+    bands = chosen.get("instruments", ()), chosen.get("bands", ())
+    observation = build_observation(*bands) if has_bands else None
     ssp = load_ssp_data(chosen.get("ssp") or None)
     cosmology = read_cosmology(args.cosmology)
     physics = chosen.get("physics") or {}

@@ -1,4 +1,4 @@
-"""``tengri sweep``: band magnitudes as one parameter changes."""
+"""``tengri sweep``: band magnitudes, or emission lines, as one parameter changes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ def add_parser(commands: Any) -> None:
     """Add ``sweep`` to the program."""
     parser = commands.add_parser(
         "sweep",
-        help="plot band magnitudes against one parameter",
+        help="plot band magnitudes or emission lines against one parameter",
         description="Sweep one parameter from LO to HI through the exact model or a surrogate and "
-        "plot the magnitude in every band. Free parameters rest at their prior median.",
+        "plot the magnitude in every band, or with --line the luminosities of emission lines "
+        "(exact model). Free parameters rest at their prior median.",
         epilog="example: tengri sweep dust_tau_diff 0 3 --instrument SDSS -o sweep.png",
     )
     parser.add_argument("parameter", metavar="PARAMETER")
     parser.add_argument("lo", metavar="LO", type=float)
     parser.add_argument("hi", metavar="HI", type=float)
+    parser.add_argument("--line", metavar="A,B", default="",
+                        help="emission lines in the place of bands, e.g. Ha_6565,OIII_5008; "
+                        "--json has fluxes and equivalent widths, too")  # fmt: skip
     parser.add_argument("-n", type=int, default=81, help="number of values (default 81)")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE",
                         help="figure, .png .pdf or .svg (default sweep_PARAMETER.png)")  # fmt: skip
@@ -34,21 +38,38 @@ def _sweep(args: argparse.Namespace) -> int:
     import numpy as np
 
     from tengri.analysis.galaxy import base_galaxy, galaxy_text
-    from tengri.analysis.sweeps import sweep_photometry
     from tengri.errors import ConfigError
 
     if args.n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
-    model = models.build(args, {args.parameter: (args.lo, args.hi)}, units="mag_ab")
+    lines = [name for name in args.line.split(",") if name]
+    changes, values = {args.parameter: (args.lo, args.hi)}, np.linspace(args.lo, args.hi, args.n)
+    model = models.build(args, changes, bands_needed=not lines, units="mag_ab")
     base = rest(model, args.parameter)
-    sweep = sweep_photometry(model, args.parameter, np.linspace(args.lo, args.hi, args.n), base)
+    sweep, numbers = _swept(model, args.parameter, values, lines, base)
     galaxy = base_galaxy(model, base, sweep.axes)
     out = args.out or Path(f"sweep_{args.parameter}.png")
     _save(sweep, out)
-    numbers = {"axes": sweep.axes, "bands": sweep.bands, "units": sweep.units,
-               "magnitudes": sweep.magnitudes(), "galaxy": galaxy, "figure": str(out)}  # fmt: skip
+    numbers |= {"axes": sweep.axes, "galaxy": galaxy, "figure": str(out)}
     emit(args.json, f"figure  {out}\ngalaxy  {galaxy_text(galaxy)}", numbers)
     return 0
+
+
+def _swept(
+    model: Any, name: str, values: Any, lines: list[str], base: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return a sweep of bands, or of lines where some are named, and its numbers."""
+    import numpy as np
+
+    from tengri.analysis.line_sweeps import QUANTITIES, sweep_lines
+    from tengri.analysis.sweeps import sweep_photometry
+
+    if not lines:
+        bands = sweep_photometry(model, name, values, base)
+        return bands, {"bands": bands.bands, "units": bands.units, "magnitudes": bands.magnitudes()}
+    found = sweep_lines(model, name, values, lines, base)
+    quantities = {q: np.asarray(getattr(found.lines, q), np.float64) for q in QUANTITIES}
+    return found, {"lines": found.lines.names, "units": QUANTITIES, **quantities}
 
 
 def rest(model: Any, swept: str) -> dict[str, Any]:

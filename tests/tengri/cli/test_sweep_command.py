@@ -48,6 +48,19 @@ def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
     )
 
 
+def test_lines_need_no_bands(capsys, tmp_path):
+    out = tmp_path / "lines.png"
+    gas = ["--ssp", "ssp_bc03_miles_kroupa_noneb.h5", "--set", "nebular=cloudy"]
+    numbers = swept(capsys, "neb_logU", "-3", "-2", "-n", "3", *gas, "--line", "OIII_5008,Hb",
+                    "-o", str(out))  # fmt: skip
+    assert out.read_bytes()[:4] == b"\x89PNG" and numbers["lines"] == ["[OIII]_5008", "Hb_4863"]
+    ratio = np.divide(*np.transpose(numbers["luminosity"]))
+    assert np.all(np.diff(ratio) > 0.0) and np.shape(numbers["ew_rest"]) == (3, 2)
+    np.testing.assert_allclose(numbers["galaxy"]["redshift"], 0.1)
+    assert main(["sweep", "neb_logU", "-3", "-2", *gas, "--line", "OIII_5007"]) == 1
+    assert "Did you mean" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

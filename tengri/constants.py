@@ -14,6 +14,9 @@ LN10 = math.log(10.0)
 LN_PER_MAG = 0.4 * LN10
 MAG_PER_LN = 2.5 / LN10
 
+#: Full width at half maximum of a Gaussian over its standard deviation.
+FWHM_PER_SIGMA = math.sqrt(8.0 * math.log(2.0))
+
 #: Zero point of AB magnitudes: m = -2.5 log₁₀(f_ν [erg/s/cm²/Hz]) - 48.60 (Oke & Gunn 1983, ApJ
 #: 266, 713).
 AB_ZERO_POINT = 48.60

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from tengri.components.stellar.ssp import SSPData
 from tengri.constants import MAX_REDSHIFT
 from tengri.domain import Domain
 from tengri.forward.evaluator import FixedValues
@@ -20,7 +21,9 @@ from tengri.forward.fixed_redshift import (
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.lines import LineEvaluator
 from tengri.forward.packing import is_traced
+from tengri.forward.pixel_spectra import PixelEvaluator
 from tengri.observation.filters import FilterCurve
+from tengri.observation.spectrograph import Spectrograph
 from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
 
@@ -64,6 +67,17 @@ class ExactEvaluators:
     def lines(self) -> LineEvaluator:
         """Return the evaluator of emission lines."""
         return self._once("lines", lambda _: LineEvaluator.build(self.grid, self.spectral()))
+
+    def pixels(
+        self, ssp: SSPData, spectrograph: Spectrograph, z: Any, reach_kms: float
+    ) -> PixelEvaluator:
+        """Return the evaluator of a spectrograph for redshifts, which may be tracers."""
+        lo, hi = self.prior
+        known = lo < hi if is_traced({"redshift": z}) else lo <= float(z) <= hi
+        ends = (lo, hi) if known else EVERY_REDSHIFT
+        lines = None if self.grid.galaxy.gas is None else self.lines()
+        return self._once(("pixels", spectrograph, ends, reach_kms), lambda _: PixelEvaluator.build(
+            self.grid, ssp, (self.spectral(), lines), spectrograph, ends, reach_kms))  # fmt: skip
 
     def over(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the evaluator of an interval of redshift, by default that of the prior."""

@@ -19,7 +19,7 @@ from tengri.forward.at_rest import RestFrame
 from tengri.forward.batching import Execution, Sizes
 from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
-from tengri.forward.exact_evaluators import ExactEvaluators
+from tengri.forward.exact_evaluators import ExactEvaluators, redshift_range
 from tengri.forward.exact_guard import ExactGuard
 from tengri.forward.grid_parameters import check_metals_count
 from tengri.forward.grid_spectra import GridSpectra
@@ -32,6 +32,7 @@ from tengri.forward.small_call import compiled_quickly
 from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
 from tengri.forward.units import CGS
 from tengri.observation import Observation
+from tengri.observation.spectrograph import Spectrograph
 from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
 from tengri.process import check_process
@@ -106,7 +107,7 @@ class SEDModel(PhotometricModel):
             execution=EXECUTION,
         )
         own = self.packer, self._sources, self._exact
-        self._spectra = SpectralFrame(spec, *own)
+        self._spectra = SpectralFrame(spec, ssp, *own)
         self._lines = LinePredictions(spec, ssp, *own, EXECUTION)
         self._at_rest = RestFrame(spec, *own, EXECUTION)
         if observation is not None:
@@ -172,27 +173,48 @@ class SEDModel(PhotometricModel):
         wave = jnp.asarray(self.galaxy.wave, float) * (1.0 + jnp.asarray(z, float))
         return SEDResult(wave, sed)
 
-    def predict_spectrum(self, wave_obs: Any, params: Mapping[str, Any] | None = None) -> Array:
-        """Return f_ν [erg/s/cm²/Hz] at the observed vacuum wavelengths ``wave_obs`` [Å].
+    def predict_spectrum(
+        self, wave_obs: Any, params: Mapping[str, Any] | None = None, **sigma_kms: Any
+    ) -> Array:
+        """Return f_ν [erg/s/cm²/Hz] at observed wavelengths, or in pixels.
 
-        Linear interpolation of the observed spectrum, at the resolution of the SSP grid.
+        Parameters
+        ----------
+        wave_obs : array or Spectrograph
+            Vacuum wavelengths [Å or with a unit]: the spectrum between its nodes, as sharp as the
+            SSP grid. A `Spectrograph`: photons in pixels (`tengri.forward.pixel_spectra`).
+        params : mapping, optional
+            As in `predict_obs_sed`.
+        **sigma_kms
+            ``vel_sigma_kms`` of the stars (default 0) and ``gas_sigma_kms`` of the lines of gas
+            (default 100) [km/s], 0 to 1000, for a spectrograph; may be traced.
 
         Raises
         ------
         ParameterError
             Wavelengths outside the spectrum at this redshift, masked or not finite, or in a
-            unit that is no length. Units of length are converted.
+            unit that is no length; velocities out of bounds.
+        ConfigError
+            Velocities without a spectrograph, or of lines that are not known one by one.
         """
+        if isinstance(wave_obs, Spectrograph) or sigma_kms:
+            return self._spectra.pixels(wave_obs, params, **sigma_kms)
         wave = as_wavelengths(wave_obs)
         sed = self.predict_obs_sed(params)
         check_reach(wave, sed.wavelength)
         return jnp.interp(jnp.asarray(wave, float), sed.wavelength, sed.sed)
 
+    def too_sharp(
+        self, pixels: Spectrograph, params: Mapping[str, Any] | None = None, vel_sigma_kms: Any = 0
+    ) -> np.ndarray:
+        """Return in which pixels the SSP grid is less sharp than what is asked for, (n_pixel,)."""
+        return self._spectra.too_sharp(pixels, params, vel_sigma_kms)
+
     # --- lines ----------------------------------------------------------------------------
 
     @property
     def line_list(self) -> LineList:
-        """Names and vacuum wavelengths of the emission lines; raises as `predict_lines`."""
+        """Names and vacuum wavelengths of the emission lines."""
         return self._lines.line_list
 
     def predict_lines(self, params: Mapping[str, Any] | None = None) -> Lines:
@@ -265,37 +287,32 @@ class SEDModel(PhotometricModel):
 
     def predict_derived(self, params: Mapping[str, Any] | None = None) -> dict[str, Array]:
         """Return derived quantities: see `tengri.forward.derived.derived_quantities`."""
-        check_process()
-        p = self.spec.resolve({} if params is None else params)
-        remaining = self.ssp.ssp_mass_remaining
-        table = (
-            None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
-        )
-        derived = _derived(self._sources.spectral(), self.packer.pack(p), table)
-        if not is_traced(p):
-            self._exact.check(p, fluxes=False, bands=False)
-            if self.spec.composition.has_stars:
-                check_stars(p, jnp.log10(derived["stellar_mass"]))
-        return derived
+        return _derived_of(self, self._sources, self._exact, params)
 
     # --- words ----------------------------------------------------------------------------
 
     def summary(self) -> str:
         """Return a readable description: grid, bands (with marks), parameters."""
-        lines = [f"SEDModel on {self.ssp.name}", f"cosmology: {self.cosmology}"]
-        if self._observation is not None:
-            lines.append(f"bands ({self.units}):")
-            lines += [f"  {f.name:<16s} pivot {f.pivot:>10.1f} Å{self._mark(f)}"
-                      for f in self.observation.photometry.filters]  # fmt: skip
-        return "\n".join([*lines, self.spec.summary()])
-
-    def _mark(self, curve: Any) -> str:
-        lacks = self._exact.lacks_dust(curve, self._sources.prior[0])
-        return "   beyond rest 3 µm, without dust emission" if lacks else ""
+        return _summary(self, self._observation, self._exact)
 
     def __repr__(self) -> str:
         bands = ", ".join(self.filter_names) if self._observation else "no bands"
         return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
+
+
+def _derived_of(
+    model: SEDModel, sources: ExactEvaluators, guard: ExactGuard, params: Mapping[str, Any] | None
+) -> dict[str, Array]:
+    check_process()
+    p = model.spec.resolve({} if params is None else params)
+    remaining = model.ssp.ssp_mass_remaining
+    table = None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
+    derived = _derived(sources.spectral(), model.packer.pack(p), table)
+    if not is_traced(p):
+        guard.check(p, fluxes=False, bands=False)
+        if model.spec.composition.has_stars:
+            check_stars(p, jnp.log10(derived["stellar_mass"]))
+    return derived
 
 
 @compiled_quickly
@@ -303,6 +320,18 @@ def _derived(
     evaluator: ExactEvaluator, packed: Packed, remaining: Array | None
 ) -> dict[str, Array]:
     return derived_quantities(evaluator, packed.unpack(), remaining)
+
+
+def _summary(model: SEDModel, observation: Observation | None, guard: ExactGuard) -> str:
+    """Return a description of a model, with a mark at bands that see dust that does not emit."""
+    lines = [f"SEDModel on {model.ssp.name}", f"cosmology: {model.cosmology}"]
+    z = redshift_range(model.spec)[0]
+    if observation is not None:
+        lines.append(f"bands ({model.units}):")
+        for f in observation.photometry.filters:
+            mark = "   beyond rest 3 µm, without dust emission" if guard.lacks_dust(f, z) else ""
+            lines.append(f"  {f.name:<16s} pivot {f.pivot:>10.1f} Å{mark}")
+    return "\n".join([*lines, model.spec.summary()])
 
 
 def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:

@@ -8,20 +8,28 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.components.stellar.ssp import SSPData
 from tengri.constants import LSUN_ERG_S
-from tengri.errors import ParameterError
+from tengri.errors import ConfigError, ParameterError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard, shown
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.pixel_spectra import PixelEvaluator
 from tengri.forward.small_call import compiled_quickly
+from tengri.grids.compact import LINE_SIGMA_KMS
+from tengri.observation.spectrograph import Spectrograph
 from tengri.parameters import Parameters
 from tengri.process import check_process
 from tengri.quantities import plain_values
+
+#: Bounds to which velocity dispersions are followed [km/s]: the next one is compiled for.
+REACHES_KMS = (0.0, 100.0, 200.0, 400.0, 1000.0)
 
 
 class SpectralFrame:
@@ -29,14 +37,19 @@ class SpectralFrame:
 
     Parameters
     ----------
-    spec, packer, evaluators, guard
+    spec, ssp, packer, evaluators, guard
         Of the model.
     """
 
     def __init__(
-        self, spec: Parameters, packer: Packer, evaluators: ExactEvaluators, guard: ExactGuard
+        self,
+        spec: Parameters,
+        ssp: SSPData,
+        packer: Packer,
+        evaluators: ExactEvaluators,
+        guard: ExactGuard,
     ) -> None:
-        self.spec, self.packer = spec, packer
+        self.spec, self.ssp, self.packer = spec, ssp, packer
         self.evaluators, self.guard = evaluators, guard
 
     def predict(self, frame: str, params: Mapping[str, Any] | None, batch: bool = False) -> Any:
@@ -54,6 +67,73 @@ class SpectralFrame:
         else:
             check_stars(p, log10_mass)
         return sed
+
+    def pixels(
+        self,
+        spectrograph: Any,
+        params: Mapping[str, Any] | None,
+        vel_sigma_kms: Any = 0.0,
+        gas_sigma_kms: Any = None,
+    ) -> Array:
+        """Return f_ν in the pixels of a spectrograph, (n_pixel,)."""
+        check_process()
+        if not isinstance(spectrograph, Spectrograph):
+            raise ConfigError(
+                "Velocities spread the light over pixels: give Spectrograph.of(wave, resolution) "
+                "in the place of wavelengths."
+            )
+        if gas_sigma_kms is not None and self.spec.composition.nebular is None:
+            raise ConfigError(
+                "gas_sigma_kms has no effect: the lines of this model are not known one by one. "
+                "Set nebular='cloudy' on a grid of stars alone."
+            )
+        stars_kms = vel_sigma_kms
+        gas_kms = LINE_SIGMA_KMS if gas_sigma_kms is None else gas_sigma_kms
+        p = self.spec.resolve({} if params is None else params)
+        evaluator, stars, gas = self._pixels(spectrograph, p, stars_kms, gas_kms)
+        packed = self.packer.pack(p)
+        if is_traced({**p, "stars": stars, "gas": gas}):
+            return _in_pixels(evaluator, packed, stars, gas)[0]
+        self.guard.check(p, fluxes=True, bands=False)
+        check_reach(spectrograph.edges, self.evaluators.grid.galaxy.wave * (1.0 + p["redshift"]))
+        flux, log10_mass = _in_pixels(evaluator, packed, stars, gas)
+        check_stars(p, log10_mass)
+        return flux
+
+    def too_sharp(
+        self, spectrograph: Spectrograph, params: Mapping[str, Any] | None, stars_kms: Any = 0.0
+    ) -> np.ndarray:
+        """Return in which pixels the grid is less sharp than what is asked for, (n_pixel,)."""
+        p = self.spec.resolve({} if params is None else params)
+        evaluator, stars, _ = self._pixels(spectrograph, p, stars_kms, LINE_SIGMA_KMS)
+        return np.asarray(evaluator.too_sharp(jnp.asarray(p["redshift"], float), stars))
+
+    def _pixels(
+        self, spectrograph: Spectrograph, p: Mapping[str, Any], stars_kms: Any, gas_kms: Any
+    ) -> tuple[PixelEvaluator, Array, Array]:
+        """Return the evaluator of a spectrograph, and checked velocity dispersions."""
+        stars, reach = _dispersion("vel_sigma_kms", stars_kms)
+        gas, _ = _dispersion("gas_sigma_kms", gas_kms)
+        return self.evaluators.pixels(self.ssp, spectrograph, p["redshift"], reach), stars, gas
+
+
+def _dispersion(name: str, value: Any) -> tuple[Array, float]:
+    """Return a velocity dispersion and the bound to which its light is followed [km/s]."""
+    if isinstance(value, jax.core.Tracer):
+        inside = (value >= 0.0) & (value <= REACHES_KMS[-1])
+        return jnp.where(inside, value, jnp.nan), REACHES_KMS[-1]
+    number, _ = plain_values(value, "km/s", name)
+    if number.ndim or not 0.0 <= number <= REACHES_KMS[-1]:
+        raise ParameterError(f"{name} is a number of 0 to {REACHES_KMS[-1]:g} km/s, got {value!r}.")
+    reach = next(most for most in REACHES_KMS if number <= most)
+    return jnp.asarray(number, float), reach
+
+
+@jax.jit
+def _in_pixels(
+    evaluator: PixelEvaluator, packed: Packed, stars_kms: Array, gas_kms: Array
+) -> tuple[Array, Array]:
+    return evaluator.spectrum(packed.unpack(), stars_kms, gas_kms)
 
 
 @partial(compiled_quickly, static_argnames="frame")

@@ -28,7 +28,7 @@ import numpy as np
 from tengri.components.agn import mixing
 from tengri.components.agn.continuum import power_law
 from tengri.components.line_list import LineList
-from tengri.constants import AA_CM, C_CM_S, C_KM_S, H_ERG_S, K_ERG_K
+from tengri.constants import AA_CM, C_CM_S, C_KM_S, FWHM_PER_SIGMA, H_ERG_S, K_ERG_K
 
 REFERENCE = (
     "Grandi 1982, ApJ 255, 25; Vestergaard & Wilkes 2001, ApJS 134, 1; "
@@ -40,7 +40,6 @@ BROAD_KM_S, NARROW_KM_S = 5000.0, 700.0
 FWHM_BROAD, FWHM_NARROW = (1000.0, 15000.0), (100.0, 1500.0)
 BROAD_NODES = mixing.log_nodes(FWHM_BROAD, 0.5)  # ln(FWHM / km/s)
 NARROW_NODES = mixing.log_nodes(FWHM_NARROW, 0.5)
-FWHM_PER_SIGMA = math.sqrt(8.0 * math.log(2.0))
 BALMER_EDGE_AA, BALMER_K, BALMER_KM_S = 3646.0, 15000.0, 5000.0
 BALMER_SHARE, BALMER_AT_AA = 0.1, 3000.0
 HC_K_AA = H_ERG_S * C_CM_S / K_ERG_K / AA_CM  # second radiation constant [Å K]

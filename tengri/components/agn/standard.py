@@ -34,7 +34,7 @@ from tengri.components.agn import continuum, lines, mixing
 from tengri.components.agn.model import FRACTION_AA, AGNLines, AGNModel, AGNTemplates
 from tengri.components.agn.torus import BLACK_BODIES, Torus, polar, polar_curve
 from tengri.components.agn.torus import REFERENCE as POLAR_REFERENCE
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, FWHM_PER_SIGMA
 from tengri.numerics.linalg import matmul
 from tengri.priors import Uniform
 from tengri.registry import Change, Param
@@ -319,7 +319,7 @@ def quasar(name: str, torus: Torus, changes: tuple[Change, ...] = ()) -> AGNMode
         luminosity,
         AGNLines(
             lines.line_list(),
-            tuple(line.fwhm_km_s / lines.FWHM_PER_SIGMA for line in lines.SINGLE),
+            tuple(line.fwhm_km_s / FWHM_PER_SIGMA for line in lines.SINGLE),
             partial(line_luminosities, torus=torus),
             partial(line_continuum, torus=torus),
         ),

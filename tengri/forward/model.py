@@ -227,10 +227,8 @@ class SEDModel(PhotometricModel):
 
         Raises
         ------
-        ConfigError
-            A grid whose nebular light has no table of lines; a model without gas and nucleus.
-        ParameterError
-            Parameters as in `predict_rest_sed`.
+        ConfigError, ParameterError
+            Nebular light without a table of lines, or none; parameters as in `predict_rest_sed`.
         """
         return self._lines.predict(params, batch=False)
 

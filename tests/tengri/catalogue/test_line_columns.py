@@ -46,6 +46,7 @@ def test_columns_are_the_model_s_lines(model):
         predict_table(fast, fast.spec.sample_sobol(2, seed=1), lines=["Ha"])
 
 
+@pytest.mark.slow
 def test_the_command_writes_them_with_units(capsys, tmp_path, model):
     with h5py.File(tmp_path / "cat.h5", "w") as file:
         for name, values in TABLE.items():

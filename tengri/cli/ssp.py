@@ -172,8 +172,8 @@ def _bands(options: argparse.Namespace) -> Any:
         return None
     from tengri.components.igm.double import inoue
     from tengri.factory import build_observation
-    from tengri.grids.conversion import Bands
+    from tengri.grids.conversion import SeenBands
 
     filters = build_observation(options.instrument, []).photometry.filters
     curves = {f.name: (f.wave, f.trans) for f in filters}
-    return Bands(curves, options.largest_redshift, inoue)
+    return SeenBands(curves, options.largest_redshift, inoue)

@@ -63,7 +63,7 @@ class Loss:
 
 
 @dataclass(frozen=True, eq=False)
-class Bands:
+class SeenBands:
     """Bands for which a grid is made smaller.
 
     Attributes
@@ -93,7 +93,7 @@ class Bands:
 
 
 def convert(
-    contents: Contents, gas: bool, output: Path, bands: Bands | None = None
+    contents: Contents, gas: bool, output: Path, bands: SeenBands | None = None
 ) -> tuple[int, Loss | None]:
     """Write a grid as a sealed file of the DSPS schema.
 
@@ -104,7 +104,7 @@ def convert(
     gas : bool
         Whether nebular light is part of it.
     output : Path
-    bands : Bands, optional
+    bands : SeenBands, optional
         What it is made smaller for; without them every wavelength is kept.
 
     Returns
@@ -143,7 +143,7 @@ def convert(
     return len(nodes), _loss(differences) if bands is not None else None
 
 
-def nodes_for(wave: Array, bands: Bands, gas: bool) -> Array:
+def nodes_for(wave: Array, bands: SeenBands, gas: bool) -> Array:
     """Return the wavelengths that bands need of a grid on ``wave``, both ends included."""
     lines = _line_wavelengths() if gas else None
     nodes = compact.nodes(wave, lines)
@@ -166,7 +166,7 @@ def _line_wavelengths() -> Array:
         return hdf5_reader.array(file, "line_wave", path)
 
 
-def _differences(exact: PopulationSpectra, grid: PopulationSpectra, bands: Bands) -> Array:
+def _differences(exact: PopulationSpectra, grid: PopulationSpectra, bands: SeenBands) -> Array:
     """Return |Δmag| of one metallicity's populations, flat."""
     found = accuracy.compared(exact, grid, bands.curves, bands.igm, bands.redshifts)
     return found[np.isfinite(found)].astype(np.float32)
@@ -223,7 +223,7 @@ def _lines(contents: Contents) -> dict[str, Array]:
     }
 
 
-def _attributes(contents: Contents, gas: bool, bands: Bands | None) -> Mapping[str, object]:
+def _attributes(contents: Contents, gas: bool, bands: SeenBands | None) -> Mapping[str, object]:
     """Return what travels with the grid: its facts, where it is from and what was done."""
     told = {
         name: value

@@ -66,6 +66,7 @@ class Problem:
         build = TARGETS[config.network.target].build
         target = build(spec, observation.photometry, ssp.age_edges_gyr)
         _check_blocks(config, target)
+        _check_table(config, target)
         return cls(config, spec, model, target, _network(config, target), target.in_scaling(spec))
 
     @property
@@ -285,6 +286,13 @@ def _check_blocks(config: Config, target: Target) -> None:
             f"network.by_band keeps components of each part of the outputs: the target "
             f"{target.name!r} has one part, so that there is nothing to keep apart. Leave it out."
         )
+
+
+def _check_table(config: Config, target: Target) -> None:
+    """Raise ConfigError where a table is to be learnt, or a network to be tabulated."""
+    if target.tabulated != (config.network.name == "table"):
+        other = "is tabulated: set" if target.tabulated else "is learnt from rows: do not set"
+        raise ConfigError(f"The target {target.name!r} {other} network.name = 'table'.")
 
 
 def _network(config: Config, target: Target) -> Network:

@@ -75,10 +75,11 @@ def _figures(
                   "The ten worst galaxies: exact (black), emulated (red)."),
         "sweeps": (figures.sweeps(problem, sweep_curves(problem, artefact)),
                    "Sweeps through the middle of the box: exact (lines), emulated (dots)."),
-        "training": (figures.training(read_metrics(folder.path / "metrics.jsonl")),
-                     "Training: loss, and error on the validation draws."),
         "coverage": (figures.coverage(result), "Error bars: promised and found coverage."),
     }  # fmt: skip
+    if records := read_metrics(folder.path / "metrics.jsonl"):
+        drawn["training"] = (figures.training(records),
+                             "Training: loss, and error on the validation draws.")  # fmt: skip
     if speed:
         drawn["speed"] = (figures.speed(speed), "Time per galaxy, both models in one process.")
     if result.tables["jacobian"]:
@@ -126,8 +127,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             f"Bands: {', '.join(artefact.band_names)}.",
             f"Exact model: {training['exact_model']}; cosmology {artefact.cosmology}.",
-            f"Trained on {training['rows']} rows in {duration(training['seconds'])} on "
-            f"{training['hardware']}; {training['steps']} steps, seed {training['seed']}.",
+            _made(training),
             f"Command: `{training['command']}`.",
             "",
             "## Accuracy",
@@ -152,6 +152,15 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
         ]
     )
+
+
+def _made(training: dict[str, Any]) -> str:
+    """Return how the surrogate was made, in a sentence."""
+    cost = f"{duration(training['seconds'])} on {training['hardware']}"
+    if not training["steps"]:
+        return f"Tabulated at {training['rows']} redshifts in {cost}; nothing was learnt."
+    return (f"Trained on {training['rows']} rows in {cost}; {training['steps']} steps, seed "
+            f"{training['seed']}.")  # fmt: skip
 
 
 def _family_lines(artefact: Artefact) -> list[str]:

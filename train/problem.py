@@ -194,14 +194,15 @@ class Problem:
         """The prior itself and the other families of histories that the target asks for."""
         ours = self._family("prior", self.spec, self.model)
         others = self.target.families(self.config.model.histories)
-        return (ours, *(self._other(name) for name in others))
+        laws = self.target.other_laws(len(others))
+        return (ours, *(self._other(name, law) for name, law in zip(others, laws)))
 
-    def _other(self, name: str) -> HeldOutFamily:
-        spec = spec_of_family(self.config.model, name.split("+"))
+    def _other(self, name: str, law: str) -> HeldOutFamily:
+        spec = spec_of_family(self.config.model, name.split("+"), law)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns about, the first model has said
             model = SEDModel(spec, self.model.ssp, self.model.observation)
-        return self._family(name, spec, model)
+        return self._family(f"{name}, {law}" if law else name, spec, model)
 
     def _family(self, name: str, spec: Parameters, model: SEDModel) -> HeldOutFamily:
         return HeldOutFamily(name, spec, model, self.target, self.network, self.in_scaling)

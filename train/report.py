@@ -168,6 +168,8 @@ def _family_lines(artefact: Artefact) -> list[str]:
     families = artefact.accuracy.get("families", {})  # early files have none
     if len(families) < 2:
         return []
+    named = any(", " in family for family in families)
+    laws = " (after a comma: a dust law that is not that of the prior below)" if named else ""
     columns = ("p50", "p68", "p95", "p99", "p99.9")
     rows = [
         "| family of histories | 50 % | 68 % | 95 % | 99 % | 99.9 % |",
@@ -177,7 +179,7 @@ def _family_lines(artefact: Artefact) -> list[str]:
         shown = " | ".join(f"{table[q]:.2f}" for q in columns)
         rows.append(f"| {'that of the prior below' if family == 'prior' else family} | {shown} |")
     return [
-        "The draws are in equal parts from these families, each with its default priors:",
+        f"The draws are in equal parts from these families, each with its default priors{laws}:",
         "",
         *rows,
         "",

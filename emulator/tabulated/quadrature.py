@@ -28,8 +28,9 @@ SAMPLES = 4096
 LEAST_NODES, MOST_NODES, WIDTH_PER_NODE, LEAKING = 3, 8, 0.03, 10.0
 #: Rest wavelengths [Å] between which what dust absorbs has nodes of its own, and how many each: no
 #: law varies below the Lyman limit, and laws have kinks at the ends of others.
-HEAT_EDGES_AA = (912.0, 1500.0, 3030.0, 6300.0, 22000.0, 1e6)
-HEAT_NODES = (5, 7, 5, 4, 3)
+HEAT_EDGES_AA = (912.0, 1250.0, 1500.0, 1800.0, 2600.0, 3030.0, 6000.0, 6300.0, 9091.0, 2.2e4, 3e5,
+                 1e7)  # fmt: skip
+HEAT_NODES = (4, 3, 3, 6, 3, 5, 2, 3, 4, 5, 2)
 
 
 def band_nodes(curve: FilterCurve) -> tuple[float, ...]:

@@ -36,6 +36,8 @@ from tengri.numerics import splines
 LOG10_UNIT = -15.0
 #: Redshifts from which eigenspectra are found; redshifts per step of the splines.
 BASIS_SHIFTS, PER_STEP = 33, 4
+#: To so much of the light of a band the table is rounded: what is left of its digits is compressed.
+ROUNDING = 5e-6
 #: Redshifts whose band integrals are computed in one call.
 CHUNK = 32
 
@@ -107,15 +109,18 @@ def tabulate(exact: ExactEvaluator, plan: Plan) -> tuple[Weights, OutputScaling]
             f"populations and {len(stars[1])} old ones: ask for no more."
         )
     project = _Projection(exact, plan)
-    v = [_loadings(project, s, plan) for s in stars]
+    v, quanta = zip(*(_loadings(project, s, plan) for s in stars))
     samples = [np.concatenate(row) for row in zip(*(
         _coefficients(project, s, of_s, plan.samples) for s, of_s in zip(stars, v)
     ))]  # fmt: skip
+    quantum = np.concatenate(quanta)
     if plan.own_lya:
         lines = project.line(plan.samples)
         samples = [np.concatenate(pair) for pair in zip(samples, lines)]
+        quantum = np.append(quantum, np.full(len(plan.nodes), 2.0**-24))
     table = splines.fit(np.stack(samples), plan.knots)
-    scale = np.maximum(np.abs(table).max(axis=0), np.finfo(np.float32).tiny)
+    table = quantum * np.round(table / quantum)
+    scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), quantum))
     rotation = np.concatenate([np.concatenate(v), _more(exact, stars, unit, plan)], axis=1)
     scaling = OutputScaling(np.zeros(len(scale), np.float32), scale.astype(np.float32),
                             rotation.astype(np.float32))  # fmt: skip
@@ -177,13 +182,20 @@ def _light(
     return light, eigenspectra.relative_weights(flux)[band]
 
 
-def _loadings(project: _Projection, stars: np.ndarray, plan: Plan) -> np.ndarray:
-    """Return what each population counts in every eigenspectrum, (n_population, n_r)."""
+def _loadings(project: _Projection, stars: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each population counts in every eigenspectrum, and to what these are rounded.
+
+    Loadings (n_population, n_r), and quanta (n_node · n_r,) that are no more than ``ROUNDING`` of
+    the light of any population in the band.
+    """
     shifts = np.linspace(*plan.shifts, BASIS_SHIFTS)
     parts = [_light(project, stars, shift, rows) for shift, rows, _ in project.rows(shifts)]
     light, weight = (np.concatenate(part) for part in zip(*parts))
     found = eigenspectra.loadings(light, weight, plan.eigenspectra)
-    return found / np.abs(found).max(axis=0)
+    found = found / np.abs(found).max(axis=0)
+    strictest = weight.reshape(len(parts), -1, len(stars)).max(axis=0)
+    quanta = ROUNDING / np.max(strictest[:, None, :] * np.abs(found.T), axis=-1)
+    return found, _power_of_two(0.5 * quanta).reshape(-1)
 
 
 def _coefficients(
@@ -214,6 +226,11 @@ def _more(exact: ExactEvaluator, stars: list[np.ndarray], unit: float, plan: Pla
         heat = together @ (luminosity[:, None] * quadrature.heat_weights(exact.galaxy.wave))
         columns += list(heat.T)
     return np.stack(columns, axis=1) if columns else np.zeros((len(together), 0))
+
+
+def _power_of_two(x: np.ndarray) -> np.ndarray:
+    """Return the least powers of two that are no less than ``x``: products with them are exact."""
+    return np.asarray(2.0 ** np.ceil(np.log2(x)))
 
 
 def _trapezoid(nu: np.ndarray) -> np.ndarray:

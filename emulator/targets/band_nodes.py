@@ -48,13 +48,13 @@ from emulator.tabulated import quadrature
 from emulator.tabulated.tabulate import LOG10_UNIT, Plan, tabulate
 from emulator.targets.target import Params, Target, check_no_distance
 from tengri.components.composition import Composition, settings_of
-from tengri.components.dust.attenuation import DustLaw
+from tengri.components.dust.attenuation import LAWS, DustLaw
 from tengri.components.dust.screen import CLEAR, behind, transmissions
 from tengri.constants import LYMAN_ALPHA_AA
 from tengri.errors import ConfigError
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import AgeBins, Stars
-from tengri.numerics.linalg import matmul
+from tengri.numerics.linalg import einsum, matmul
 from tengri.observation import FilterCurve, Photometry
 from tengri.parameters import Parameters
 
@@ -78,8 +78,10 @@ class BandNodesTarget(Target):
 
     Attributes
     ----------
-    nodes : tuple of tuple of float
-        Observed wavelengths of the nodes of each band [Å].
+    nodes : tuple of float
+        Observed wavelengths of the nodes of all bands [Å].
+    sizes : tuple of int
+        How many nodes each band has.
     n_bins, n_young : int
         Age bins, and how many of them are younger than 10 Myr.
     absorbs : bool
@@ -90,8 +92,10 @@ class BandNodesTarget(Target):
 
     name: ClassVar[str] = "band_nodes"
     tabulated: ClassVar[bool] = True
+    block: ClassVar[int] = 256
 
-    nodes: tuple[tuple[float, ...], ...]
+    nodes: tuple[float, ...]
+    sizes: tuple[int, ...]
     n_bins: int
     n_young: int
     absorbs: bool = False
@@ -120,8 +124,10 @@ class BandNodesTarget(Target):
         absorbs = composition.dust_emission is not None
         bluest = min(f.wave[0] for f in filters) / (1.0 + float(prior.bounds[1]))
         sees_lya = absorbs or bluest < LYMAN_ALPHA_AA + LYA_WITHIN_AA
+        nodes = [quadrature.band_nodes(f) for f in filters]
         return cls(
-            tuple(map(quadrature.band_nodes, filters)),
+            tuple(x for of_band in nodes for x in of_band),
+            tuple(map(len, nodes)),
             len(bins.edges) - 1,
             bins.n_young,
             absorbs,
@@ -133,10 +139,17 @@ class BandNodesTarget(Target):
     ) -> BandNodesTarget:
         """Return the target of a spec with these nodes, if each band's lie in its curve."""
         target = self.build(spec, photometry, age_edges)
-        inside = [f.wave[0] <= min(nodes) and max(nodes) <= f.wave[-1]
-                  for f, nodes in zip(photometry.filters, self.nodes)]  # fmt: skip
-        same = len(self.nodes) == len(target.nodes) and all(inside)
-        return replace(target, nodes=self.nodes) if same else target
+        edges = [(f.wave[0], f.wave[-1]) for f in photometry.filters]
+        fits = len(self.sizes) == len(edges) and sum(self.sizes) == len(self.nodes) and all(
+            lo <= x <= hi for (lo, hi), nodes in zip(edges, self.by_band) for x in nodes
+        )  # fmt: skip
+        return replace(target, nodes=self.nodes, sizes=self.sizes) if fits else target
+
+    @property
+    def by_band(self) -> tuple[tuple[float, ...], ...]:
+        """Nodes of each band [Å]."""
+        ends = np.cumsum(self.sizes)
+        return tuple(self.nodes[end - n : end] for n, end in zip(self.sizes, ends))
 
     # --- sizes --------------------------------------------------------------------------------
 
@@ -148,12 +161,12 @@ class BandNodesTarget(Target):
     @property
     def n_bands(self) -> int:  # type: ignore[override]
         """Number of bands."""
-        return len(self.nodes)
+        return len(self.sizes)
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes of all bands."""
-        return sum(map(len, self.nodes))
+        return len(self.nodes)
 
     @property
     def n_out(self) -> int:
@@ -188,7 +201,7 @@ class BandNodesTarget(Target):
     ) -> tuple[Weights, OutputScaling]:
         """Return the table and the scaling of its outputs from the exact model in float64."""
         centre, half = (float(np.asarray(x)[0]) for x in (inputs.centre, inputs.half))
-        plan = Plan(self.nodes, (centre - half, centre + half), knots, eigenspectra,
+        plan = Plan(self.by_band, (centre - half, centre + half), knots, eigenspectra,
                     self.absorbs, self.own_lya)  # fmt: skip
         return tabulate(exact, plan)
 
@@ -210,6 +223,11 @@ class BandNodesTarget(Target):
     def families(self, histories: tuple[str, ...]) -> tuple[str, ...]:
         """Return all: any history is exact."""
         return histories
+
+    def other_laws(self, n: int) -> tuple[str, ...]:
+        """Return the laws of the registry in turn: any is exact."""
+        laws = tuple(LAWS)
+        return tuple(laws[(i + 1) % len(laws)] for i in range(n))
 
     # --- which specs it serves ----------------------------------------------------------------
 
@@ -271,7 +289,7 @@ class BandNodesTarget(Target):
         v = v * jnp.asarray(scaling.scale)
         n = self._n_eigenspectra(len(v))
         both = v[: 2 * self.n_nodes * n].reshape(2, self.n_nodes, n)
-        at_nodes = [jnp.sum(g * part[:n], axis=-1) for g, part in zip(both, (young, old))]
+        at_nodes = einsum("gqr,gr->gq", both, jnp.stack([young[:n], old[:n]]))
         screens = _Screens.of(stars.composition, self._wavelengths(p["redshift"]), p)
         seen = self._seen(at_nodes, screens, p, stars.composition)
         flux = matmul(seen, self._members().astype(seen.dtype))
@@ -285,20 +303,22 @@ class BandNodesTarget(Target):
     def _mixed(self, scaling: OutputScaling, p: Params, stars: Stars) -> tuple[Array, Array, Array]:
         """Return log10 of the mass formed, and what young and old stars count, (n_column,)."""
         loadings = jnp.asarray(scaling.rotation)
-        population = stars.population(p)
-        weights = population.weights.astype(loadings.dtype)
-        young, old = weights[:, : self.n_young], weights[:, self.n_young :]
-        return (population.log10_mass, matmul(young.reshape(-1), loadings[: young.size]),
-                matmul(old.reshape(-1), loadings[young.size :]))  # fmt: skip
+        log10_mass, ages = stars.formed(p)
+        metals, ages = (a.astype(loadings.dtype) for a in (stars.metals(p), ages))
+        n = self.n_young
+        first, varies = len(metals) * n, metals.shape[1] > 1
+        young = _summed(metals[:, :n] if varies else metals, ages[:n], loadings[:first])
+        old = _summed(metals[:, n:] if varies else metals, ages[n:], loadings[first:])
+        return log10_mass, young, old
 
     def _wavelengths(self, z: Array) -> Array:
         """Return the rest wavelengths [Å] of the nodes, of absorbed light and of Lyα."""
-        nodes = jnp.asarray(np.concatenate(self.nodes), float) / (1.0 + z)
+        nodes = jnp.asarray(np.array(self.nodes), float) / (1.0 + z)
         at_rest = (*(quadrature.heat_nodes() if self.absorbs else ()), LYMAN_ALPHA_AA)
         return jnp.concatenate([nodes, jnp.asarray(at_rest, float)])
 
     def _seen(
-        self, at_nodes: list[Array], screens: _Screens, p: Params, composition: Composition
+        self, at_nodes: Array, screens: _Screens, p: Params, composition: Composition
     ) -> Array:
         """Return the light at the nodes behind all dust, (n_node,)."""
         n = self.n_nodes
@@ -309,7 +329,7 @@ class BandNodesTarget(Target):
 
     def _members(self) -> np.ndarray:
         """Return which band each node is of, (n_node, n_bands)."""
-        band = np.repeat(np.arange(self.n_bands), [len(nodes) for nodes in self.nodes])
+        band = np.repeat(np.arange(self.n_bands), self.sizes)
         return band[:, None] == np.arange(self.n_bands)
 
     def _absorbed(
@@ -352,6 +372,17 @@ class _Screens:
         diffuse = _curve(composition.dust_diff, wave, p)
         same = composition.dust_bc == composition.dust_diff
         return cls(wave, diffuse if same else _curve(composition.dust_bc, wave, p), diffuse)
+
+
+def _summed(metals: Array, ages: Array, loadings: Array) -> Array:
+    """Return the sums over populations (n_column,) of ``loadings`` (n_met · n_age, n_column).
+
+    ``metals`` (n_met, n_age), or (n_met, 1) for the same at all ages, share out ``ages`` (n_age,).
+    """
+    by_metal = loadings.reshape(len(metals), len(ages), -1)
+    if metals.shape[1] == 1:  # summed over ages first: the smaller product
+        return einsum("m,mr->r", metals[:, 0], einsum("a,mar->mr", ages, by_metal))
+    return einsum("ma,mar->r", metals * ages, by_metal)
 
 
 def _curve(law: DustLaw, wave: Array, p: Params) -> Array:

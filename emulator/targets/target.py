@@ -50,6 +50,8 @@ class Target(ABC):
         Whether training rows carry mixtures of ages.
     tabulated : bool
         Whether it is a table that `tabulate` makes, and nothing is trained.
+    block : int
+        Galaxies of a batch that a processor computes at a time, so that they fit its cache.
     input_names : tuple of str
         Parameters that the network sees.
     n_bands : int
@@ -59,6 +61,7 @@ class Target(ABC):
     name: ClassVar[str]
     mixes_ages: ClassVar[bool] = False
     tabulated: ClassVar[bool] = False
+    block: ClassVar[int] = 1024
 
     if TYPE_CHECKING:  # fields of the dataclass, or properties
 
@@ -197,6 +200,10 @@ class Target(ABC):
         Here all, if rows carry their ages, and else none.
         """
         return histories if self.mixes_ages else ()
+
+    def other_laws(self, n: int) -> tuple[str, ...]:
+        """Return the dust laws of ``n`` other families; empty names: those of the training."""
+        return ("",) * n
 
     # --- which specs it serves ------------------------------------------------------------
 

@@ -87,7 +87,7 @@ def parameters_of(law: str) -> dict[str, tuple[float, float]]:
 
 # --- one table, any dust ----------------------------------------------------------------------
 
-QUICK = ("calzetti", "kriek_conroy")
+QUICK = ("calzetti", "metals in two steps", "one age")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,8 @@ def test_light_without_dust_and_dust_of_the_milky_way(artefact):
     assert_close(errors(artefact, dust_law="calzetti", dust_f_clear=(0.0, 0.9), mw_ebv=(0.0, 0.5)))
 
 
-@pytest.mark.parametrize("emission", ["dl07", pytest.param("casey12", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("emission", ["dl07", "casey12"])
 def test_dust_radiates_what_it_absorbs_and_a_nucleus_shines_beside_it(artefact, emission):
     more = {"dust_emission": emission, "agn_model": "standard", "agn_log_lbol": (8.0, 11.0)}
     assert_close(errors(artefact, dust_law="calzetti", dust_f_clear=(0.0, 0.5), **more))
@@ -147,7 +148,9 @@ HISTORIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", HISTORIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in HISTORIES]
+)
 def test_histories_of_stars_and_metals(artefact, name):
     assert_close(errors(artefact, dust_law="noll09", dust_delta=(-1.0, 0.4), **HISTORIES[name]))
 

@@ -15,7 +15,7 @@ def check(artefact: Artefact) -> None:
     """Raise ConfigError, saying what was found and expected, unless everything fits."""
     n_bands = len(artefact.photometry.names)
     target = artefact.target
-    rebuilt = target.build(artefact.spec, artefact.photometry, artefact.ssp["age_edges"])
+    rebuilt = target.rebuilt(artefact.spec, artefact.photometry, artefact.ssp["age_edges"])
     _expect("target", target, rebuilt)
     _check_weights(artefact)
     _check_scalings(artefact)
@@ -40,13 +40,7 @@ def _check_scalings(artefact: Artefact) -> None:
     for flags in ("log", "shift"):
         _expect(f"input scaling {flags}", len(inputs.pop(flags)), target.n_in)
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("centre", "half"), (target.n_in,))
-    n_latent = np.shape(outputs["scale"])[0] if "rotation" in outputs else target.n_out
-    shapes |= dict.fromkeys(("mean", "floor"), (target.n_out,))
-    shapes |= {"scale": (n_latent,), "rotation": (target.n_out, n_latent)}
-    rotation = outputs.get("rotation")
-    if rotation is not None and rotation.ndim == 3:  # of each block of outputs by itself
-        n = max(len(rotation), 1)
-        shapes["rotation"] = (n, target.n_out // n, n_latent // n)
+    shapes |= target.scaling_shapes(outputs)
     for name, values in {**inputs, **outputs}.items():
         _expect(f"shape of scaling {name}", np.shape(values), shapes[name])
         _expect_finite(f"scaling {name}", values)

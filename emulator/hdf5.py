@@ -30,6 +30,8 @@ DTYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
 #: Compact enough for a small file to be small; every h5py that is supported reads it.
 LIBVER = ("v110", "v110")
 MAX_BYTES = 1 << 30
+#: Arrays of more bytes are compressed, which pays for tables.
+LARGE = 1 << 16
 MAX_DATASETS = 20_000
 MAX_DEPTH = 8
 MAX_NDIM = 4
@@ -57,12 +59,13 @@ def write(path: Path, header: Header, document: Mapping[str, Any], arrays: Array
 
 
 def _add(file: h5py.File, name: str, values: np.ndarray) -> None:
-    """Add a dataset with a checksum; an empty one has no chunks to check."""
+    """Add a dataset with a checksum, a large one compressed; an empty one has no chunks."""
     values = np.atleast_1d(values)
     stored = values.astype(values.dtype.newbyteorder("<"))
     if stored.dtype.str not in DTYPES:
         raise DataError(f"Array {name} has type {values.dtype}; only {', '.join(DTYPES)} go in.")
-    file.create_dataset(name, data=stored, fletcher32=stored.size > 0)
+    packed = {"compression": "gzip", "shuffle": True} if stored.nbytes > LARGE else {}
+    file.create_dataset(name, data=stored, fletcher32=stored.size > 0, **packed)
 
 
 def read(path: Path, kind: str, newest: int) -> tuple[str, dict[str, Any], Arrays]:

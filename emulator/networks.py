@@ -21,6 +21,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from tengri.errors import ConfigError, unknown
+from tengri.numerics import splines
+from tengri.numerics.extremes import larger, smaller
 
 Weights = dict[str, Any]
 
@@ -190,10 +192,30 @@ class PerOutputModule(nn.Module):
         return one(self.options, 1, name="bands")(x)[..., 0, :]
 
 
+class TableModule(nn.Module):
+    """Cubic splines of the redshift alone, on equal steps: ``table`` (knots, n_out)."""
+
+    options: Network
+    n_out: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Return outputs (…, n_out) of scaled inputs (…, n_in); outside those of the end."""
+        knots = self.options.knots
+        table = self.param("table", nn.initializers.zeros, (knots, self.n_out), F32)
+        place = (x[..., self.options.z_column] + 1.0) * (0.5 * (knots - 3))
+        place = smaller(larger(place, 0.0), knots - 3.0)
+        first = jnp.clip(jnp.floor(place), 0, knots - 4).astype(jnp.int32)
+        weights = splines.weights((place - first.astype(place.dtype))[..., None])
+        rows = (table.at[first + i].get(mode="promise_in_bounds") for i in range(4))
+        return sum(w * row for w, row in zip(weights, rows))
+
+
 NETWORKS: dict[str, type[nn.Module]] = {
     "mlp": MLPModule,
     "resmlp": ResMLPModule,
     "per_output": PerOutputModule,
+    "table": TableModule,
 }
 REDSHIFT_FEATURES = ("none", "fourier", "table")
 
@@ -205,7 +227,7 @@ class Network:
     Attributes
     ----------
     name : str
-        ``mlp``, ``resmlp`` or ``per_output``.
+        ``mlp``, ``resmlp``, ``per_output`` or ``table``.
     width, depth : int
         Units per layer; hidden layers of an ``mlp``, blocks of two of a ``resmlp``.
     activation : str
@@ -215,7 +237,8 @@ class Network:
     z_column : int
         Which scaled input is the redshift; needed for redshift features.
     n_features, knots : int
-        Frequencies of ``fourier``, or features and knots of ``table``.
+        Frequencies of ``fourier``, or features and knots of ``table``; the network ``table`` has
+        knots of its own, and no other option but ``z_column``.
     tables : tuple of int
         Scaled inputs that have a learnt table of their own: those in which the exact model itself
         interpolates between nodes, with kinks that smooth layers cannot follow.
@@ -247,7 +270,8 @@ class Network:
         ):
             if value not in valid:
                 raise unknown(kind, str(value), valid)
-        for name, least in (("width", 1), ("n_features", 1), ("knots", 2),
+        fewest = 4 if self.name == "table" else 2  # coefficients of a cubic
+        for name, least in (("width", 1), ("n_features", 1), ("knots", fewest),
                             ("table_features", 1), ("table_knots", 2)):  # fmt: skip
             _check_int(name, getattr(self, name), least, self.WIDEST)
         _check_columns(self.tables)
@@ -255,9 +279,10 @@ class Network:
         _check_int("depth", self.depth, 1, self.DEEPEST)
         if self.z_column is not None:
             _check_int("z_column", self.z_column, 0, self.WIDEST)
-        elif self.redshift != "none":
+        elif self.redshift != "none" or self.name == "table":
+            what = "The network 'table'" if self.name == "table" else f"redshift={self.redshift!r}"
             raise ConfigError(
-                f"redshift={self.redshift!r} needs z_column, the place of redshift among the "
+                f"{what} needs z_column, the place of redshift among the "
                 "inputs. With a fixed redshift use redshift='none'."
             )
 
@@ -282,6 +307,8 @@ class Network:
         return asdict(self)
 
     def _n_out(self, weights: Mapping[str, Any]) -> int:
+        if self.name == "table":
+            return int(weights["table"].shape[1])
         own = weights["bands"] if self.name == "per_output" else weights
         return int(own["out"]["bias"].shape[0])
 

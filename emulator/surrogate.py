@@ -40,8 +40,8 @@ from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
-#: Larger blocks than the exact model's, for a network's layers are matrix products.
-EXECUTION = Execution(Sizes(1024, 16384), Sizes(65536, 65536), recompute=True)
+#: Galaxies of a chunk, on a processor and on an accelerator.
+CHUNKS = 16384, 65536
 
 
 def _refusal(what: str) -> Callable[..., NoReturn]:
@@ -126,7 +126,9 @@ class EmulatedSEDModel(PhotometricModel):
             stars=self._stars(used),
             evaluators=evaluators,
             guard=EmulatedGuard(self.domain, evaluators.times, self.cosmology),
-            execution=EXECUTION,
+            execution=Execution(
+                Sizes(artefact.target.block, CHUNKS[0]), Sizes(CHUNKS[1], CHUNKS[1]), recompute=True
+            ),
         )
 
     def __reduce__(self) -> Any:

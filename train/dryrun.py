@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tengri.io.sharding import shard_bounds, shard_name
 from tengri.progress import duration
+from train import tabulation
 from train.config import Config
 from train.loop import Loop
 from train.planning import measure
@@ -26,6 +27,8 @@ CHECKPOINT_COPIES = 4  # weights, their mean and two moments
 def describe(config: Config, out: Path) -> list[str]:
     """Measure a few real steps and return the plan, line by line; nothing stays on disk."""
     problem = Problem.build(config)
+    if problem.target.tabulated:
+        return [*_model(problem), *tabulation.words(problem), *_files(problem, out)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "dry", problem.config, "dry run")
         loop = Loop(problem, folder, Signals())

@@ -168,7 +168,8 @@ class NetworkOptions:
     redshift : {"none", "fourier", "table"}
         Extra features of the redshift.
     knots, features : int
-        Size of the learnt table, or twice the number of Fourier frequencies.
+        Size of the learnt table, or twice the number of Fourier frequencies; knots of the
+        network ``table``.
     tables : tuple of str
         Inputs that have a learnt table of their own: those in which the exact model interpolates
         between nodes.
@@ -183,6 +184,9 @@ class NetworkOptions:
         Where the outputs have parts, as the ages of each band in a kernel: this many components
         of each by themselves, which costs less to undo. The last layer's width still limits them
         all.
+    eigenspectra : int
+        Of a target that is tabulated: how many spectra its young populations are mixed of, and as
+        many its old ones.
     """
 
     name: str = "resmlp"
@@ -197,6 +201,7 @@ class NetworkOptions:
     whiten: StrictBool = False
     components: Count = 0
     by_band: StrictBool = False
+    eigenspectra: Positive = 24
 
 
 @dataclass(frozen=True, config=CLOSED)

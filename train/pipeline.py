@@ -21,7 +21,7 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
-from train import devices, evaluate, extension, recovery, report, sensitivity
+from train import devices, evaluate, extension, recovery, report, sensitivity, tabulation
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
@@ -43,7 +43,7 @@ def start(config: Config, out: Path, command: str) -> int:
     if config.data.source == "stored":
         config = with_physics_of(Path(config.data.path), config)
     problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
-    if config.data.source != "stored":
+    if config.data.source != "stored" and not problem.target.tabulated:
         sensitivity.check_inputs(problem)
     if devices.is_first():
         RunFolder.create(out, problem.config, command)
@@ -89,7 +89,10 @@ def _held(path: Path) -> Iterator[None]:
 def _train(problem: Problem, folder: RunFolder) -> int:
     try:
         with Signals() as signals:
-            trained = Loop(problem, folder, signals).run()
+            if problem.target.tabulated:
+                trained = tabulation.tabulated(problem)
+            else:
+                trained = Loop(problem, folder, signals).run()
             return finish(problem, folder, trained) if devices.is_first() else 0
     except KeyboardInterrupt:
         raise Stopped(

@@ -66,6 +66,7 @@ class Problem:
         build = TARGETS[config.network.target].build
         target = build(spec, observation.photometry, ssp.age_edges_gyr)
         _check_blocks(config, target)
+        _check_table(config, target)
         return cls(config, spec, model, target, _network(config, target), target.in_scaling(spec))
 
     @property
@@ -193,14 +194,15 @@ class Problem:
         """The prior itself and the other families of histories that the target asks for."""
         ours = self._family("prior", self.spec, self.model)
         others = self.target.families(self.config.model.histories)
-        return (ours, *(self._other(name) for name in others))
+        laws = self.target.other_laws(len(others))
+        return (ours, *(self._other(name, law) for name, law in zip(others, laws)))
 
-    def _other(self, name: str) -> HeldOutFamily:
-        spec = spec_of_family(self.config.model, name.split("+"))
+    def _other(self, name: str, law: str) -> HeldOutFamily:
+        spec = spec_of_family(self.config.model, name.split("+"), law)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what it warns about, the first model has said
             model = SEDModel(spec, self.model.ssp, self.model.observation)
-        return self._family(name, spec, model)
+        return self._family(f"{name}, {law}" if law else name, spec, model)
 
     def _family(self, name: str, spec: Parameters, model: SEDModel) -> HeldOutFamily:
         return HeldOutFamily(name, spec, model, self.target, self.network, self.in_scaling)
@@ -285,6 +287,13 @@ def _check_blocks(config: Config, target: Target) -> None:
             f"network.by_band keeps components of each part of the outputs: the target "
             f"{target.name!r} has one part, so that there is nothing to keep apart. Leave it out."
         )
+
+
+def _check_table(config: Config, target: Target) -> None:
+    """Raise ConfigError where a table is to be learnt, or a network to be tabulated."""
+    if target.tabulated != (config.network.name == "table"):
+        other = "is tabulated: set" if target.tabulated else "is learnt from rows: do not set"
+        raise ConfigError(f"The target {target.name!r} {other} network.name = 'table'.")
 
 
 def _network(config: Config, target: Target) -> Network:

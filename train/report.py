@@ -75,10 +75,11 @@ def _figures(
                   "The ten worst galaxies: exact (black), emulated (red)."),
         "sweeps": (figures.sweeps(problem, sweep_curves(problem, artefact)),
                    "Sweeps through the middle of the box: exact (lines), emulated (dots)."),
-        "training": (figures.training(read_metrics(folder.path / "metrics.jsonl")),
-                     "Training: loss, and error on the validation draws."),
         "coverage": (figures.coverage(result), "Error bars: promised and found coverage."),
     }  # fmt: skip
+    if records := read_metrics(folder.path / "metrics.jsonl"):
+        drawn["training"] = (figures.training(records),
+                             "Training: loss, and error on the validation draws.")  # fmt: skip
     if speed:
         drawn["speed"] = (figures.speed(speed), "Time per galaxy, both models in one process.")
     if result.tables["jacobian"]:
@@ -126,8 +127,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             f"Bands: {', '.join(artefact.band_names)}.",
             f"Exact model: {training['exact_model']}; cosmology {artefact.cosmology}.",
-            f"Trained on {training['rows']} rows in {duration(training['seconds'])} on "
-            f"{training['hardware']}; {training['steps']} steps, seed {training['seed']}.",
+            _made(training),
             f"Command: `{training['command']}`.",
             "",
             "## Accuracy",
@@ -154,11 +154,22 @@ def model_card(artefact: Artefact, name: str) -> str:
     )
 
 
+def _made(training: dict[str, Any]) -> str:
+    """Return how the surrogate was made, in a sentence."""
+    cost = f"{duration(training['seconds'])} on {training['hardware']}"
+    if not training["steps"]:
+        return f"Tabulated at {training['rows']} redshifts in {cost}; nothing was learnt."
+    return (f"Trained on {training['rows']} rows in {cost}; {training['steps']} steps, seed "
+            f"{training['seed']}.")  # fmt: skip
+
+
 def _family_lines(artefact: Artefact) -> list[str]:
     """Return the accuracy by family of histories, where there are several."""
     families = artefact.accuracy.get("families", {})  # early files have none
     if len(families) < 2:
         return []
+    named = any(", " in family for family in families)
+    laws = " (after a comma: a dust law that is not that of the prior below)" if named else ""
     columns = ("p50", "p68", "p95", "p99", "p99.9")
     rows = [
         "| family of histories | 50 % | 68 % | 95 % | 99 % | 99.9 % |",
@@ -168,7 +179,7 @@ def _family_lines(artefact: Artefact) -> list[str]:
         shown = " | ".join(f"{table[q]:.2f}" for q in columns)
         rows.append(f"| {'that of the prior below' if family == 'prior' else family} | {shown} |")
     return [
-        "The draws are in equal parts from these families, each with its default priors:",
+        f"The draws are in equal parts from these families, each with its default priors{laws}:",
         "",
         *rows,
         "",

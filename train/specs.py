@@ -6,18 +6,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from tengri.components.composition import belongs_to
+from tengri.components.dust.attenuation import LAWS
 from tengri.factory import build_spec
 from tengri.parameters import Parameters
 from train.config import ModelOptions
 
 
-def spec_of_family(model: ModelOptions, family: list[str]) -> Parameters:
-    """Return a spec with another star-formation history: its parameters have default priors."""
+def spec_of_family(model: ModelOptions, family: list[str], law: str = "") -> Parameters:
+    """Return a spec with another star-formation history, and dust law if one is named.
+
+    Their parameters have default priors.
+    """
     given = model.parameters
     others = {n: v for n, v in given.items() if n == "n_grid" or not belongs_to("sfh", n)}
-    bare = build_spec({"mean_sfh_type": family, **others}, model.physics)
+    dust: dict[str, Any] = {}
+    if law:
+        of_laws = {param.name for known in LAWS.values() for param in known.params}
+        chosen = {"dust_law", "dust_law_bc", "dust_law_diff"}
+        others = {n: v for n, v in others.items() if n not in of_laws | chosen}
+        dust = {"dust_law": law} | {param.name: param.prior for param in LAWS[law].params}
+    bare = build_spec({"mean_sfh_type": family, **others, **dust}, model.physics)
     history = {p.name: p.prior for p in bare.composition.sfh.params if p.shape == ()}
-    return build_spec({"mean_sfh_type": family, **others, **history}, model.physics)
+    return build_spec({"mean_sfh_type": family, **others, **dust, **history}, model.physics)
 
 
 def todays_physics(model: ModelOptions) -> dict[str, Any]:

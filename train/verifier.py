@@ -36,7 +36,7 @@ def _run(folder: Path) -> Iterator[Check]:
     except DataError as error:
         yield Check("run", FAILURE, str(error), repair)
     found = checkpoints.verify(folder)
-    if not found:
+    if not found and not (folder / "done.json").exists():
         yield Check("checkpoints", WARNING, "none yet")
     rest = checkpoints.half_removed(found)
     for step, problem in found.items():

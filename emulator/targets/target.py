@@ -19,6 +19,7 @@ from jax.typing import ArrayLike
 
 from emulator.analytic.source import SourceBands
 from emulator.analytic.terms import Terms
+from emulator.networks import Weights
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
 from emulator.targets.batch import Batch, Penalty, TargetRows
@@ -47,6 +48,10 @@ class Target(ABC):
         Settings of a spec that need not be those of the training: what they choose is exact.
     mixes_ages : bool
         Whether training rows carry mixtures of ages.
+    tabulated : bool
+        Whether it is a table that `tabulate` makes, and nothing is trained.
+    block : int
+        Galaxies of a batch that a processor computes at a time, so that they fit its cache.
     input_names : tuple of str
         Parameters that the network sees.
     n_bands : int
@@ -55,6 +60,8 @@ class Target(ABC):
 
     name: ClassVar[str]
     mixes_ages: ClassVar[bool] = False
+    tabulated: ClassVar[bool] = False
+    block: ClassVar[int] = 1024
 
     if TYPE_CHECKING:  # fields of the dataclass, or properties
 
@@ -68,6 +75,10 @@ class Target(ABC):
     @abstractmethod
     def build(cls, spec: Parameters, photometry: Photometry, age_edges: np.ndarray) -> Target:
         """Return the target for a spec, bands and the age bins of an SSP grid."""
+
+    def rebuilt(self, spec: Parameters, photometry: Photometry, age_edges: np.ndarray) -> Target:
+        """Return the target that a stored one must equal to be that of its spec and bands."""
+        return self.build(spec, photometry, age_edges)
 
     @property
     def free_settings(self) -> tuple[str, ...]:
@@ -108,7 +119,35 @@ class Target(ABC):
         """Return the scaling of the inputs over the box of ``spec``."""
         return InputScaling.from_spec(spec, self.input_names)
 
+    def scaling_shapes(self, given: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+        """Return the shapes that arrays of the output scaling must have, by name.
+
+        ``given`` are those that are stored: they decide how many components there are.
+        """
+        n_latent = np.shape(given["scale"])[0] if "rotation" in given else self.n_out
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "floor"), (self.n_out,))
+        shapes |= {"scale": (n_latent,), "rotation": (self.n_out, n_latent)}
+        rotation = given.get("rotation")
+        if rotation is not None and rotation.ndim == 3:  # of each block of outputs by itself
+            n = max(len(rotation), 1)
+            shapes["rotation"] = (n, self.n_out // n, n_latent // n)
+        return shapes
+
     # --- training -------------------------------------------------------------------------
+
+    def tabulate(
+        self, exact: ExactEvaluator, inputs: InputScaling, knots: int, eigenspectra: int
+    ) -> tuple[Weights, OutputScaling]:
+        """Return the weights of a network ``table`` and the scaling of its outputs.
+
+        ``exact`` computes in float64; ``knots`` and ``eigenspectra`` are sizes of the table.
+
+        Raises
+        ------
+        ConfigError
+            It is learnt, not tabulated; or the sizes cannot be had.
+        """
+        raise ConfigError(f"The target {self.name!r} is learnt from rows: it has no table.")
 
     @abstractmethod
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
@@ -161,6 +200,10 @@ class Target(ABC):
         Here all, if rows carry their ages, and else none.
         """
         return histories if self.mixes_ages else ()
+
+    def other_laws(self, n: int) -> tuple[str, ...]:
+        """Return the dust laws of ``n`` other families; empty names: those of the training."""
+        return ("",) * n
 
     # --- which specs it serves ------------------------------------------------------------
 

@@ -5,7 +5,8 @@ every step is read back and compared to the bit, gets a manifest of digests that
 before a restore, and neither a non-finite state nor a non-finite metric is ever handed over.
 
 Layout: ``state/<step>/…`` (Orbax), ``manifests/<step>.json`` (ours, written last and removed
-first: a step without a manifest is not whole).
+first: a step without a manifest is not whole). A manifest says the step, the run (`train.identity`)
+and the digest of every file; those of runs of format 1 are the digests alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import orbax.checkpoint as ocp
 from tengri.errors import DataError, TengriError
 from tengri.io import sealed_json
 from tengri.io.seal import file_sha256
-from train import devices, recovery
+from train import devices, identity, recovery
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
 
@@ -130,7 +131,9 @@ class Checkpoints:
                 "Free some space or choose another --out; earlier checkpoints are intact."
             ) from error
         if devices.is_first():
-            sealed_json.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
+            content = {"step": step, "identity": identity.of(self.folder),
+                       "files": _digests(self.states / str(step))}  # fmt: skip
+            sealed_json.write_json(_manifest(self.folder, step), content)
         devices.wait(f"checkpoint {step}")
         self._drop_old()
 
@@ -266,15 +269,22 @@ def _digests(state: Path) -> dict[str, str]:
 
 
 def _problem(folder: Path, step: int) -> str:
-    """Return what is wrong with the bytes of a step, or nothing."""
+    """Return what is wrong with the bytes of a step or with whose it is, or nothing."""
     manifest = _manifest(folder, step)
     if not manifest.exists():
         return UNFINISHED
     try:
-        expected = sealed_json.read_object(manifest)
+        content = sealed_json.read_object(manifest)
         actual = _digests(folder / "state" / str(step))
+        own = identity.of(folder)
     except OSError as error:
         return str(error)
+    files = content.get("files")
+    expected = files if isinstance(files, dict) else content
+    if expected is files and content.get("step") != step:
+        return f"it is checkpoint {content.get('step')!r}, renamed"
+    if problem := identity.difference(own, content.get("identity")):
+        return f"it {problem}"
     bad = sorted(k for k in {*expected, *actual} if expected.get(k) != actual.get(k))
     return f"damaged or missing: {', '.join(bad[:3])}" if bad else ""
 

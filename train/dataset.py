@@ -132,6 +132,11 @@ class Dataset:
         return found
 
     @property
+    def digest(self) -> str:
+        """The identity of the set, in every shard: what decides the rows, and nothing else."""
+        return fingerprint(self.description)
+
+    @property
     def n_rows(self) -> int:
         """Rows of the whole set."""
         return int(self.description["rows"])
@@ -187,7 +192,7 @@ class Dataset:
     def _write(self, number: int, rows: Rows) -> None:
         def fill(file: h5py.File) -> None:
             file.attrs["start"] = rows.start
-            file.attrs["fingerprint"] = fingerprint(self.description)
+            file.attrs["fingerprint"] = self.digest
             for name, values in (("inputs", rows.inputs), ("flux", rows.flux)):
                 data = np.asarray(values, np.float32)
                 file.create_dataset(name, data=data, fletcher32=True, chunks=True)
@@ -231,7 +236,7 @@ class Dataset:
     def _contents(self, path: Path, number: int) -> Rows:
         start, stop = self.bounds(number)
         with hdf5_reader.open_hdf5(path) as file:
-            if file.attrs["fingerprint"] != fingerprint(self.description):
+            if file.attrs["fingerprint"] != self.digest:
                 raise DataError(f"{path} belongs to another data set.")
             if int(file.attrs["start"]) != start:
                 raise DataError(f"{path} holds other rows than its name says.")

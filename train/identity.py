@@ -60,7 +60,10 @@ def of(folder: Path) -> Identity | None:
     found = [place for place in (folder / CONFIG, folder / "copies" / CONFIG) if place.exists()]
     for place in found:
         try:
-            return sealed_json.read_object(place).get("identity")
+            found_one = sealed_json.read_object(place).get("identity")
+            if found_one is not None and not _is_one(found_one):
+                raise DataError(f"{place}: malformed, identity is {found_one!r:.60}.")
+            return found_one
         except DataError:
             if place == found[-1]:
                 raise
@@ -69,8 +72,12 @@ def of(folder: Path) -> Identity | None:
 
 def check_config(path: Path, header: Mapping[str, Any]) -> None:
     """Raise DataError where a configuration is not the one that its run began with."""
-    stated = header.get("identity")
-    if stated is not None and stated.get("config") != digest(header["config"]):
+    stated, config = header.get("identity"), header.get("config")
+    if stated is None:
+        return
+    if not _is_one(stated) or not isinstance(config, dict):
+        raise DataError(f"{path}: malformed, no identity or no configuration.")
+    if stated["config"] != digest(config):
         raise DataError(f"{path}: its settings are not those that this run began with.")
 
 
@@ -114,6 +121,12 @@ def difference(own: Identity | None, found: Any) -> str:
     if _run(found) != own["run"]:
         return f"belongs to another run ({_name(found)}; the folder is of {_name(own)})"
     return f"is of {_name(own)}, but was made with other settings"
+
+
+def _is_one(identity: Any) -> bool:
+    """Return whether a value has the form of an identity."""
+    return (isinstance(identity, dict) and set(identity) == {"run", "config"}
+            and all(isinstance(value, str) for value in identity.values()))  # fmt: skip
 
 
 def _name(identity: Any) -> str:

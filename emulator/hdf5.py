@@ -29,7 +29,7 @@ DOCUMENT = "document"
 DTYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
 #: Compact enough for a small file to be small; every h5py that is supported reads it.
 LIBVER = ("v110", "v110")
-MAX_BYTES = 1 << 30
+MAX_BYTES, MAX_DOCUMENT = 1 << 30, 1 << 22
 MAX_DATASETS = 20_000
 MAX_DEPTH = 8
 MAX_NDIM = 4
@@ -117,8 +117,12 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:
     ours = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
-    if not ours or hdf5_reader.problem_with(item, MAX_BYTES):
-        raise DataError(f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array.")
+    problem = hdf5_reader.own_problem(item, MAX_DOCUMENT if name == DOCUMENT else MAX_BYTES)
+    if not ours or problem:
+        raise DataError(
+            f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array"
+            f"{': it ' + problem if problem else ''}."
+        )
 
 
 def _document(arrays: Arrays, path: Path) -> dict[str, Any]:

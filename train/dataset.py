@@ -241,6 +241,9 @@ class Dataset:
             if int(file.attrs["start"]) != start:
                 raise DataError(f"{path} holds other rows than its name says.")
             inputs, flux = (hdf5_reader.dataset(file, name, path) for name in ("inputs", "flux"))
+            for name, item in (("inputs", inputs), ("flux", flux)):
+                if problem := hdf5_reader.own_problem(item):
+                    raise DataError(f"{path}: {name} {problem}.")
             if not len(inputs) == len(flux) == stop - start or not inputs.ndim == flux.ndim == 2:
                 raise DataError(f"{path} holds {flux.shape} fluxes for {stop - start} rows.")
             return Rows(start, *(hdf5_reader.array(file, n, path) for n in ("inputs", "flux")))

@@ -14,6 +14,10 @@ from tengri.arrow_arrays import as_masked
 from tengri.catalogue import arrow
 from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import DataError
+from tengri.io.hdf5_reader import MAX_BYTES
+
+#: Bytes of a footer; rows of a group, which is read whole.
+MAX_FOOTER, MAX_GROUP_ROWS = 1 << 25, 1 << 26
 
 
 class ParquetTable:
@@ -56,11 +60,46 @@ def open_table(path: Path, name: str | None) -> Iterator[ParquetTable]:
     if name is not None:
         raise DataError(f"{path}: a Parquet file holds one table, none named {name!r}.")
     try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
+        _check_footer(path)
+        file = pq.ParquetFile(path, thrift_string_size_limit=MAX_FOOTER)
+        _check_groups(path, file.metadata)
+    except DataError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: cannot be read as Parquet ({reason}).") from error
     with file:
         yield ParquetTable(file, path)
+
+
+def _check_footer(path: Path) -> None:
+    """Raise DataError for a footer that no table has: it is unpacked whole."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(8)[:4], "little")
+    if min(length, size) > MAX_FOOTER:
+        raise DataError(f"{path}: its footer has {length} bytes, more than any table needs.")
+
+
+def _check_groups(path: Path, metadata: pq.FileMetaData) -> None:
+    """Raise DataError for groups of rows that memory does not hold, or that do not add up."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    rows = [group.num_rows for group in groups]
+    if any(n < 0 for n in rows) or sum(rows) != metadata.num_rows:
+        raise DataError(f"{path}: declares {metadata.num_rows} rows and groups of {sum(rows)}.")
+    if max(rows, default=0) > MAX_GROUP_ROWS:
+        raise DataError(
+            f"{path}: a group of {max(rows)} rows is read whole, and {MAX_GROUP_ROWS} is the most: "
+            "write it in smaller groups (row_group_size)."
+        )
+    for group in groups:
+        for column in map(group.column, range(group.num_columns)):
+            if column.total_uncompressed_size > MAX_BYTES:
+                raise DataError(
+                    f"{path}: column {column.path_in_schema!r} unpacks to "
+                    f"{column.total_uncompressed_size} bytes at once: write it in smaller groups."
+                )
 
 
 def check_schema(schema: Schema) -> None:

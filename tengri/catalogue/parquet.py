@@ -14,10 +14,9 @@ from tengri.arrow_arrays import as_masked
 from tengri.catalogue import arrow
 from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import DataError
-from tengri.io.hdf5_reader import MAX_BYTES
 
-#: Bytes of a footer; rows of a group, which is read whole.
-MAX_FOOTER, MAX_GROUP_ROWS = 1 << 25, 1 << 26
+#: Bytes of a footer; rows of a group, of which columns are read whole, and bytes of all of them.
+MAX_FOOTER, MAX_GROUP_ROWS, MAX_GROUP_BYTES = 1 << 25, 1 << 26, 1 << 34
 
 
 class ParquetTable:
@@ -93,13 +92,12 @@ def _check_groups(path: Path, metadata: pq.FileMetaData) -> None:
             f"{path}: a group of {max(rows)} rows is read whole, and {MAX_GROUP_ROWS} is the most: "
             "write it in smaller groups (row_group_size)."
         )
-    for group in groups:
-        for column in map(group.column, range(group.num_columns)):
-            if column.total_uncompressed_size > MAX_BYTES:
-                raise DataError(
-                    f"{path}: column {column.path_in_schema!r} unpacks to "
-                    f"{column.total_uncompressed_size} bytes at once: write it in smaller groups."
-                )
+    largest = max((group.total_byte_size for group in groups), default=0)
+    if largest > MAX_GROUP_BYTES:  # columns by themselves are not asked: that may end the process
+        raise DataError(
+            f"{path}: a group of rows unpacks to {largest} bytes, {MAX_GROUP_BYTES} is the most: "
+            "write it in smaller groups (row_group_size)."
+        )
 
 
 def check_schema(schema: Schema) -> None:

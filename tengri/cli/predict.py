@@ -111,6 +111,7 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     from tengri.catalogue.columns import (
         check_complete,
         check_free_of,
+        check_numbers,
         check_units,
         parameter_columns,
     )
@@ -119,6 +120,7 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     from tengri.catalogue.words import OPTIONS
 
     columns = parameter_columns(table.names, _renamed(args.column), _names(args.ignore), OPTIONS)
+    check_numbers(args.catalogue, table, columns)
     check_free_of(columns, dict(map(models.pair, args.values)))
     if not args.ignore_units:
         check_units({name: table.unit(column) for name, column in columns.items()})

@@ -22,6 +22,7 @@ from typing import Any
 from tengri import __version__, shadow
 from tengri.cli.wording import in_options
 from tengri.errors import TengriError, suggestion
+from tengri.io.atomic import os_reason
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # a disk that is full, a folder that cannot be written
-        return _failed(args, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return _failed(args, f"{error.filename or ''}: {os_reason(error)}".lstrip(": "))
     except MemoryError as error:
         return _failed(args, f"out of memory ({error})")
     except KeyboardInterrupt:

@@ -25,6 +25,7 @@ import numpy as np
 from tengri import __version__
 from tengri.errors import DataError
 from tengri.io import hdf5_reader, seal, sealed_json
+from tengri.io.atomic import os_reason
 from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from tengri.parameters import Parameters
 from train.config import Config
@@ -121,7 +122,7 @@ class Dataset:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"{folder}: cannot be made ({error.strerror}).") from error
+            raise DataError(f"{folder}: cannot be made ({os_reason(error)}).") from error
         if not (folder / MANIFEST).exists():
             sealed_json.write_json(
                 folder / MANIFEST,

@@ -21,11 +21,11 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
+from tengri.io.lock import Lock
 from train import devices, evaluate, extension, recovery, report, sensitivity
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
-from train.lock import Lock
 from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from astropy.io import fits
 from tengri.catalogue import fits_structure
 from tengri.catalogue.table import Columns, Field, Schema, check_names, chosen
 from tengri.errors import ConfigError, DataError
+from tengri.io import atomic
+from tengri.io.atomic import is_full
 
 #: What the FITS standard calls units that have another name here.
 UNIT_NAMES = {"mag_ab": "mag", "erg/s/cm2/Hz": "erg s-1 cm-2 Hz-1"}
@@ -88,16 +89,15 @@ def _plain_file(path: Path) -> Iterator[Path]:
     if path.suffix.lower() != ".gz":
         yield path
         return
-    with tempfile.NamedTemporaryFile(suffix=".fits") as unpacked:
+    with atomic.scratch(".fits") as plain:
         try:
-            with gzip.open(path) as packed:
+            with gzip.open(path) as packed, open(plain, "wb") as unpacked:
                 _unpack(path, packed, unpacked)
         except (OSError, EOFError, zlib.error) as error:
-            if isinstance(error, DataError):
+            if isinstance(error, DataError) or (isinstance(error, OSError) and is_full(error)):
                 raise
             raise DataError(f"{path}: cannot be unpacked ({error}).") from error
-        unpacked.flush()
-        yield Path(unpacked.name)
+        yield plain
 
 
 def _unpack(path: Path, packed: Any, unpacked: Any) -> None:

@@ -60,6 +60,7 @@ def _work_options(group: Any) -> None:
 
 def _predict(args: argparse.Namespace) -> int:
     from tengri.catalogue.table import open_table
+    from tengri.io.lock import held
 
     with open_table(args.catalogue, args.table) as table:
         job = _job(args, table)
@@ -68,9 +69,8 @@ def _predict(args: argparse.Namespace) -> int:
             text = "\n".join(f"{name:<10s} {value}" for name, value in plan.items())
             emit(args.json, f"{text}\nnothing has been written (dry run)", plan)
             return 0
-        if args.shard:
-            return _one_shard(args, job)
-        return _all(args, job)
+        with held(job.folder, shared=bool(args.shard)):
+            return _one_shard(args, job) if args.shard else _all(args, job)
 
 
 def _all(args: argparse.Namespace, job: Any) -> int:

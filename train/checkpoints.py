@@ -25,7 +25,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from tengri.errors import DataError, TengriError
-from tengri.io import sealed_json
+from tengri.io import atomic, sealed_json
 from tengri.io.seal import file_sha256
 from train import devices, identity, recovery
 
@@ -78,6 +78,8 @@ class Checkpoints:
         self.states, self.manifests = folder / "state", folder / "manifests"
         try:
             self.manifests.mkdir(parents=True, exist_ok=True)
+            self.states.mkdir(exist_ok=True)
+            atomic.sync_folder(folder)
             self.messages = _set_aside(folder) if devices.is_first() else []
             devices.wait("checkpoints")
             self._manager = ocp.CheckpointManager(
@@ -125,6 +127,8 @@ class Checkpoints:
             self._manager.wait_until_finished()
             if not _same(state, self._read(step, state)):
                 raise ValueError("it does not read back as it was")
+            if devices.is_first():
+                atomic.sync_tree(self.states / str(step))  # its manifest vouches for it from now on
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{self.states}: checkpoint {step} could not be saved ({_first_line(error)}). "

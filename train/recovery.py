@@ -50,7 +50,11 @@ def recover(folder: Path) -> list[str]:
 
 def write_twice(folder: Path, name: str, content: object) -> None:
     """Write one of `DUPLICATED`, its copy first."""
-    (folder / COPIES).mkdir(exist_ok=True)
+    try:
+        (folder / COPIES).mkdir(exist_ok=True)
+        atomic.sync_folder(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({atomic.os_reason(error)}).") from error
     sealed_json.write_json(folder / COPIES / name, content)
     sealed_json.write_json(folder / name, content)
 

@@ -89,7 +89,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Make a folder with its first contents: as `whole`, but nothing may be there before."""
     temporary = temporary_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(path.parent)
         sweep(path)
         temporary.mkdir()
         yield temporary
@@ -100,6 +100,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: cannot be made ({os_reason(error)}).") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_parents(folder: Path) -> None:
+    """Make a folder and those above it, each name synced."""
+    if not folder.is_dir():
+        _make_parents(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def put(complete: Path, path: Path) -> None:
@@ -226,6 +234,18 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return True  # it is another user's
     return True
+
+
+def sync_tree(folder: Path) -> None:
+    """Make a folder that a library has written, and its name, survive a power cut."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

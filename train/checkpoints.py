@@ -26,7 +26,7 @@ import orbax.checkpoint as ocp
 
 from tengri.errors import DataError, TengriError
 from tengri.io import atomic, sealed_json
-from tengri.io.seal import file_sha256
+from tengri.io.seal import tree_sha256
 from train import devices, identity, recovery
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
@@ -136,7 +136,7 @@ class Checkpoints:
             ) from error
         if devices.is_first():
             content = {"step": step, "identity": identity.of(self.folder),
-                       "files": _digests(self.states / str(step))}  # fmt: skip
+                       "files": tree_sha256(self.states / str(step))}  # fmt: skip
             sealed_json.write_json(_manifest(self.folder, step), content)
         devices.wait(f"checkpoint {step}")
         self._drop_old()
@@ -267,11 +267,6 @@ def _manifest(folder: Path, step: int) -> Path:
     return folder / "manifests" / f"{step}.json"
 
 
-def _digests(state: Path) -> dict[str, str]:
-    found = sorted(p for p in state.rglob("*") if p.is_file())
-    return {str(p.relative_to(state)): file_sha256(p) for p in found}
-
-
 def _problem(folder: Path, step: int) -> str:
     """Return what is wrong with the bytes of a step or with whose it is, or nothing."""
     manifest = _manifest(folder, step)
@@ -279,7 +274,7 @@ def _problem(folder: Path, step: int) -> str:
         return UNFINISHED
     try:
         content = sealed_json.read_object(manifest)
-        actual = _digests(folder / "state" / str(step))
+        actual = tree_sha256(folder / "state" / str(step))
         own = identity.of(folder)
     except OSError as error:
         return str(error)

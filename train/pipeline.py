@@ -22,6 +22,7 @@ from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io.lock import Lock
+from tengri.io.seal import tree_sha256
 from train import devices, evaluate, extension, recovery, report, sensitivity
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
@@ -108,7 +109,7 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     report.write(problem, folder, artefact, result, speed)
     done = {"sha256": digest, "pooled": result.tables["pooled"],
             "verdict": result.tables["verdict"], "proof": proof(problem, surrogate),
-            **folder.stamp()}  # fmt: skip
+            "report": tree_sha256(folder.report), **folder.stamp()}  # fmt: skip
     folder.write_done(done)
     logger.info(accuracy.table_text(result.tables))
     if speed:
@@ -190,7 +191,7 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     if done is None:
         raise DataError(f"{folder.path} is not finished: tengri resume {folder.path}")
     found = verification.verify(folder.artefact)
-    if wrong := recovery.artefact_problem(folder.path):
+    if wrong := recovery.artefact_problem(folder.path) or recovery.report_problem(folder.path):
         raise DataError(wrong)
     again = proof(problem, emulator.load(folder.artefact))
     for name, found_now in again.items():

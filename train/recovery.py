@@ -18,6 +18,7 @@ from emulator import hdf5
 from emulator.description import FORMAT_VERSION, KIND
 from tengri.errors import DataError
 from tengri.io import atomic, sealed_json
+from tengri.io.seal import tree_sha256
 from train import identity
 
 #: Written once and needed by every resume: two copies are kept, and one restores the other.
@@ -96,6 +97,22 @@ def artefact_problem(folder: Path) -> str:
     if problem := identity.difference(own, stated):
         return f"{path} {problem}."
     return "" if sealed == expected else f"{path} is not the one that was proved"
+
+
+def report_problem(folder: Path) -> str:
+    """Return which files of the report are not those that ``done.json`` speaks of, or nothing.
+
+    A report that was removed whole is no damage: nothing is computed from it.
+    """
+    try:
+        expected = sealed_json.read_object(folder / "done.json").get("report") or {}
+        found = tree_sha256(folder / "report")
+        bad = [name for name, digest in expected.items() if found.get(name) != digest]
+    except (OSError, AttributeError) as error:
+        return str(error)
+    if not bad or not (folder / "report").exists():
+        return ""
+    return f"{folder / 'report'}: damaged or missing: {', '.join(bad[:3])}."
 
 
 def _sweep(folder: Path) -> None:
@@ -199,4 +216,7 @@ def _retake(folder: Path) -> list[str]:
             if (folder / name).exists():
                 set_aside(folder, folder / name)
         messages.append(f"{problem} Set aside: it is made again from the last checkpoint.")
+    elif (folder / "done.json").exists() and (problem := report_problem(folder)):
+        set_aside(folder, folder / "done.json")
+        messages.append(f"{problem} The run is finished once more, which writes it again.")
     return messages

@@ -53,6 +53,7 @@ def _run(folder: Path) -> Iterator[Check]:
     if (folder / "done.json").exists():
         problem = recovery.artefact_problem(folder)
         yield _check("done.json", problem, "names this surrogate.h5", repair)
+        yield _check("report", recovery.report_problem(folder), "as it was written", repair)
 
 
 def dataset(path: str, exact: bool) -> list[Check] | None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from tengri import __version__, shadow
 from tengri.cli import streams
+from tengri.cli.limits import check_address_space
 from tengri.cli.wording import in_options
 from tengri.errors import TengriError, suggestion
 from tengri.io.atomic import os_reason
@@ -62,6 +63,7 @@ def _run(argv: Sequence[str] | None) -> int:
             if getattr(args, "quiet", False):
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             if getattr(args, "compiles", False):
+                check_address_space()
                 _keep_compiled_programs()
             return int(args.func(args) or 0)
     except TengriError as error:

@@ -16,9 +16,11 @@ from tengri.__main__ import main as program
 from tengri.cli import streams
 from tengri.errors import ConfigError
 from tengri.observation import FilterCurve
+from tests.faults import catalogue
 from train import template
 
 Counter = Callable[..., None]
+ROOT = str(Path(__file__).resolve().parents[2])
 TENGRI = f"{sys.executable} -m tengri"
 #: A sequence that clears the screen, one of 8 bits, an override of direction, a bell.
 STEERING = "a\x1b[2Jb\x9b31mc\u202ed\x07e\u2028f"
@@ -28,7 +30,7 @@ def shell(line: str, **environment: str) -> tuple[int, str]:
     """Return exit code and standard error of a line of the shell."""
     done = subprocess.run(
         ["sh", "-c", line], capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **environment},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ROOT, **environment},
     )  # fmt: skip
     return done.returncode, done.stderr
 
@@ -105,3 +107,27 @@ def test_names_of_columns_and_curves(
     with pytest.raises(ConfigError, match="control characters"):
         FilterCurve("g\x1b[2J", np.array([4000.0, 5000.0, 6000.0]), np.array([0.0, 1.0, 0.0]))
     injected("streams", 2)
+
+
+# --- limits of the process ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "limit", ["ulimit -v 1500000", pytest.param("ulimit -n 28", marks=pytest.mark.slow)]
+)
+def test_limits_of_the_process(tmp_path: Path, limit: str, injected: Counter) -> None:
+    """It works, or says in one line why not; never a signal."""
+    words = " ".join(catalogue.written(tmp_path))
+    home = {"HOME": str(tmp_path), "TENGRI_COMPILATION_CACHE": "0", "MPLBACKEND": "agg"}
+    code, said = shell(f"{limit}; {TENGRI} predict {words}", **home)
+    assert (code, said) == (0, "") or (code == 1 and "ulimit -v" in said)
+    assert (code == 0) == ("-n" in limit) and len(said.splitlines()) <= 1
+    injected("streams")
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path, injected: Counter) -> None:
+    code, said = shell(
+        f"mkdir {tmp_path}/x; cd {tmp_path}/x; rmdir {tmp_path}/x; {TENGRI} verify nothing"
+    )
+    assert code == 1 and len(said.splitlines()) == 1
+    injected("streams")

@@ -6,6 +6,7 @@ would land in it: those are opened on the null device first.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -35,8 +36,9 @@ def prepare() -> None:
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, ValueError, OSError):
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(ValueError, OSError):  # detached
+                stream.reconfigure(errors="backslashreplace")
 
 
 def finish() -> None:

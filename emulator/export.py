@@ -91,13 +91,14 @@ def to_numpy(
     try:
         npz.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{npz.parent}: cannot be made ({error.strerror or error}).") from error
-    with atomic.whole(npz) as temporary:
-        np.savez(temporary, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
-    atomic.write_text(code, module_text(part.code, name))
-    worst = _difference(_module(code), artefact)
-    if not worst <= SAME:
-        raise DataError(f"{code} differs from the surrogate by {worst:.1e}: not to be used.")
+        reason = atomic.os_reason(error)
+        raise DataError(f"{npz.parent}: cannot be made ({reason}).") from error
+    with atomic.together(npz, code) as (new_npz, new_code):
+        np.savez(new_npz, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
+        new_code.write_text(module_text(part.code, name), "utf-8")
+        worst = _difference(_module(new_code), artefact)
+        if not worst <= SAME:
+            raise DataError(f"{code} differs from the surrogate by {worst:.1e}: not written.")
     return Exported(npz, code, worst)
 
 

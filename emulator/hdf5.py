@@ -29,9 +29,7 @@ DOCUMENT = "document"
 DTYPES = ("<f4", "<f8", "<i4", "<i8", "|u1")
 #: Compact enough for a small file to be small; every h5py that is supported reads it.
 LIBVER = ("v110", "v110")
-MAX_BYTES = 1 << 30
-#: Arrays of more bytes are compressed, which pays for tables.
-LARGE = 1 << 16
+MAX_BYTES, MAX_DOCUMENT = 1 << 30, 1 << 22
 MAX_DATASETS = 20_000
 MAX_DEPTH = 8
 MAX_NDIM = 4
@@ -59,13 +57,12 @@ def write(path: Path, header: Header, document: Mapping[str, Any], arrays: Array
 
 
 def _add(file: h5py.File, name: str, values: np.ndarray) -> None:
-    """Add a dataset with a checksum, a large one compressed; an empty one has no chunks."""
+    """Add a dataset with a checksum; an empty one has no chunks."""
     values = np.atleast_1d(values)
     stored = values.astype(values.dtype.newbyteorder("<"))
     if stored.dtype.str not in DTYPES:
         raise DataError(f"Array {name} has type {values.dtype}; only {', '.join(DTYPES)} go in.")
-    packed = {"compression": "gzip", "shuffle": True} if stored.nbytes > LARGE else {}
-    file.create_dataset(name, data=stored, fletcher32=stored.size > 0, **packed)
+    file.create_dataset(name, data=stored, fletcher32=stored.size > 0)
 
 
 def read(path: Path, kind: str, newest: int) -> tuple[str, dict[str, Any], Arrays]:
@@ -120,8 +117,12 @@ def _datasets(file: h5py.File, path: Path) -> Iterator[tuple[str, np.ndarray]]:
 
 def _check_dataset(item: h5py.Dataset, path: Path, name: str) -> None:
     ours = item.dtype.str in DTYPES and item.shape is not None and item.ndim <= MAX_NDIM
-    if not ours or hdf5_reader.problem_with(item, MAX_BYTES):
-        raise DataError(f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array.")
+    problem = hdf5_reader.own_problem(item, MAX_DOCUMENT if name == DOCUMENT else MAX_BYTES)
+    if not ours or problem:
+        raise DataError(
+            f"{path}: {name} ({item.dtype}, {item.shape}) is not a plain array"
+            f"{': it ' + problem if problem else ''}."
+        )
 
 
 def _document(arrays: Arrays, path: Path) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import os
 import re
 import sys
 import warnings
@@ -20,12 +19,38 @@ from pathlib import Path
 from typing import Any
 
 from tengri import __version__, shadow
+from tengri.cli import streams
+from tengri.cli.limits import check_address_space
 from tengri.cli.wording import in_options
 from tengri.errors import TengriError, suggestion
+from tengri.io.atomic import os_reason
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (0 done, 1 failed, 2 wrong usage, 130 stopped)."""
+    streams.prepare()
+    try:
+        code = _run(argv)
+        streams.finish()
+        return code
+    except SystemExit:  # help, or wrong usage
+        with contextlib.suppress(OSError):
+            streams.finish()
+            raise
+        streams.silence()
+        return 1
+    except BrokenPipeError:  # nobody reads on; whatever was asked for is not known to be done
+        streams.silence()
+        return 1
+    except OSError as error:  # nothing can be written
+        streams.silence()
+        with contextlib.suppress(OSError):
+            print(f"tengri: standard output: {os_reason(error)}", file=sys.stderr)
+        return 1
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run one command; return its exit code."""
     _own_packages_first()
     if strangers := shadow.imported():
         print(f"tengri: {shadow.message(strangers)}", file=sys.stderr)
@@ -38,15 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             if getattr(args, "quiet", False):
                 stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
             if getattr(args, "compiles", False):
+                check_address_space()
                 _keep_compiled_programs()
             return int(args.func(args) or 0)
     except TengriError as error:
         return _failed(args, in_options(str(error), args.command))
-    except BrokenPipeError:  # nobody reads on; whatever was asked for is not known to be done
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:  # a disk that is full, a folder that cannot be written
-        return _failed(args, f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return _failed(args, f"{error.filename or ''}: {os_reason(error)}".lstrip(": "))
     except MemoryError as error:
         return _failed(args, f"out of memory ({error})")
     except KeyboardInterrupt:
@@ -63,14 +88,14 @@ def _keep_compiled_programs() -> None:
 
 def _failed(args: argparse.Namespace, reason: object) -> int:
     with contextlib.suppress(OSError):  # a log on a full disk; the exit code says it too
-        print(f"tengri {args.command}: {reason}", file=sys.stderr)
+        print(f"tengri {args.command}: {streams.printable(reason)}", file=sys.stderr)
     return 1
 
 
 def _one_line(message: Warning | str, *_: Any, **__: Any) -> None:
     """Show a warning as one line: where in the code it was raised helps no user."""
     with contextlib.suppress(OSError):  # a warning that nobody can read ends no training
-        print(f"tengri: warning: {message}", file=sys.stderr)
+        print(f"tengri: warning: {streams.printable(message)}", file=sys.stderr)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

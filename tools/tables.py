@@ -254,7 +254,11 @@ PROMISES = {
     "runs and data sets of every format are read, newer ones refused": ("golden_runs",),
     "exit code 0 only after the artefact was read, verified and evaluated again": ("exit",),
     "one data set from 1, 2 and 8 workers, in any order": ("workers",),
-    "foreign files run nothing and fill no memory": ("hostile",),
+    "a file that was copied in from another run is named, however well it fits": ("identity",),
+    "what was acknowledged survives a power cut, and none leaves half a content": ("power",),
+    "foreign files run nothing and fill no memory": ("hostile", "limits"),
+    "a catalogue of any structure is read, or refused with file and column": ("tables",),
+    "any standard stream ends in an exit code, what a file says steers no terminal": ("streams",),
     "any bytes, contents and words end in a result or one clear error": ("fuzz",),
 }  # fmt: skip
 

@@ -5,7 +5,8 @@ every step is read back and compared to the bit, gets a manifest of digests that
 before a restore, and neither a non-finite state nor a non-finite metric is ever handed over.
 
 Layout: ``state/<step>/…`` (Orbax), ``manifests/<step>.json`` (ours, written last and removed
-first: a step without a manifest is not whole).
+first: a step without a manifest is not whole). A manifest says the step, the run (`train.identity`)
+and the digest of every file; those of runs of format 1 are the digests alone.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from tengri.errors import DataError, TengriError
-from tengri.io import sealed_json
-from tengri.io.seal import file_sha256
-from train import devices, recovery
+from tengri.io import atomic, sealed_json
+from tengri.io.seal import tree_sha256
+from train import devices, identity, recovery
 
 UNFINISHED = "it has no manifest (its save or its removal was interrupted)"
 
@@ -77,6 +78,8 @@ class Checkpoints:
         self.states, self.manifests = folder / "state", folder / "manifests"
         try:
             self.manifests.mkdir(parents=True, exist_ok=True)
+            self.states.mkdir(exist_ok=True)
+            atomic.sync_folder(folder)
             self.messages = _set_aside(folder) if devices.is_first() else []
             devices.wait("checkpoints")
             self._manager = ocp.CheckpointManager(
@@ -124,13 +127,17 @@ class Checkpoints:
             self._manager.wait_until_finished()
             if not _same(state, self._read(step, state)):
                 raise ValueError("it does not read back as it was")
+            if devices.is_first():
+                atomic.sync_tree(self.states / str(step))  # its manifest vouches for it from now on
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{self.states}: checkpoint {step} could not be saved ({_first_line(error)}). "
                 "Free some space or choose another --out; earlier checkpoints are intact."
             ) from error
         if devices.is_first():
-            sealed_json.write_json(_manifest(self.folder, step), _digests(self.states / str(step)))
+            content = {"step": step, "identity": identity.of(self.folder),
+                       "files": tree_sha256(self.states / str(step))}  # fmt: skip
+            sealed_json.write_json(_manifest(self.folder, step), content)
         devices.wait(f"checkpoint {step}")
         self._drop_old()
 
@@ -260,21 +267,23 @@ def _manifest(folder: Path, step: int) -> Path:
     return folder / "manifests" / f"{step}.json"
 
 
-def _digests(state: Path) -> dict[str, str]:
-    found = sorted(p for p in state.rglob("*") if p.is_file())
-    return {str(p.relative_to(state)): file_sha256(p) for p in found}
-
-
 def _problem(folder: Path, step: int) -> str:
-    """Return what is wrong with the bytes of a step, or nothing."""
+    """Return what is wrong with the bytes of a step or with whose it is, or nothing."""
     manifest = _manifest(folder, step)
     if not manifest.exists():
         return UNFINISHED
     try:
-        expected = sealed_json.read_object(manifest)
-        actual = _digests(folder / "state" / str(step))
+        content = sealed_json.read_object(manifest)
+        actual = tree_sha256(folder / "state" / str(step))
+        own = identity.of(folder)
     except OSError as error:
         return str(error)
+    files = content.get("files")
+    expected = files if isinstance(files, dict) else content
+    if expected is files and content.get("step") != step:
+        return f"it is checkpoint {content.get('step')!r}, renamed"
+    if problem := identity.difference(own, content.get("identity")):
+        return f"it {problem}"
     bad = sorted(k for k in {*expected, *actual} if expected.get(k) != actual.get(k))
     return f"damaged or missing: {', '.join(bad[:3])}" if bad else ""
 

@@ -14,6 +14,7 @@ A file gives the options of `train.options` that differ from their defaults, sec
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,7 +40,9 @@ __all__ = ["Config", "DataOptions", "ModelOptions", "NetworkOptions", "Optimiser
            "schema", "to_dict"]  # fmt: skip
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
-MAX_CONFIG_BYTES, MAX_NAME = 1 << 20, 1000
+MAX_CONFIG_BYTES, MAX_NAME = 1 << 18, 1000
+#: Dots in one key, and mistakes that are listed.
+MAX_DOTS, MAX_LISTED = 64, 20
 #: So deep may a configuration vary one that varies another.
 MAX_BASES = 8
 
@@ -112,6 +115,7 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
         raise ConfigError(f"{path}: configurations that vary each other go round in a circle.")
     try:
         text = read_text(path, MAX_CONFIG_BYTES).removeprefix("\ufeff")  # some editors' mark
+        _check_keys(text)
         data = tomllib.loads(text)
     except (ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path}: cannot be read as a configuration ({error}).") from None
@@ -123,6 +127,13 @@ def _read(path: Path, depth: int) -> dict[str, Any]:
     sibling = path.parent / base
     known = _read(locate(str(sibling) if base.endswith(".toml") else base), depth - 1)
     return _over(known, data)
+
+
+def _check_keys(text: str) -> None:
+    """Raise ValueError for keys of so many parts that to parse them fills the memory."""
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    if any(part.count(".") > MAX_DOTS for line in lines for part in re.split(r"[,=\[\]{}#]", line)):
+        raise ValueError("a key of more parts than any setting has")
 
 
 def _over(known: dict[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +177,8 @@ def from_dict(data: Mapping[str, Any]) -> Config:
         return _CONFIG.validate_python(data)
     except ValidationError as error:
         found = [_sentence(item) for item in error.errors(include_url=False)]
-        raise ConfigError("\n".join(found) if len(found) > 1 else found[0]) from None
+        more = [f"… and {len(found) - MAX_LISTED} more."] if len(found) > MAX_LISTED else []
+        raise ConfigError("\n".join([*found[:MAX_LISTED], *more])) from None
 
 
 def _sentence(item: Any) -> str:

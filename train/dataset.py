@@ -25,6 +25,7 @@ import numpy as np
 from tengri import __version__
 from tengri.errors import DataError
 from tengri.io import hdf5_reader, seal, sealed_json
+from tengri.io.atomic import os_reason
 from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 from tengri.parameters import Parameters
 from train.config import Config
@@ -121,7 +122,7 @@ class Dataset:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"{folder}: cannot be made ({error.strerror}).") from error
+            raise DataError(f"{folder}: cannot be made ({os_reason(error)}).") from error
         if not (folder / MANIFEST).exists():
             sealed_json.write_json(
                 folder / MANIFEST,
@@ -130,6 +131,11 @@ class Dataset:
         found = cls.open(folder)
         found.check(problem, shards)
         return found
+
+    @property
+    def digest(self) -> str:
+        """The identity of the set, in every shard: what decides the rows, and nothing else."""
+        return fingerprint(self.description)
 
     @property
     def n_rows(self) -> int:
@@ -187,7 +193,7 @@ class Dataset:
     def _write(self, number: int, rows: Rows) -> None:
         def fill(file: h5py.File) -> None:
             file.attrs["start"] = rows.start
-            file.attrs["fingerprint"] = fingerprint(self.description)
+            file.attrs["fingerprint"] = self.digest
             for name, values in (("inputs", rows.inputs), ("flux", rows.flux)):
                 data = np.asarray(values, np.float32)
                 file.create_dataset(name, data=data, fletcher32=True, chunks=True)
@@ -231,11 +237,14 @@ class Dataset:
     def _contents(self, path: Path, number: int) -> Rows:
         start, stop = self.bounds(number)
         with hdf5_reader.open_hdf5(path) as file:
-            if file.attrs["fingerprint"] != fingerprint(self.description):
+            if file.attrs["fingerprint"] != self.digest:
                 raise DataError(f"{path} belongs to another data set.")
             if int(file.attrs["start"]) != start:
                 raise DataError(f"{path} holds other rows than its name says.")
             inputs, flux = (hdf5_reader.dataset(file, name, path) for name in ("inputs", "flux"))
+            for name, item in (("inputs", inputs), ("flux", flux)):
+                if problem := hdf5_reader.own_problem(item):
+                    raise DataError(f"{path}: {name} {problem}.")
             if not len(inputs) == len(flux) == stop - start or not inputs.ndim == flux.ndim == 2:
                 raise DataError(f"{path} holds {flux.shape} fluxes for {stop - start} rows.")
             return Rows(start, *(hdf5_reader.array(file, n, path) for n in ("inputs", "flux")))

@@ -13,16 +13,11 @@ from dataclasses import replace
 from tengri.errors import ConfigError
 from train import config as configs
 from train.config import Config
+from train.identity import CHANGEABLE
 from train.recovery import differing
 from train.runfolder import RunFolder
 from train.schedule import Costs, Phase, Plan, seconds_per_step
 
-#: What may change while a run lasts.
-CHANGEABLE = (
-    "run.minutes", "run.steps", "run.until", "run.keep", "run.save_seconds",
-    "run.validate_seconds", "run.log_seconds", "run.evaluation_rows", "run.timing_rows",
-    "run.jacobian_rows",
-)  # fmt: skip
 LONGER = ("run.minutes", "run.steps")
 
 

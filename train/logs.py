@@ -16,6 +16,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import scalar
 
 from tengri.errors import DataError
+from tengri.io.atomic import os_reason
 from tengri.progress import Meter, duration
 
 Scalars = dict[str, float]
@@ -38,7 +39,7 @@ class Log:
             self._events = _Events(folder / "tensorboard", step)
             self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
-            raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
+            raise DataError(f"{self._path}: cannot be written ({os_reason(error)}).") from error
         if self._file.tell():
             if not self._path.read_bytes().endswith(b"\n"):
                 self._file.write("\n")  # the line at which an earlier session was killed
@@ -67,7 +68,7 @@ class Log:
             self._file.write(_checked(record) + "\n")
             self._file.flush()
         except OSError as error:
-            raise DataError(f"{self._path}: cannot be written ({error.strerror}).") from error
+            raise DataError(f"{self._path}: cannot be written ({os_reason(error)}).") from error
 
 
 class _Events:

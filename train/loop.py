@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from emulator.scaling import OutputScaling
-from tengri.errors import TengriError
+from tengri.errors import DataError, TengriError
 from train import devices, planning
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config
@@ -134,10 +134,15 @@ class Loop:
                          *planning.truncation(self.problem, scaling, rows)):  # fmt: skip
                 self._note(text)
             if devices.is_first():
-                self.folder.write_plan(plan, scaling, costs, self.problem.inputs)
+                self.folder.write_plan(plan, scaling, costs, self._inputs)
             devices.wait("plan")
             content = self.folder.plan() or {}
-        return planning.stored(self.problem, self.folder, content)
+        return planning.stored(self._inputs, self.folder, content)
+
+    @property
+    def _inputs(self) -> dict[str, str]:
+        """Digests of all that the numbers depend on."""
+        return {**self.problem.inputs, **self.source.inputs}
 
     # --- 2. the state -----------------------------------------------------------------------
 
@@ -156,6 +161,12 @@ class Loop:
             if self.checkpoints.messages:
                 self._note("no good checkpoint is left: starting from step 0")
             return planning.first_state(self.problem, self.optimiser)
+        held = int(restored.state.step)
+        if held != restored.step:  # runs of format 1 say it nowhere else
+            raise DataError(
+                f"{self.checkpoints.states}: checkpoint {restored.step} holds step {held}: it was "
+                f"renamed. Give it and its manifest their number back, or move it away."
+            )
         self._note(f"resuming from checkpoint {restored.step} of {self.plan.total} steps")
         return devices.replicate(restored.state)
 

@@ -21,11 +21,12 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
 from tengri.errors import DataError
+from tengri.io.lock import Lock
+from tengri.io.seal import tree_sha256
 from train import devices, evaluate, extension, recovery, report, sensitivity, tabulation
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
-from train.lock import Lock
 from train.loop import Loop, Trained
 from train.problem import Problem
 from train.rows import PROOF
@@ -110,7 +111,8 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     speed = evaluate.throughput(problem.model, surrogate, problem.config.run.timing_rows)
     report.write(problem, folder, artefact, result, speed)
     done = {"sha256": digest, "pooled": result.tables["pooled"],
-            "verdict": result.tables["verdict"], "proof": proof(problem, surrogate)}  # fmt: skip
+            "verdict": result.tables["verdict"], "proof": proof(problem, surrogate),
+            "report": tree_sha256(folder.report), **folder.stamp()}  # fmt: skip
     folder.write_done(done)
     logger.info(accuracy.table_text(result.tables))
     if speed:
@@ -149,6 +151,7 @@ def build_artefact(
         "config": folder.header()["config"],
         "versions": versions(),
         "exact_model": f"SEDModel on {model.ssp.name}",
+        **folder.stamp(),
     }
     bare = Artefact(
         spec=problem.spec,
@@ -191,8 +194,8 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     if done is None:
         raise DataError(f"{folder.path} is not finished: tengri resume {folder.path}")
     found = verification.verify(folder.artefact)
-    if found.sha256 != done["sha256"]:
-        raise DataError(f"{folder.artefact} is not the file that this run has written.")
+    if wrong := recovery.artefact_problem(folder.path) or recovery.report_problem(folder.path):
+        raise DataError(wrong)
     again = proof(problem, emulator.load(folder.artefact))
     for name, found_now in again.items():
         value = done["proof"].get(name, math.nan)

@@ -25,8 +25,8 @@ MEASURED_ROWS = 2  # chunks of the exact model that are timed
 MEASURED_STEPS = 8
 
 
-def stored(problem: Problem, folder: RunFolder, content: dict[str, Any]) -> Any:
-    """Return plan and output scaling that a run folder holds.
+def stored(inputs: dict[str, str], folder: RunFolder, content: dict[str, Any]) -> Any:
+    """Return plan and output scaling that a run folder holds; ``inputs`` are today's digests.
 
     Raises
     ------
@@ -34,16 +34,15 @@ def stored(problem: Problem, folder: RunFolder, content: dict[str, Any]) -> Any:
         They are malformed, or files that the run was planned with are others now.
     """
     try:
-        _check_inputs(problem, folder, dict(content["inputs"]))
+        _check_inputs(inputs, folder, dict(content["inputs"]))
         arrays = {k: np.asarray(v, np.float32) for k, v in content["scaling"].items()}
         return Plan.from_dict(content["plan"]), OutputScaling.from_dict(arrays)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"{folder.path / 'plan.json'}: malformed ({error!r}).") from None
 
 
-def _check_inputs(problem: Problem, folder: RunFolder, planned: dict[str, str]) -> None:
+def _check_inputs(now: dict[str, str], folder: RunFolder, planned: dict[str, str]) -> None:
     """Raise where a file that the run was planned with is another one now."""
-    now = problem.inputs
     changed = [name for name, digest in planned.items() if now.get(name) != digest]
     if changed:
         raise DataError(

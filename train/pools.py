@@ -20,9 +20,13 @@ Note = Callable[[str], None]
 
 
 class Source(Protocol):
-    """Rows by pool number, a pure function of it."""
+    """Rows by pool number, a pure function of it.
+
+    ``inputs`` are the digests, by name, of the files that they come from.
+    """
 
     size: int
+    inputs: dict[str, str]
 
     def rows(self, number: int) -> Rows:
         """Return the rows of pool ``number``."""
@@ -35,6 +39,7 @@ class Streaming:
     def __init__(self, maker: RowMaker, size: int) -> None:
         self.maker = maker
         self.size = size
+        self.inputs: dict[str, str] = {}
 
     def rows(self, number: int) -> Rows:
         """Make the pool; several processes share the work."""
@@ -50,6 +55,7 @@ class Stored:
     def __init__(self, dataset: Dataset, size: int) -> None:
         self.dataset = dataset
         self.size = min(size, dataset.n_rows)
+        self.inputs = {"the data set": dataset.digest}
 
     def rows(self, number: int) -> Rows:
         """Read and check the shards that hold the block."""

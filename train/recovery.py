@@ -14,8 +14,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from emulator import hdf5
+from emulator.description import FORMAT_VERSION, KIND
 from tengri.errors import DataError
-from tengri.io import atomic, seal, sealed_json
+from tengri.io import atomic, sealed_json
+from tengri.io.seal import tree_sha256
+from train import identity
 
 #: Written once and needed by every resume: two copies are kept, and one restores the other.
 DUPLICATED = ("config.json", "plan.json")
@@ -31,12 +35,13 @@ def recover(folder: Path) -> list[str]:
     Raises
     ------
     DataError
-        Both copies of a file that cannot be made again are damaged, or the folder cannot be
-        written.
+        Both copies of a file that cannot be made again are damaged or of another run, or the
+        folder cannot be written.
     """
     try:
         _sweep(folder)
         messages = [text for name in DUPLICATED if (text := _restore_copy(folder, name))]
+        _check_plan(folder)
         return [*messages, *_retake(folder)]
     except OSError as error:
         if isinstance(error, DataError):
@@ -46,7 +51,11 @@ def recover(folder: Path) -> list[str]:
 
 def write_twice(folder: Path, name: str, content: object) -> None:
     """Write one of `DUPLICATED`, its copy first."""
-    (folder / COPIES).mkdir(exist_ok=True)
+    try:
+        (folder / COPIES).mkdir(exist_ok=True)
+        atomic.sync_folder(folder)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({atomic.os_reason(error)}).") from error
     sealed_json.write_json(folder / COPIES / name, content)
     sealed_json.write_json(folder / name, content)
 
@@ -57,6 +66,11 @@ def set_aside(folder: Path, path: Path) -> Path:
     place.parent.mkdir(exist_ok=True)
     os.rename(path, place)
     return place
+
+
+def problem_in(folder: Path, place: str) -> str:
+    """Return what is wrong with a sealed JSON file of a run, also whose it is, or nothing."""
+    return problem_with(folder / place) or identity.stranger(folder, folder / place)
 
 
 def problem_with(path: Path) -> str:
@@ -70,12 +84,35 @@ def problem_with(path: Path) -> str:
 
 def artefact_problem(folder: Path) -> str:
     """Return why the artefact is not the one named in ``done.json``, or nothing."""
+    path = folder / "surrogate.h5"
     try:
-        found = seal.verify(folder / "surrogate.h5")
-        expected = sealed_json.read_json(folder / "done.json")["sha256"]
-    except (OSError, KeyError, TypeError) as error:
+        sealed, document, _ = hdf5.read(path, KIND, FORMAT_VERSION)
+        expected = sealed_json.read_object(folder / "done.json", "sha256")["sha256"]
+        stated = document["training"].get("identity")
+        own = identity.of(folder)
+    except (OSError, KeyError, TypeError, AttributeError) as error:
         return str(error)
-    return "" if found == expected else f"{folder / 'surrogate.h5'} is not the one that was proved"
+    if problem := identity.stranger(folder, folder / "done.json"):
+        return problem
+    if problem := identity.difference(own, stated):
+        return f"{path} {problem}."
+    return "" if sealed == expected else f"{path} is not the one that was proved"
+
+
+def report_problem(folder: Path) -> str:
+    """Return which files of the report are not those that ``done.json`` speaks of, or nothing.
+
+    A report that was removed whole is no damage: nothing is computed from it.
+    """
+    try:
+        expected = sealed_json.read_object(folder / "done.json").get("report") or {}
+        found = tree_sha256(folder / "report")
+        bad = [name for name, digest in expected.items() if found.get(name) != digest]
+    except (OSError, AttributeError) as error:
+        return str(error)
+    if not bad or not (folder / "report").exists():
+        return ""
+    return f"{folder / 'report'}: damaged or missing: {', '.join(bad[:3])}."
 
 
 def _sweep(folder: Path) -> None:
@@ -88,8 +125,10 @@ def _restore_copy(folder: Path, name: str) -> str:
     """Make both copies of a file whole from the one that is; say so."""
     pair = folder / name, folder / COPIES / name
     problems = [problem_with(path) if path.exists() else "missing" for path in pair]
-    if not any(problems) or problems == ["missing", "missing"]:
+    if problems == ["missing", "missing"]:
         return ""
+    if not any(problems):
+        return _reconciled(folder, *pair)
     if all(problems):
         raise DataError(f"{problems[0]} Its copy is no better: {problems[1]}")
     bad, good = pair if problems[0] else pair[::-1]
@@ -103,6 +142,42 @@ def _restore_copy(folder: Path, name: str) -> str:
             f"kept as {kept}. To train longer: tengri resume {folder} --set run.minutes=…"
         )
     return f"{bad} was damaged or missing: restored from {good}"
+
+
+def _reconciled(folder: Path, file: Path, copy: Path) -> str:
+    """Make two copies that are both whole alike: one of another run, or of a change cut short."""
+    if file.read_bytes() == copy.read_bytes():
+        return ""
+    strange = [identity.stranger(folder, path) for path in (file, copy)]
+    if all(strange):
+        raise DataError(f"{strange[0]} {strange[1]}")
+    changed = differing(*map(sealed_json.read_json, (file, copy)))
+    if not any(strange) and not set(changed) <= identity.MAY_DIFFER:
+        raise DataError(
+            f"{file} and {copy} are both whole and differ in {', '.join(changed)}: one is of "
+            "another run. Put the one of this run in both places."
+        )
+    bad, good = (file, copy) if strange[0] else (copy, file)
+    why = strange[0] or strange[1] or f"{bad} differs from {good}: a change was cut short."
+    aside = set_aside(folder, bad)
+    atomic.write_bytes(bad, good.read_bytes())
+    return f"{why} It is kept as {aside}; {good} counts."
+
+
+def _check_plan(folder: Path) -> None:
+    """Raise where the plan, and its copy, are another run's: nothing else is touched then."""
+    path = folder / "plan.json"
+    if path.exists() and (problem := identity.stranger(folder, path)):
+        raise DataError(
+            f"{problem} One of the two was copied in from another run: bring back its own."
+        )
+
+
+def disagreement(folder: Path, name: str) -> str:
+    """Return that the two copies of a file, both whole, are not the same, or nothing."""
+    file, copy = folder / name, folder / COPIES / name
+    same = not (file.exists() and copy.exists()) or file.read_bytes() == copy.read_bytes()
+    return "" if same else f"{copy} is not the same as {file}"
 
 
 def _edits(bad: Path, good: Path) -> str:
@@ -141,4 +216,7 @@ def _retake(folder: Path) -> list[str]:
             if (folder / name).exists():
                 set_aside(folder, folder / name)
         messages.append(f"{problem} Set aside: it is made again from the last checkpoint.")
+    elif (folder / "done.json").exists() and (problem := report_problem(folder)):
+        set_aside(folder, folder / "done.json")
+        messages.append(f"{problem} The run is finished once more, which writes it again.")
     return messages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from typing import Any
@@ -125,7 +124,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             f"**{accuracy.VERDICTS[tables['verdict']]}**",
             "",
-            f"Bands: {', '.join(artefact.band_names)}.",
+            f"Bands: {template.escaped(', '.join(artefact.band_names))}.",
             f"Exact model: {training['exact_model']}; cosmology {artefact.cosmology}.",
             _made(training),
             f"Command: `{training['command']}`.",
@@ -196,14 +195,17 @@ def _page(
     captions: dict[str, str],
 ) -> str:
     tables = result.tables
+    verdict = accuracy.VERDICTS[tables["verdict"]]
+    excess = ", ".join(tables["excess_bands"]) or "none"
+    worst = evaluate.worst_region_text(tables["worst_region"])
     parts = [
-        f"<p class='{tables['verdict']}'>{html.escape(accuracy.VERDICTS[tables['verdict']])}</p>",
+        f"<p class='{tables['verdict']}'>{template.escaped(verdict)}</p>",
         template.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
         template.pre(accuracy.table_text(tables)),
         template.pre(_flux_text(tables)),
-        f"<p>Bands above twice the pooled error: {', '.join(tables['excess_bands']) or 'none'}. "
-        f"Worst region: {html.escape(evaluate.worst_region_text(tables['worst_region']))}.</p>",
+        f"<p>Bands above twice the pooled error: {template.escaped(excess)}. "
+        f"Worst region: {template.escaped(worst)}.</p>",
     ]
     if speed:
         parts += [template.heading("Speed"), template.pre(evaluate.throughput_text(speed))]

@@ -33,12 +33,15 @@ from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io import atomic, sealed_json
 from train import config as configs
-from train import recovery
+from train import identity, recovery
 from train.config import Config
+from train.identity import Identity
 from train.schedule import Costs, Plan
 from train.specs import oldest_physics
 
-FORMAT = 1
+FORMAT = 2
+#: What this version reads; runs of format 1 have no identity.
+FORMATS = (1, 2)
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,9 @@ class RunFolder:
                     if (path / "config.json").exists() else "It is no run:")  # fmt: skip
             raise DataError(f"{path} exists. {hint} choose another folder with --out.")
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        content = {"format": FORMAT, "config": configs.to_dict(config), "command": command,
-                   "versions": versions(), "created": now}  # fmt: skip
+        settings = configs.to_dict(config)
+        content = {"format": FORMAT, "identity": identity.new(settings), "config": settings,
+                   "command": command, "versions": versions(), "created": now}  # fmt: skip
         with atomic.whole_folder(path) as temporary:
             recovery.write_twice(temporary, "config.json", content)
         return cls(path)
@@ -79,12 +83,23 @@ class RunFolder:
         if not is_run(path):
             raise DataError(f"{path} is no run folder (config.json is missing).")
         folder = cls(path)
-        version = folder.header().get("format")
-        if version != FORMAT:
+        header = folder.header()
+        version = header.get("format")
+        if version not in FORMATS:
             raise DataError(
                 f"{path}: run of format {version!r}, this version reads {FORMAT}: update tengri."
             )
+        identity.check_config(path / "config.json", header)
         return folder
+
+    def stamp(self) -> dict[str, Any]:
+        """Return what files of this run say of whose they are; nothing for a run of format 1."""
+        own = self.identity()
+        return {} if own is None else {"identity": own}
+
+    def identity(self) -> Identity | None:
+        """Return what every file of the run repeats; None for a run of format 1."""
+        return self.header().get("identity")
 
     def header(self) -> dict[str, Any]:
         """Return the contents of ``config.json``."""
@@ -100,17 +115,29 @@ class RunFolder:
 
     def write_config(self, config: Config) -> None:
         """Store a configuration that was changed while the run lasts."""
-        recovery.write_twice(
-            self.path, "config.json", {**self.header(), "config": configs.to_dict(config)}
-        )
+        header, now = self.header(), configs.to_dict(config)
+        for name in identity.CHANGEABLE:  # the rest stays as it was written, to the letter
+            section, key = name.split(".")
+            header["config"].setdefault(section, {})[key] = now[section][key]
+        recovery.write_twice(self.path, "config.json", header)
 
     # --- the plan ---------------------------------------------------------------------------
 
     def plan(self) -> dict[str, Any] | None:
-        """Return the stored plan, or None before the first measurement."""
+        """Return the stored plan, or None before the first measurement.
+
+        Raises
+        ------
+        DataError
+            A damaged plan, or the plan of another run.
+        """
         path = self.path / "plan.json"
-        keys = ("plan", "scaling", "costs", "inputs")
-        return sealed_json.read_object(path, *keys) if path.exists() else None
+        if not path.exists():
+            return None
+        found = sealed_json.read_object(path, "plan", "scaling", "costs", "inputs")
+        if problem := identity.stranger(self.path, path):
+            raise DataError(f"{problem} Bring back the one that this run was planned with.")
+        return found
 
     def write_plan(
         self, plan: Plan, scaling: OutputScaling, costs: Costs, inputs: dict[str, str]
@@ -118,7 +145,7 @@ class RunFolder:
         """Store the plan, all that was measured for it, and the digests of what was read."""
         arrays = {k: np.asarray(v, np.float64).tolist() for k, v in scaling.to_dict().items()}
         content = {"plan": plan.to_dict(), "scaling": arrays, "costs": costs._asdict(),
-                   "inputs": inputs}  # fmt: skip
+                   "inputs": inputs, **self.stamp()}  # fmt: skip
         recovery.write_twice(self.path, "plan.json", content)
 
     def lengthen(self, plan: Plan, minutes: float) -> None:
@@ -165,6 +192,8 @@ class RunFolder:
             return None
         found = sealed_json.read_object(path, "sha256", "verdict", "proof")
         numbers = found["proof"].values() if isinstance(found["proof"], dict) else [None]
+        if problem := identity.stranger(self.path, path):
+            raise DataError(problem)
         known = found["verdict"] in list(accuracy.VERDICTS)
         if not known or not all(type(n) in (int, float) for n in numbers):
             raise DataError(f"{path}: malformed, no verdict or no numbers of a proof.")

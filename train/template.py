@@ -6,6 +6,8 @@ import base64
 import html
 from collections.abc import Iterable
 
+from tengri.cli.streams import printable
+
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em}"
     "pre{background:#f4f4f4;padding:.8em;overflow-x:auto;font-size:12px}"
@@ -19,26 +21,31 @@ def render(title: str, parts: Iterable[str]) -> str:
     """Return a whole page; ``parts`` are HTML."""
     head = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>"
-        f"<h1>{html.escape(title)}</h1>"
+        f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{escaped(title)}</h1>"
     )
     return "\n".join([head, *parts, "</body></html>\n"])
 
 
+def escaped(text: str) -> str:
+    """Return text as HTML or Markdown show it, whatever a file has put into it."""
+    return html.escape(printable(text))
+
+
 def pre(text: str) -> str:
     """Return text as it stands, escaped."""
-    return f"<pre>{html.escape(text)}</pre>"
+    return f"<pre>{escaped(text)}</pre>"
 
 
 def heading(text: str) -> str:
     """Return a section heading."""
-    return f"<h2>{html.escape(text)}</h2>"
+    return f"<h2>{escaped(text)}</h2>"
 
 
 def image(name: str, png: bytes, caption: str) -> str:
     """Return a figure with its caption, the picture inside the page."""
     encoded = base64.b64encode(png).decode()
     return (
-        f"<figure><img alt='{html.escape(name)}' src='data:image/png;base64,{encoded}'>"
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f"<figure><img alt='{escaped(name)}' src='data:image/png;base64,{encoded}'>"
+        f"<figcaption>{escaped(caption)}</figcaption></figure>"
     )

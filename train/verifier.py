@@ -30,7 +30,10 @@ def _run(folder: Path) -> Iterator[Check]:
         "clock.json",
     ):
         if (folder / name).exists():
-            yield _check(name, recovery.problem_with(folder / name), "intact", repair)
+            problem = recovery.problem_in(folder, name)
+            if not problem and name.startswith(recovery.COPIES):
+                problem = recovery.disagreement(folder, Path(name).name)
+            yield _check(name, problem, "intact", repair)
     try:
         RunFolder.open(folder).config()
     except DataError as error:
@@ -50,6 +53,7 @@ def _run(folder: Path) -> Iterator[Check]:
     if (folder / "done.json").exists():
         problem = recovery.artefact_problem(folder)
         yield _check("done.json", problem, "names this surrogate.h5", repair)
+        yield _check("report", recovery.report_problem(folder), "as it was written", repair)
 
 
 def dataset(path: str, exact: bool) -> list[Check] | None:

@@ -7,17 +7,21 @@ a default value.
 from __future__ import annotations
 
 import difflib
+import numbers
 import re
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tengri.catalogue.table import Table
 from tengri.catalogue.words import ARGUMENTS, OPTIONS, Words
 from tengri.components.composition import SETTINGS, registered_params
 from tengri.components.stellar.sfh import SFH_FAMILIES
 from tengri.errors import (
     ConfigError,
+    DataError,
     ParameterError,
     TengriError,
     UnknownNameError,
@@ -27,6 +31,11 @@ from tengri.errors import (
 from tengri.parameters import Parameters
 from tengri.quantities import converted
 
+#: How many rows are looked at for what a column holds, and kinds of NumPy that are no real numbers.
+LOOKED_AT = 1000
+KINDS = {"U": "text, no numbers", "S": "text, no numbers", "c": "complex numbers, no real ones",
+         "M": "dates, no numbers", "m": "spans of time, no numbers", "b": "truth, no numbers",
+         "V": "records, no numbers"}  # fmt: skip
 #: How alike two names are that are taken for a misspelling of each other.
 ALIKE = 0.85
 #: Names that catalogues have for what no galaxy is without.
@@ -187,6 +196,37 @@ def check_free_of(columns: Iterable[str], given: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"{both[0]} is a column and given by --set: leave one out (--ignore {both[0]})."
         )
+
+
+def check_numbers(path: Path, table: Table, columns: Mapping[str, str]) -> None:
+    """Raise DataError, with file and column, where a parameter's column holds no real numbers.
+
+    The first rows are looked at; 2-D columns are for parameters that are arrays.
+    """
+    params = registered_params()
+    rows = table.read(sorted(set(columns.values())), 0, min(LOOKED_AT, table.n_rows))
+    for name, column in columns.items():
+        values = np.ma.getdata(rows[column])
+        if values.ndim > 1 and not params[name].shape:
+            found = (
+                f"{' × '.join(map(str, values.shape[1:]))} values in a row, {name} is one number"
+            )
+        elif values.dtype.kind == "O":
+            found = _strange([v for v in values if v is not None])
+        else:
+            found = KINDS.get(values.dtype.kind, "")
+        if found:
+            raise DataError(f"{path}: column {column!r} holds {found}.")
+
+
+def _strange(values: list[Any]) -> str:
+    """Return what objects are that are no numbers, or nothing."""
+    for value in values:
+        if isinstance(value, (str, bytes)):
+            return KINDS["U"]
+        if not np.isscalar(value) and not isinstance(value, numbers.Number):
+            return f"values of type {type(value).__name__}, no numbers"
+    return ""
 
 
 def check_units(units: Mapping[str, Any], words: Words = OPTIONS) -> None:

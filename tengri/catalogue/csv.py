@@ -6,7 +6,6 @@ like a number and would not come back as it was (``007``, 20 digits and more) st
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,8 @@ import pyarrow.parquet as pq
 from tengri.catalogue import arrow, parquet
 from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import ConfigError, DataError
+from tengri.io import atomic
+from tengri.io.atomic import is_full
 
 #: What stands for no number; an empty field stands for no text as well.
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "none", "--")
@@ -35,12 +36,11 @@ def open_table(path: Path, name: str | None) -> Iterator[parquet.ParquetTable]:
     """Open a file: its types are found, then it is unpacked into a temporary Parquet file."""
     if name is not None:
         raise DataError(f"{path}: a CSV file holds one table, none named {name!r}.")
-    with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / "table.parquet"
+    with atomic.scratch(".parquet") as unpacked:
         try:
             _unpack(path, unpacked)
         except (OSError, EOFError, pa.ArrowException) as error:
-            if isinstance(error, DataError):
+            if isinstance(error, DataError) or (isinstance(error, OSError) and is_full(error)):
                 raise
             reason = str(error).splitlines()[0]
             raise DataError(f"{path}: cannot be read as CSV ({reason}).") from error

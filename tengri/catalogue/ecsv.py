@@ -12,6 +12,7 @@ from astropy.table import Table
 from tengri.catalogue.held import HeldTable, in_memory
 from tengri.catalogue.table import Columns, Schema
 from tengri.errors import DataError
+from tengri.io.hdf5_reader import MAX_BYTES
 
 
 @contextmanager
@@ -19,6 +20,8 @@ def open_table(path: Path, name: str | None) -> Iterator[HeldTable]:
     """Read a file whole; it holds one table, which has no name."""
     if name is not None:
         raise DataError(f"{path}: an ECSV file holds one table, none named {name!r}.")
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: is larger than {MAX_BYTES} bytes: ECSV is held in memory.")
     try:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:  # whatever its readers of text and YAML raise

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import shutil
-import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from astropy.io import fits
 
+from tengri.catalogue import fits_structure
 from tengri.catalogue.table import Columns, Field, Schema, check_names, chosen
 from tengri.errors import ConfigError, DataError
+from tengri.io import atomic
+from tengri.io.atomic import is_full
 
 #: What the FITS standard calls units that have another name here.
 UNIT_NAMES = {"mag_ab": "mag", "erg/s/cm2/Hz": "erg s-1 cm-2 Hz-1"}
 BLOCK = 2880
+#: How much larger than its file a compressed table may be, beside a small one.
+MAX_UNPACKED, SMALL = 200, 1 << 28
 TRUE, NULL = ord("T"), 0  # of a logical column, as stored
 
 
@@ -69,8 +73,12 @@ def open_table(path: Path, name: str | None) -> Iterator[FitsTable]:
     """
     with _plain_file(path) as plain:
         try:
+            with open(plain, "rb") as raw:
+                fits_structure.check(path, raw)
             file = fits.open(plain, memmap=True)
-        except OSError as error:
+        except DataError:
+            raise
+        except Exception as error:  # whatever its reader of headers raises
             raise DataError(f"{path}: cannot be read as FITS ({error}).") from error
         with file:
             yield FitsTable(chosen(path, _tables(file, name), name), path)
@@ -81,14 +89,25 @@ def _plain_file(path: Path) -> Iterator[Path]:
     if path.suffix.lower() != ".gz":
         yield path
         return
-    with tempfile.NamedTemporaryFile(suffix=".fits") as unpacked:
+    with atomic.scratch(".fits") as plain:
         try:
-            with gzip.open(path) as packed:
-                shutil.copyfileobj(packed, unpacked)
-        except (OSError, EOFError) as error:
+            with gzip.open(path) as packed, open(plain, "wb") as unpacked:
+                _unpack(path, packed, unpacked)
+        except (OSError, EOFError, zlib.error) as error:
+            if isinstance(error, DataError) or (isinstance(error, OSError) and is_full(error)):
+                raise
             raise DataError(f"{path}: cannot be unpacked ({error}).") from error
-        unpacked.flush()
-        yield Path(unpacked.name)
+        yield plain
+
+
+def _unpack(path: Path, packed: Any, unpacked: Any) -> None:
+    """Copy what a file unpacks to, unless that is far more than tables are."""
+    most = MAX_UNPACKED * path.stat().st_size + SMALL
+    while chunk := packed.read(1 << 20):
+        most -= len(chunk)
+        if most < 0:
+            raise DataError(f"{path}: unpacks to more than {MAX_UNPACKED} times its size.")
+        unpacked.write(chunk)
 
 
 def _tables(file: Any, name: str | None) -> dict[str, Any]:

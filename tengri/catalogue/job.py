@@ -154,7 +154,8 @@ class Job:
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise DataError(f"{self.folder}: cannot be made ({error.strerror}).") from error
+            reason = atomic.os_reason(error)
+            raise DataError(f"{self.folder}: cannot be made ({reason}).") from error
         manifest = self.folder / MANIFEST
         if not manifest.exists():
             sealed_json.write_json(manifest, self.description)

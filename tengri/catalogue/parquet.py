@@ -15,6 +15,9 @@ from tengri.catalogue import arrow
 from tengri.catalogue.table import Columns, Schema, check_names
 from tengri.errors import DataError
 
+#: Bytes of a footer; rows of a group, of which columns are read whole, and bytes of all of them.
+MAX_FOOTER, MAX_GROUP_ROWS, MAX_GROUP_BYTES = 1 << 25, 1 << 26, 1 << 34
+
 
 class ParquetTable:
     """The columns of a file; the last group of rows that was read is kept."""
@@ -56,11 +59,45 @@ def open_table(path: Path, name: str | None) -> Iterator[ParquetTable]:
     if name is not None:
         raise DataError(f"{path}: a Parquet file holds one table, none named {name!r}.")
     try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
+        _check_footer(path)
+        file = pq.ParquetFile(path, thrift_string_size_limit=MAX_FOOTER)
+        _check_groups(path, file.metadata)
+    except DataError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: cannot be read as Parquet ({reason}).") from error
     with file:
         yield ParquetTable(file, path)
+
+
+def _check_footer(path: Path) -> None:
+    """Raise DataError for a footer that no table has: it is unpacked whole."""
+    with open(path, "rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(8)[:4], "little")
+    if min(length, size) > MAX_FOOTER:
+        raise DataError(f"{path}: its footer has {length} bytes, more than any table needs.")
+
+
+def _check_groups(path: Path, metadata: pq.FileMetaData) -> None:
+    """Raise DataError for groups of rows that memory does not hold, or that do not add up."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    rows = [group.num_rows for group in groups]
+    if any(n < 0 for n in rows) or sum(rows) != metadata.num_rows:
+        raise DataError(f"{path}: declares {metadata.num_rows} rows and groups of {sum(rows)}.")
+    if max(rows, default=0) > MAX_GROUP_ROWS:
+        raise DataError(
+            f"{path}: a group of {max(rows)} rows is read whole, and {MAX_GROUP_ROWS} is the most: "
+            "write it in smaller groups (row_group_size)."
+        )
+    largest = max((group.total_byte_size for group in groups), default=0)
+    if largest > MAX_GROUP_BYTES:  # columns by themselves are not asked: that may end the process
+        raise DataError(
+            f"{path}: a group of rows unpacks to {largest} bytes, {MAX_GROUP_BYTES} is the most: "
+            "write it in smaller groups (row_group_size)."
+        )
 
 
 def check_schema(schema: Schema) -> None:

@@ -6,8 +6,8 @@ that a table may be larger than memory. A new format is one entry of ``FORMATS``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tengri.errors import ConfigError, DataError, suggestion, unknown
+from tengri.errors import ConfigError, DataError, TengriError, suggestion, unknown
 
 Columns = dict[str, np.ndarray]
 
@@ -149,7 +149,55 @@ def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Ta
     if not path.is_file():
         near = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such catalogue.{suggestion(path.name, near) if near else ''}")
-    return format_of(path).open_table(path, name)
+    return _checked(path, name)
+
+
+@contextmanager
+def _checked(path: Path, name: str | None) -> Iterator[Table]:
+    with ExitStack() as stack:
+        try:
+            table = stack.enter_context(format_of(path).open_table(path, name))
+        except (TengriError, MemoryError):
+            raise
+        except Exception as error:  # whatever a reader raises of what it did not expect
+            raise DataError(f"{path}: cannot be read ({_first_line(error)}).") from error
+        yield CheckedTable(table, path)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+class CheckedTable:
+    """A table whose reader may fail on what a file holds: one error that names file and column."""
+
+    def __init__(self, table: Table, path: Path) -> None:
+        self._table, self._path = table, path
+        self.names, self.n_rows = table.names, table.n_rows
+
+    def unit(self, name: str) -> str:
+        """Return the unit that the file states for a column, or nothing."""
+        try:
+            return self._table.unit(name)
+        except ValueError as error:
+            raise DataError(
+                f"{self._path}: the unit of column {name!r} cannot be read ({_first_line(error)})."
+            ) from error
+
+    def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
+        """Return rows of some columns; raises DataError with the first that cannot be read."""
+        wanted = list(names)
+        try:
+            return self._table.read(wanted, start, stop)
+        except (TengriError, MemoryError):
+            raise
+        except Exception as error:
+            for name in wanted if len(wanted) > 1 else ():
+                self.read([name], start, stop)
+            shown = ", ".join(map(repr, wanted))
+            raise DataError(
+                f"{self._path}: column {shown} cannot be read ({_first_line(error)})."
+            ) from error
 
 
 def chosen(path: Path, tables: Mapping[str, Any], name: str | None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from astropy.io import votable
 from astropy.table import vstack
 
+from tengri.catalogue import votable_structure
 from tengri.catalogue.held import HeldTable, in_memory
 from tengri.catalogue.table import Columns, Field, Schema, chosen
 from tengri.errors import ConfigError, DataError
@@ -21,6 +22,7 @@ from tengri.errors import ConfigError, DataError
 @contextmanager
 def open_table(path: Path, name: str | None) -> Iterator[HeldTable]:
     """Read a file whole; its only table, or the one of a name, ID or number."""
+    votable_structure.check(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -28,7 +30,7 @@ def open_table(path: Path, name: str | None) -> Iterator[HeldTable]:
             found = chosen(path, _by_name(tables, name), name).to_table(use_names_over_ids=True)
     except DataError:
         raise
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except Exception as error:  # whatever its readers of XML and Base64 raise
         raise DataError(f"{path}: cannot be read as VOTable ({_first_line(error)}).") from error
     yield HeldTable(found, path)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
+from tengri.cli import streams
 from tengri.progress import write_line
 
 Rows = Sequence[Mapping[str, Any]]
@@ -38,7 +39,7 @@ class _Printer(logging.Handler):
     """Prints messages on what is standard output at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        write_line(self.format(record))
+        write_line(streams.printable(self.format(record)))
 
 
 @contextlib.contextmanager
@@ -67,7 +68,10 @@ def emit(as_json: bool, text: str, data: Any) -> None:
     """Print the text, or the data as JSON."""
     from tengri.io.jsonable import jsonable  # loads NumPy, which no --help needs
 
-    print(json.dumps(jsonable(data), indent=1, ensure_ascii=False) if as_json else text)
+    if as_json:
+        print(streams.printable_json(json.dumps(jsonable(data), indent=1, ensure_ascii=False)))
+    else:
+        print(streams.printable(text))
 
 
 def table(rows: Rows) -> str:

@@ -63,6 +63,7 @@ def _work_options(group: Any) -> None:
 
 def _predict(args: argparse.Namespace) -> int:
     from tengri.catalogue.table import open_table
+    from tengri.io.lock import held
 
     with open_table(args.catalogue, args.table) as table:
         job = _job(args, table)
@@ -71,9 +72,8 @@ def _predict(args: argparse.Namespace) -> int:
             text = "\n".join(f"{name:<10s} {value}" for name, value in plan.items())
             emit(args.json, f"{text}\nnothing has been written (dry run)", plan)
             return 0
-        if args.shard:
-            return _one_shard(args, job)
-        return _all(args, job)
+        with held(job.folder, shared=bool(args.shard)):
+            return _one_shard(args, job) if args.shard else _all(args, job)
 
 
 def _all(args: argparse.Namespace, job: Any) -> int:
@@ -114,6 +114,7 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     from tengri.catalogue.columns import (
         check_complete,
         check_free_of,
+        check_numbers,
         check_units,
         parameter_columns,
     )
@@ -122,6 +123,7 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
     from tengri.catalogue.words import OPTIONS
 
     columns = parameter_columns(table.names, _renamed(args.column), _names(args.ignore), OPTIONS)
+    check_numbers(args.catalogue, table, columns)
     check_free_of(columns, dict(map(models.pair, args.values)))
     if not args.ignore_units:
         check_units({name: table.unit(column) for name, column in columns.items()})

@@ -8,12 +8,14 @@ have left.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
 import secrets
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +57,7 @@ def whole(path: Path) -> Iterator[Path]:
     except TengriError:
         raise
     except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from error
+        raise DataError(f"{path}: cannot be written ({os_reason(error)}).") from error
 
 
 def _is_device(path: Path) -> bool:
@@ -87,7 +89,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """Make a folder with its first contents: as `whole`, but nothing may be there before."""
     temporary = temporary_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(path.parent)
         sweep(path)
         temporary.mkdir()
         yield temporary
@@ -95,9 +97,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     except OSError as error:
         # also what a write inside it says of the temporary name
-        raise DataError(f"{path}: cannot be made ({error.strerror or error}).") from error
+        raise DataError(f"{path}: cannot be made ({os_reason(error)}).") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_parents(folder: Path) -> None:
+    """Make a folder and those above it, each name synced."""
+    if not folder.is_dir():
+        _make_parents(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def put(complete: Path, path: Path) -> None:
@@ -146,7 +156,74 @@ def sweep(path: Path) -> None:
         if begun.is_dir():
             shutil.rmtree(begun, ignore_errors=True)
         else:
-            begun.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # another user's, in a folder of all
+                begun.unlink()
+
+
+@contextmanager
+def together(*paths: Path) -> Iterator[list[Path]]:
+    """Write files of one folder that belong together: they take their places at the end.
+
+    Yields
+    ------
+    list of Path
+        Their names in a temporary folder beside them; raises as `whole` does.
+    """
+    begun = temporary_name(paths[0].with_suffix(""))
+    try:
+        sweep(paths[0].with_suffix(""))
+        begun.mkdir()
+        yield [begun / path.name for path in paths]
+        for path in paths:
+            put(begun / path.name, path)
+    except TengriError:
+        raise
+    except OSError as error:
+        raise DataError(f"{paths[0].parent}: cannot be written ({os_reason(error)}).") from error
+    finally:
+        shutil.rmtree(begun, ignore_errors=True)
+
+
+@contextmanager
+def scratch(ending: str) -> Iterator[Path]:
+    """Yield the name of a file in the system's folder for temporary ones, gone at the end.
+
+    Those of processes that were killed are swept.
+
+    Raises
+    ------
+    DataError
+        That folder is full, or cannot be written.
+    """
+    try:
+        name = Path(tempfile.gettempdir()) / f"tengri-{os.getuid()}{ending}"
+        sweep(name)
+        path = temporary_name(name)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise DataError(f"no temporary file can be made ({os_reason(error)}).") from error
+    try:
+        yield path
+    except OSError as error:
+        if not is_full(error) or isinstance(error, TengriError):
+            raise
+        raise DataError(
+            f"{path.parent}: the disk is full (TMPDIR names another folder)."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def os_reason(error: OSError) -> str:
+    """Return why the system refused a file, in words."""
+    return "the disk is full" if is_full(error) else error.strerror or str(error)
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether there is no space left; libraries may say so in their text only."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return error.errno in full or any(f"[errno {n}]" in str(error).lower() for n in full)
 
 
 def _is_alive(pid: int) -> bool:
@@ -157,6 +234,18 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return True  # it is another user's
     return True
+
+
+def sync_tree(folder: Path) -> None:
+    """Make a folder that a library has written, and its name, survive a power cut."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

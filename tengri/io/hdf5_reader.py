@@ -24,6 +24,10 @@ MAX_BYTES = 1 << 31
 MAX_TEXT_BYTES = 1 << 24
 #: Deflate reaches 1032; beyond this a dataset was declared and never written.
 MAX_RATIO = 2000
+#: A chunk is unpacked whole.
+MAX_CHUNK_BYTES = 1 << 28
+#: Deflate, shuffle, fletcher32, szip, nbit, scale-offset and LZF; others load code of their own.
+KNOWN_FILTERS = {*range(1, 7), 32000}
 _SMALL = 1 << 20
 
 
@@ -160,14 +164,37 @@ def problem_with(item: Any, most: int = MAX_BYTES) -> str:
     return storage_problem(item, most)
 
 
+def own_problem(item: Any, most: int = MAX_BYTES) -> str:
+    """Return why a dataset is not as the files of a run or a surrogate hold theirs, or nothing.
+
+    Those are stored as they are, with a checksum: nothing has to be unpacked, and nothing is
+    larger than what is there.
+    """
+    if problem := problem_with(item, most):
+        return problem
+    if strange := _filters(item) - {h5py.h5z.FILTER_FLETCHER32}:
+        return f"has a filter (number {min(strange)}); files of this kind have checksums only"
+    if item.nbytes > item.id.get_storage_size():
+        return f"declares {item.nbytes} bytes and stores {item.id.get_storage_size()}"
+    return ""
+
+
+def _filters(item: h5py.Dataset) -> set[int]:
+    """Return the numbers of the filters of a dataset."""
+    created = item.id.get_create_plist()
+    return {created.get_filter(i)[0] for i in range(created.get_nfilters())}
+
+
 def storage_problem(item: h5py.Dataset, most: int = MAX_BYTES) -> str:
     """Return why a dataset of any type cannot be read from the file it is in, or nothing."""
     if item.is_virtual or item.external is not None:
         return "has its data in another file"
     if item.nbytes > most:
         return f"is larger than {most} bytes"
-    if item.chunks and item.dtype.itemsize * math.prod(item.chunks) > MAX_BYTES:
-        return f"has chunks of more than {MAX_BYTES} bytes"
+    if unknown := _filters(item) - KNOWN_FILTERS:
+        return f"has a filter that is no part of HDF5 (number {min(unknown)}): store it with gzip"
+    if item.chunks and item.dtype.itemsize * math.prod(item.chunks) > MAX_CHUNK_BYTES:
+        return f"has chunks of more than {MAX_CHUNK_BYTES} bytes"
     if item.nbytes > _SMALL + MAX_RATIO * item.id.get_storage_size():
         return f"declares {item.nbytes} bytes and stores {item.id.get_storage_size()}"
     return ""

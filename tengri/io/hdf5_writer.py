@@ -36,8 +36,12 @@ def new_hdf5(path: Path, **options: Any) -> Iterator[h5py.File]:
     """
     with open(path, "w+b", buffering=0) as raw:
         tolerant = _TolerantFile(raw)
-        with h5py.File(tolerant, "w", userblock_size=seal.USERBLOCK, **options) as file:
-            yield file
+        try:
+            with h5py.File(tolerant, "w", userblock_size=seal.USERBLOCK, **options) as file:
+                yield file
+        except (OSError, RuntimeError):
+            if tolerant.failure is None:
+                raise  # else it is a consequence: HDF5 reads back what never reached the disk
         if tolerant.failure is not None:
             raise tolerant.failure
 

@@ -33,6 +33,12 @@ def file_sha256(path: str | Path, offset: int = 0) -> str:
     return digest.hexdigest()
 
 
+def tree_sha256(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a folder, by its path there."""
+    found = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): file_sha256(p) for p in found}
+
+
 def seal(path: str | Path) -> str:
     """Write the digest of ``path`` into its user block and return it.
 

@@ -10,7 +10,7 @@ from typing import Any
 from tengri.errors import DataError
 from tengri.io.atomic import write_text
 
-MAX_JSON_BYTES = 1 << 26
+MAX_JSON_BYTES = 1 << 24
 
 
 def write_json(path: Path, content: Any) -> None:

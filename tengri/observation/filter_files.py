@@ -28,6 +28,8 @@ from tengri.observation.conventions import per_photon
 from tengri.quantities import as_unit
 
 DETECTORS = ("photon", "energy")
+#: Of a file of curves; EAZY's, of hundreds, has about 3 MB.
+MAX_BYTES = 1 << 23
 #: Noise below zero that is dropped, over the peak; published curves have up to 0.5 per cent.
 NOISE = 0.01
 LYMAN_LIMIT_AA = 912.0
@@ -192,7 +194,7 @@ def _factor(unit: Any) -> float:
 def _blocks(path: Path) -> list[_Block]:
     """Return the curves of a file as they stand."""
     try:
-        lines = hdf5_reader.read_text(path).lstrip("\ufeff").splitlines()
+        lines = hdf5_reader.read_text(path, MAX_BYTES).lstrip("\ufeff").splitlines()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file of a filter curve.") from None
     except DataError:
@@ -226,7 +228,7 @@ def _numbers(line: str) -> list[float] | None:
 
 def _is_eazy(body: list[str]) -> bool:
     """Whether the file begins with a number of rows and a row that begins with its index."""
-    if len(body) < 3 or not _words(body[0]) or not _words(body[0])[0].isdigit():
+    if len(body) < 3 or not _count(body[0]):
         return False
     first, second = _numbers(body[1]), _numbers(body[2])
     return bool(
@@ -235,12 +237,17 @@ def _is_eazy(body: list[str]) -> bool:
     )  # fmt: skip
 
 
+def _count(line: str) -> int:
+    """Return the number of rows that a line begins with; 0 for none."""
+    word = next(iter(_words(line)), "")
+    return int(word) if re.fullmatch(r"[0-9]{1,7}", word) else 0
+
+
 def _eazy_blocks(path: Path, body: list[str]) -> list[_Block]:
     blocks: list[_Block] = []
     place = 0
     while place < len(body):
-        words = _words(body[place])
-        n = int(words[0]) if words and words[0].isdigit() else 0
+        words, n = _words(body[place]), _count(body[place])
         rows = [_numbers(line) or [] for line in body[place + 1 : place + 1 + n]]
         if n < 1 or len(rows) != n or any(len(row) < 3 for row in rows):
             raise DataError(

@@ -95,6 +95,8 @@ class FilterCurve:
         problem = _problem(self.wave, self.trans)
         if problem:
             raise ConfigError(f"Filter curve {self.name!r}: {problem}.")
+        if not self.name.isprintable():  # it goes to terminals, pages and figures
+            raise ConfigError(f"Filter curve {self.name!r}: its name has control characters.")
         conventions.check(self.reference)
         _ = self.scale
 

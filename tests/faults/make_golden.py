@@ -34,13 +34,19 @@ def main() -> None:
         raise SystemExit(f"{RUN} and {DATASET} exist: golden files are not remade.")
     with tempfile.TemporaryDirectory() as temporary:
         tiny.write(Path(temporary))
+        for known in (path for path in GOLDEN.glob("*") if path.is_file()):
+            shutil.copy(known, temporary)  # runs of all formats share what they are made from
         for name in missing:
             words = [sys.executable, "-m", "tengri", *commands[name]]
             subprocess.run(words, cwd=temporary, check=True)
         for name in LEFT_OUT:
             path = Path(temporary, RUN, name)
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        shutil.copytree(temporary, GOLDEN, dirs_exist_ok=True)
+        for name in missing:
+            shutil.copytree(Path(temporary, name), GOLDEN / name)
+        for made in (path for path in Path(temporary).iterdir() if path.is_file()):
+            if not (GOLDEN / made.name).exists():
+                shutil.copy(made, GOLDEN)
 
 
 if __name__ == "__main__":

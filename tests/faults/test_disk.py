@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import os
 import re
 import resource
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +18,20 @@ import pytest
 
 import emulator
 from emulator import artefact
+from emulator.export import to_numpy
+from tengri.__main__ import main as program
+from tengri.catalogue.table import Field, Schema, format_of, open_table
 from tengri.errors import DataError
-from tengri.io import sealed_json
-from tests.faults import kill, tiny, victims
+from tengri.io import atomic, sealed_json
+from tengri.io.hdf5_writer import new_hdf5
+from tengri.io.lock import Lock
+from tests.faults import catalogue, kill, tiny, victims
 from tests.faults.make_golden import RUN
 from tests.train.conftest import CONFIG, changed, new_run, trained, with_config
 from train import config as configs
 from train import recovery
 from train.checkpoints import Checkpoints, verify
 from train.dataset import Dataset
-from train.lock import Lock
 from train.logs import Log, read_metrics
 from train.loop import Loop
 from train.problem import Problem
@@ -140,6 +147,110 @@ def test_the_log(tmp_path: Path, most: int, injected: Counter) -> None:
             log.write(2, {f"loss_{i}": 0.5 for i in range(30 if most == 10 else 1)})
         log.close()
     assert next(r["step"] for r in read_metrics(tmp_path / "metrics.jsonl")) == 1
+    injected("disk")
+
+
+LONG = [".fits", ".fits.gz", ".parquet", ".csv", ".ecsv", ".vot"]
+ENDINGS = [".h5", *(pytest.param(ending, marks=pytest.mark.slow) for ending in LONG)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_prediction(
+    tmp_path: Path, ending: str, injected: Counter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While a shard is made, and while they are joined: one line, and the old file stays."""
+    words, out = ["predict", *catalogue.written(tmp_path, ending)], tmp_path / f"out{ending}"
+    out.write_bytes(b"the old one")
+    for more, most in ((["--shard", "1/1"], 9000), ([], 0), ([], 5000)):
+        with full(most):
+            assert program([*words, *more]) == 1
+        said = capsys.readouterr().err
+        assert "cannot be written" in said and len(said.splitlines()) == 1 and "filter" not in said
+        assert out.read_bytes() == b"the old one"
+        assert program([*words, "--shard", "1/1"]) == 0  # what is joined next
+        injected("disk")
+    assert program(words) == 0
+    assert sorted(os.listdir(tmp_path)) == sorted(["cat.h5", out.name])
+
+
+@pytest.mark.parametrize("most", [0, 1000, 4000, 200_000])
+def test_an_export(tmp_path: Path, most: int, injected: Counter) -> None:
+    """Both files stay as they were: new weights never lie beside old code."""
+    to_numpy(GOLDEN, tmp_path, "good")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with full(most) if most < 100_000 else pytest.MonkeyPatch.context() as patched:
+        if patched is not None:
+            patched.setattr("emulator.export.module_text", lambda *_: "def fluxes(**_): return 0.0")
+        with pytest.raises(DataError, match=r"cannot be written|not written"):
+            to_numpy(GOLDEN, tmp_path, "good")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    injected("disk")
+
+
+def test_a_full_disk_is_called_one(tmp_path: Path, injected: Counter) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no device that is always full")
+    with pytest.raises(DataError, match=r"/dev/full: cannot be written \(the disk is full"):
+        sealed_json.write_json(Path("/dev/full"), {"seconds": 1.0})
+    (tmp_path / "out.csv").symlink_to("/dev/full")
+    rows = {"redshift": np.ones(9)}
+    schema = Schema({"redshift": Field(np.dtype("f8"))}, {}, 9)
+    for name in ("csv", "fits", "ecsv", "parquet"):
+        (tmp_path / f"out.{name}").unlink(missing_ok=True)
+        (tmp_path / f"out.{name}").symlink_to("/dev/full")
+        writer = format_of(tmp_path / f"out.{name}")
+        with (
+            pytest.raises(DataError, match="the disk is full"),
+            atomic.whole(tmp_path / f"out.{name}") as path,
+        ):
+            writer.write_table(path, schema, [rows])
+        injected("disk")
+
+
+def test_hdf5_that_reads_back_what_no_disk_took(tmp_path: Path, injected: Counter) -> None:
+    """Its own error would blame the filter of checksums."""
+    with (
+        full(3000),
+        pytest.raises(OSError, match="File too large"),
+        new_hdf5(tmp_path / "x.h5", rdcc_nbytes=0) as file,
+    ):
+        column = file.create_dataset("x", (4000,), "f8", chunks=(1000,), fletcher32=True)
+        for start in range(0, 4000, 500):
+            column[start : start + 500] = 1.0
+    injected("disk")
+
+
+def test_temporary_files_of_the_dead_are_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    """Only of this machine, and only where no process of the number lives."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    stem = f".tengri-{os.getuid()}.fits.tmp-"
+    owners = (atomic.HOST, dead.pid), (atomic.HOST, os.getpid()), ("0" * 8, dead.pid + 1)
+    names = {pid: f"{stem}{host}-{pid}-7.fits" for host, pid in owners}
+    for name in names.values():
+        (tmp_path / name).touch()
+    with atomic.scratch(".fits") as path:
+        assert path.exists() and path.stat().st_mode & 0o777 == 0o600
+    assert set(os.listdir(tmp_path)) == {*names.values()} - {names[dead.pid]}
+    injected("disk")
+
+
+def test_a_full_folder_of_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    """The compressed catalogue is not to blame."""
+    with gzip.open(tmp_path / "cat.fits.gz", "wb") as file:
+        file.write(b"\0" * 5000)
+
+    def no_space(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tengri.catalogue.fits._unpack", no_space)
+    with pytest.raises(DataError, match=r"the disk is full \(TMPDIR names another"):
+        open_table(tmp_path / "cat.fits.gz").__enter__()
     injected("disk")
 
 

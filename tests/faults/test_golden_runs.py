@@ -30,7 +30,7 @@ from train.runfolder import RunFolder
 Counter = Callable[..., None]
 RUNS = [f"run-{n}" for n in range(1, RUN_FORMAT + 1)]
 DATASETS = [f"set-{n}" for n in range(1, DATASET_FORMAT + 1)]
-MOST_KB = 400
+MOST_KB = 300 * len(RUNS)
 
 
 def test_they_are_small() -> None:

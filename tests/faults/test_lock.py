@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import shutil
 import signal
+import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from tengri.__main__ import main as program
+from tengri.errors import DataError
 from tengri.io import sealed_json
-from tests.faults import kill, tiny, victims
-from train.lock import Lock, LockedError
+from tengri.io.lock import Lock, LockedError
+from tests.faults import catalogue, kill, tiny, victims
 from train.runfolder import RunFolder
 
 Counter = Callable[..., None]
@@ -104,3 +109,88 @@ def test_one_of_many_makes_the_folder(tmp_path: Path, injected: Counter) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == [*(f"run-{i}" for i in range(5)),
                                                           "tiny.toml"]  # fmt: skip
     injected("lock", 15)
+
+
+def test_a_lock_file_that_is_removed_lets_nobody_in(tmp_path: Path, injected: Counter) -> None:
+    with Lock(tmp_path):
+        (tmp_path / "lock").unlink()
+        with pytest.raises(LockedError, match="is in use by another process"), Lock(tmp_path):
+            pass
+    with Lock(tmp_path):
+        pass
+    injected("lock")
+
+
+def test_a_folder_that_its_holder_removes(tmp_path: Path, injected: Counter) -> None:
+    """What was opened a moment before is the lock of nothing."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    late = Lock(folder)
+    take = late._take  # noqa: SLF001  (the moment between opening and locking)
+
+    def removed_first() -> None:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        (folder / "lock").touch()
+        take()
+
+    late._take = removed_first  # type: ignore[method-assign]  # noqa: SLF001
+    with pytest.raises(LockedError, match="has just been removed"), late:
+        pass
+    injected("lock")
+
+
+def test_a_disk_without_locks_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("tengri.io.lock.fcntl.flock", refused)
+    with pytest.raises(DataError, match="knows no locks"), Lock(tmp_path):
+        pass
+    injected("lock")
+
+
+def test_folders_that_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
+) -> None:
+    """As on NFS: the file in them is locked all the same."""
+    flock = fcntl.flock
+
+    def files_only(handle: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(handle, how)
+
+    monkeypatch.setattr("tengri.io.lock.fcntl.flock", files_only)
+    with Lock(tmp_path), pytest.raises(LockedError, match=f"process {os.getpid()}"), Lock(tmp_path):
+        pass
+    injected("lock")
+
+
+def test_those_who_share_keep_out_who_wants_it_alone(tmp_path: Path, injected: Counter) -> None:
+    shared = Lock(tmp_path, shared=True), Lock(tmp_path, shared=True)
+    with shared[0], shared[1], pytest.raises(LockedError), Lock(tmp_path):
+        pass
+    with Lock(tmp_path), pytest.raises(LockedError), Lock(tmp_path, shared=True):
+        pass
+    injected("lock", 2)
+
+
+@pytest.mark.parametrize("shard", [[], ["--shard", "1/1"]])
+def test_two_predictions_of_one_catalogue(
+    tmp_path: Path, shard: list[str], injected: Counter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", *catalogue.written(tmp_path), *shard]
+    parts = tmp_path / "out.h5.parts"
+    parts.mkdir()
+    process, _, pid = begun(victims.holder, str(parts))
+    try:
+        assert program(words) == 1
+        assert f"is in use by process {pid} on " in capsys.readouterr().err
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        process.join()  # type: ignore[attr-defined]
+    assert program(words) == 0
+    injected("lock")

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tengri.__main__ import main as program
+from tengri.io import sealed_json
+from tengri.io.seal import tree_sha256
 from tests.faults.make_golden import DATASET, RUN
+from train import recovery
 
 PLACES = {
     f"{RUN}/config.json": "config.json",
@@ -94,3 +97,22 @@ def test_nothing_of_ours_is_an_error(golden: Path, capsys: pytest.CaptureFixture
     for path, message in (("g.txt", "no run folder, data set"), ("sdsss", "Did you mean sdss")):
         assert program(["verify", path]) == 1
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["flip", "gone"])
+def test_the_report_is_part_of_the_proof(
+    golden: Path, damage: str, capsys: pytest.CaptureFixture[str], injected: Callable[..., None]
+) -> None:
+    page, done = golden / RUN / "report" / "report.html", golden / RUN / "done.json"
+    page.parent.mkdir()
+    page.write_text("<p>1.2 mmag</p>")
+    content = sealed_json.read_json(done)
+    sealed_json.write_json(done, {**content, "report": tree_sha256(page.parent)})
+    assert findings(RUN, capsys)[1]["report"] == "ok"
+    page.unlink() if damage == "gone" else page.write_text("<p>0.2 mmag</p>")
+    assert findings(RUN, capsys)[1]["report"] == "FAIL"
+    (message,) = recovery.recover(golden / RUN)
+    assert (
+        "report.html" in message and not done.exists() and (golden / RUN / "surrogate.h5").exists()
+    )
+    injected("bits")

@@ -24,11 +24,11 @@ import tengri.__main__
 import train.commands
 from emulator import artefact
 from tengri.errors import DataError
+from tengri.io.lock import Lock
 from train import config as configs
 from train import evaluate, pipeline, report
 from train.checkpoints import Checkpoints
 from train.dataset import Dataset
-from train.lock import Lock
 from train.pools import Pools
 from train.rows import Rows
 from train.runfolder import RunFolder

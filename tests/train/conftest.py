@@ -110,6 +110,7 @@ class Poisoned:
 
     def __init__(self, source: Source, row: int, where: str) -> None:
         self.source, self.row, self.where, self.size = source, row, where, source.size
+        self.inputs = source.inputs
 
     def rows(self, number: int) -> Rows:
         rows = self.source.rows(number)

@@ -14,6 +14,7 @@ from tensorboardX.proto import event_pb2
 
 from emulator.targets.batch import Batch
 from tengri.errors import DataError
+from tengri.io.lock import Lock, LockedError
 from tests.train.conftest import (
     CONFIG,
     Poisoned,
@@ -23,7 +24,6 @@ from tests.train.conftest import (
     trained,
     with_config,
 )
-from train.lock import Lock, LockedError
 from train.logs import read_metrics
 from train.loop import Loop
 from train.optimisers import build, polisher

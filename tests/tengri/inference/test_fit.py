@@ -87,6 +87,7 @@ def test_a_band_that_is_missing_counts_for_nothing_and_rows_do_not_depend_on_the
         np.testing.assert_array_equal(values, found.columns[name][1:2])
 
 
+@pytest.mark.slow
 def test_an_upper_limit_is_a_censored_measurement():
     """One parameter, one band: the posterior of a limit is a normal times a Φ."""
     slope = np.zeros((3, 2))

@@ -145,6 +145,12 @@ class EmulatedSEDModel(PhotometricModel):
         """Name of the SSP grid that it was trained on."""
         return self.artefact.ssp["name"]
 
+    @property
+    def mass_remaining(self) -> np.ndarray | None:
+        """Surviving mass fraction of that grid, (n_met, n_age), if it has the table."""
+        remaining: np.ndarray | None = self.artefact.ssp["mass_remaining"]
+        return remaining
+
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {
@@ -201,7 +207,7 @@ class EmulatedSEDModel(PhotometricModel):
         """
         p = self.spec.resolve({} if params is None else params)
         check_process()
-        remaining = self.artefact.ssp["mass_remaining"]
+        remaining = self.mass_remaining
         table = (
             None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
         )

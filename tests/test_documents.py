@@ -19,7 +19,8 @@ from emulator.description import FORMAT_VERSION, KIND
 from tengri.__main__ import build_parser, main
 from tools.tables import ROOT, documents, rewritten
 
-PAGES = ("install", "tutorial", "train", "own_case", "lines", "catalogues", "samplers", "extend")
+PAGES = ("install", "tutorial", "train", "own_case", "lines", "catalogues", "fit", "samplers",
+         "extend")  # fmt: skip
 BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
 
 
@@ -84,7 +85,7 @@ def leaves(parser, words=()):
 
 
 LEAVES = leaves(build_parser()[0])
-LONG = {("train",), ("predict",), ("dataset",), ("data", "build")}
+LONG = {("train",), ("predict",), ("fit",), ("dataset",), ("data", "build")}
 
 
 @pytest.mark.parametrize(("words", "parser"), LEAVES, ids=[" ".join(w) for w, _ in LEAVES])

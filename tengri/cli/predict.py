@@ -167,7 +167,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _shards(args: argparse.Namespace, n_rows: int) -> int:
-    from tengri.catalogue.job import SHARD_ROWS, existing_shards
+    from tengri.catalogue.job import SHARD_ROWS
+    from tengri.catalogue.sharded_job import existing_shards
     from tengri.io.sharding import parse_shard
 
     if args.shard:

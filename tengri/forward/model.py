@@ -124,6 +124,11 @@ class SEDModel(PhotometricModel):
         """Name of the SSP grid."""
         return self.ssp.name
 
+    @property
+    def mass_remaining(self) -> np.ndarray | None:
+        """Surviving mass fraction of the SSP grid, (n_met, n_age), if it has the table."""
+        return self.ssp.ssp_mass_remaining
+
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the numbers of this model, in JSON's own types."""
         return super().identity() | {

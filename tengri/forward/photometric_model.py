@@ -261,6 +261,11 @@ class PhotometricModel:
         """Name of the SSP grid."""
         raise NotImplementedError
 
+    @property
+    def mass_remaining(self) -> np.ndarray | None:
+        """Surviving mass fraction of the SSP grid, (n_met, n_age), if it has the table."""
+        raise NotImplementedError
+
     # --- one galaxy, many galaxies --------------------------------------------------------
 
     def _one(self, params: Mapping[str, Any] | None, units: str) -> Array:

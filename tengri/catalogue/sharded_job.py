@@ -1,0 +1,212 @@
+"""One catalogue, worked through shard by shard, resumable, then joined into one file.
+
+``OUT.parts/`` holds a sealed manifest (what decides every row) and sealed shards
+(`tengri.io.sharding`). A shard that is there, whole, of this manifest and made from the rows that
+the catalogue holds now, is not made again. Only ``chunk`` rows are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import h5py
+import numpy as np
+
+from tengri.catalogue import hdf5
+from tengri.catalogue.table import Columns, Field, Schema, Table, format_of
+from tengri.errors import DataError
+from tengri.io import atomic, hdf5_reader, seal, sealed_json
+from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
+
+Report = Callable[[int], None]
+
+
+class ShardedJob(ABC):
+    """What is to be done with the rows of an open catalogue, and where they go.
+
+    Subclasses are frozen dataclasses with the fields ``table``, ``out`` and ``n_shards``.
+    """
+
+    table: Table
+    out: Path
+    n_shards: int
+
+    #: The column of flags.
+    flag: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def chunk(self) -> int:
+        """Rows held in memory at once; part of the contract, for the digest of a shard's inputs."""
+
+    @property
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What decides the values of every row, without time, place or worker."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> Schema:
+        """Names, types and units of the output's columns."""
+
+    @property
+    @abstractmethod
+    def columns_read(self) -> list[str]:
+        """The columns of the catalogue that are read, sorted."""
+
+    @abstractmethod
+    def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
+        """Return (what was read, what goes out) of some rows."""
+
+    @abstractmethod
+    def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
+        """Return the numbers of rows by meaning from those by flag."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the shards lie until they are joined."""
+        return self.out.with_name(self.out.name + ".parts")
+
+    # --- one shard ------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the folder and its manifest, or check those that are there.
+
+        Raises
+        ------
+        ConfigError
+            A column that the output's format cannot hold.
+        DataError
+            The folder belongs to another catalogue, model or set of options.
+        """
+        format_of(self.out).check_schema(self.schema)
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            reason = atomic.os_reason(error)
+            raise DataError(f"{self.folder}: cannot be made ({reason}).") from error
+        manifest = self.folder / MANIFEST
+        if not manifest.exists():
+            sealed_json.write_json(manifest, self.description)
+        found = sealed_json.read_object(manifest)
+        different = [k for k, v in self.description.items() if found.get(k) != v]
+        if different:
+            raise DataError(
+                f"{self.folder} holds shards of another job: {', '.join(different)} differ. Remove "
+                "it, write to another OUT, or give the options it was begun with."
+            )
+
+    def make(self, number: int, report: Report = lambda rows: None) -> bool:
+        """Make one shard; return False where a good one is there already."""
+        start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
+        if not self.problem_with(number):
+            report(stop - start)
+            return False
+        schema = Schema(self.schema.fields, {}, stop - start)
+
+        def fill(file: h5py.File) -> None:
+            hdf5.create_columns(file, schema)
+            inputs, at = hashlib.sha256(), 0
+            for first in range(start, stop, self.chunk):
+                read, made = self.answer(first, min(first + self.chunk, stop))
+                _update(inputs, read)
+                at = hdf5.put(file, schema, made, at)
+                report(len(made[self.flag]))
+            file.attrs["start"] = start
+            file.attrs["inputs"] = inputs.hexdigest()
+            file.attrs["fingerprint"] = fingerprint(self.description)
+
+        write_shard(self.path(number), fill, lambda path: self._check(path, number))
+        return True
+
+    def path(self, number: int) -> Path:
+        """Return the file of a shard."""
+        return self.folder / shard_name(number)
+
+    def problem_with(self, number: int) -> str:
+        """Return what is wrong with a shard (also: made from other rows), or nothing."""
+        try:
+            stored = self._check(self.path(number), number)
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            return str(error)
+        start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
+        inputs = hashlib.sha256()
+        for first in range(start, stop, self.chunk):
+            _update(
+                inputs, self.table.read(self.columns_read, first, min(first + self.chunk, stop))
+            )
+        return "" if inputs.hexdigest() == stored else "the catalogue's rows have changed"
+
+    def _check(self, path: Path, number: int) -> str:
+        """Check seal, place and job of a shard; return the digest of its inputs."""
+        if not path.exists():
+            raise DataError(f"{path} is missing.")
+        seal.verify(path)
+        with hdf5_reader.open_hdf5(path) as file:
+            start, _ = shard_bounds(self.table.n_rows, self.n_shards, number)
+            wanted = fingerprint(self.description)
+            if file.attrs["fingerprint"] != wanted or int(file.attrs["start"]) != start:
+                raise DataError(f"{path} belongs to another job.")
+            return str(file.attrs["inputs"])
+
+    # --- all of them ----------------------------------------------------------------------
+
+    def join(self) -> dict[str, int]:
+        """Write OUT from all shards, remove them, and return how many rows carry which flag.
+
+        Raises
+        ------
+        DataError
+            Shards that are missing or bad (named), or an OUT that cannot be written.
+        """
+        bad = {n: p for n in range(1, self.n_shards + 1) if (p := self.problem_with(n))}
+        if bad:
+            raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
+        counts: dict[int, int] = {}
+        with atomic.whole(self.out) as temporary:
+            format_of(self.out).write_table(temporary, self.schema, self._stored(counts))
+        shutil.rmtree(self.folder)
+        return self.counted(counts)
+
+    def _stored(self, counts: dict[int, int]) -> Iterator[Columns]:
+        for number in range(1, self.n_shards + 1):
+            with hdf5.open_table(self.path(number), None) as shard:
+                for first in range(0, max(1, shard.n_rows), self.chunk):
+                    rows = shard.read(self.schema.fields, first, first + self.chunk)
+                    rows = {name: _as_field(rows[name], self.schema.fields[name]) for name in rows}
+                    for value, n in zip(*np.unique(rows[self.flag], return_counts=True)):
+                        counts[int(value)] = counts.get(int(value), 0) + int(n)
+                    yield rows
+
+
+def _update(sha: Any, columns: Columns) -> None:
+    """Add the rows of columns to a digest: values, and which of them are missing."""
+    for name in sorted(columns):
+        values, missing = np.ma.getdata(columns[name]), np.ma.getmaskarray(columns[name])
+        if values.dtype.kind == "O":
+            sha.update(repr(values.tolist()).encode())
+        else:
+            sha.update(np.ascontiguousarray(np.where(missing, np.zeros_like(values), values)))
+        if missing.any():
+            sha.update(np.packbits(missing).tobytes())
+
+
+def _as_field(values: np.ndarray, field: Field) -> np.ndarray:
+    """Return a column of a shard as the catalogue had it: truth is stored as a number."""
+    return values.astype(bool) if field.dtype.base.kind == "b" else values
+
+
+def existing_shards(out: Path) -> int | None:
+    """Return the number of shards of a job that was begun for OUT, if there is one."""
+    manifest = out.with_name(out.name + ".parts") / MANIFEST
+    if not manifest.exists():
+        return None
+    shards = sealed_json.read_object(manifest, "shards")["shards"]
+    if type(shards) is not int or shards < 1:
+        raise DataError(f"{manifest}: malformed, shards is {shards!r}.")
+    return shards

@@ -1,0 +1,258 @@
+r"""Importance sampling of one galaxy's posterior from a mixture that adapts to it.
+
+1. Many solutions of least squares from prior draws (`tengri.inference.laplace`), each with its
+   Gauss-Newton covariance, are the components of a first mixture. Where the redshift is free the
+   draws are the best of many in each stratum of its prior, so that no mode is missed.
+2. Rounds of draws move the mixture to the posterior (population Monte Carlo), their weights
+   tempered while they are few.
+3. Final draws carry weights posterior / proposal. Draws of the amplitude come from its own
+   conditional distribution (`tengri.inference.amplitude`).
+
+Written for one galaxy; `tengri.inference.fitter` maps it over a catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior
+from tengri.inference.laplace import Solution, curvature, marginal_curvature, solve
+from tengri.inference.likelihood import (
+    Density,
+    chi_square,
+    log_likelihood,
+    measured_bands,
+)
+from tengri.inference.mixture import (
+    Mixture,
+    draw,
+    first_mixture,
+    log_density,
+    updated,
+    whitening_of_precision,
+)
+from tengri.inference.observations import Case
+from tengri.inference.space import log_normal
+
+#: Temperature of the evidences that are the weights of the first mixture.
+TEMPERATURE = 4.0
+#: Least effective share of the draws that an update goes by.
+EFFECTIVE_SHARE = 0.1
+#: Halvings of the interval in which the temperature of the weights is sought.
+HALVINGS = 12
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """How much is done for each galaxy.
+
+    Attributes
+    ----------
+    starts, steps : int
+        Solutions of least squares, and steps of each.
+    scouts : int
+        Prior draws in each stratum of a free redshift.
+    rounds, draws : int
+        Rounds of adaptation, and draws of each.
+    final : int
+        Weighted draws of the result; of each further round where they do not suffice.
+    """
+
+    starts: int = 12
+    steps: int = 8
+    scouts: int = 32
+    rounds: int = 3
+    draws: int = 2048
+    final: int = 4096
+
+
+class Draws(NamedTuple):
+    """Weighted draws of one galaxy's posterior, n of them.
+
+    Attributes
+    ----------
+    xi : Array, shape (n, size)
+    log_weight : Array, shape (n,)
+        ln of posterior over proposal; its mean estimates the evidence.
+    log_likelihood : Array, shape (n,)
+    log_density : Array, shape (n,)
+        ln of the posterior density in the parameters' own units, but for the evidence.
+    chi2 : Array, shape (n,)
+    """
+
+    xi: Any
+    log_weight: Any
+    log_likelihood: Any
+    log_density: Any
+    chi2: Any
+
+
+def proposal(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Mixture:
+    """Return a mixture that is near the posterior of a galaxy."""
+    first, second, third = jax.random.split(key, 3)
+    start = _starts(density, case, first, plan)
+    found = _solutions(density, case, start, second, plan)
+    mixture = _first_mixture(density, found)
+
+    def one_round(mixture: Mixture, key: Array) -> tuple[Mixture, None]:
+        drawn = weighted_draws(density, mixture, case, key, plan.draws)
+        return adapted(density, mixture, drawn), None
+
+    return jax.lax.scan(one_round, mixture, jax.random.split(third, plan.rounds))[0]
+
+
+def weighted_draws(density: Density, mixture: Mixture, case: Case, key: Array, n: int) -> Draws:
+    """Return draws from the mixture with their weights."""
+    first, second = jax.random.split(key)
+    theta = draw(mixture, first, n)
+    log_q, log_p = log_density(mixture, theta), log_normal(theta)
+    xi = _with_amplitude(density, theta, jnp.zeros(n))
+    flux = jax.vmap(lambda v: density.flux(v, case))(xi)
+    if density.amplitude is not None:
+        drawn = draw_amplitude(density, flux, case, second)
+        prior = density.space.priors[density.space.names.index(density.amplitude)]
+        xi = _with_amplitude(density, theta, prior.standardize(drawn.value))
+        flux = flux * drawn.factor[:, None]
+        log_q = log_q + drawn.log_density
+        log_p = log_p + log_amplitude_prior(density, drawn.value)
+    return _weighed(density, case, xi, flux, log_p, log_q)
+
+
+def _weighed(
+    density: Density, case: Case, xi: Array, flux: Array, log_p: Array, log_q: Array
+) -> Draws:
+    """Return draws with the weights that prior, proposal and likelihood give them."""
+    parts = case, density.covariance
+    likelihood = jax.vmap(lambda f: log_likelihood(f, *parts, density.noise))(flux)
+    own_prior = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
+    log_weight = likelihood + own_prior + log_p - log_q
+    log_weight = jnp.where(jnp.isnan(log_weight), -jnp.inf, log_weight)
+    in_own_units = likelihood + own_prior + density.space.log_prior(xi)
+    chi2 = jax.vmap(lambda f: chi_square(f, *parts))(flux)
+    return Draws(xi, log_weight, likelihood, in_own_units, chi2)
+
+
+def adapted(density: Density, mixture: Mixture, drawn: Draws) -> Mixture:
+    """Return the mixture moved to the draws, by weights that are tempered while few count."""
+    best = jnp.max(drawn.log_weight)
+    log_weight = drawn.log_weight - jnp.where(jnp.isfinite(best), best, 0.0)
+    needed = EFFECTIVE_SHARE * log_weight.shape[0]
+
+    def halve(ends: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        low, high = ends
+        middle = 0.5 * (low + high)
+        enough = kish(_power(log_weight, middle)) >= needed
+        return (jnp.where(enough, middle, low), jnp.where(enough, high, middle)), None
+
+    zero, one = jnp.zeros_like(best), jnp.ones_like(best)
+    all_of_it = kish(_power(log_weight, one)) >= needed
+    (low, _), _ = jax.lax.scan(halve, (zero, one), None, length=HALVINGS)
+    weight = _power(log_weight, jnp.where(all_of_it, one, low))
+    theta = _without_amplitude(density, drawn.xi)
+    moved = updated(mixture, theta, weight)
+    return jax.tree.map(lambda a, b: jnp.where(jnp.isfinite(best), a, b), moved, mixture)
+
+
+def _power(log_weight: Array, power: Array) -> Array:
+    """Return weights to a power, normalised; what has none keeps none."""
+    none = ~jnp.isfinite(log_weight)
+    weight = jnp.where(none, 0.0, jnp.exp(power * jnp.where(none, 0.0, log_weight)))
+    return weight / jnp.maximum(jnp.sum(weight), jnp.finfo(weight.dtype).tiny)
+
+
+def kish(weight: Array) -> Array:
+    """Return the effective number of weights, (Σw)² / Σw² (Kish 1965)."""
+    return jnp.sum(weight) ** 2 / jnp.sum(weight * weight)
+
+
+def modes(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Solution:
+    """Return the best mode of a galaxy, from many starts."""
+    start = _starts(density, case, key, plan)
+    n = density.residuals(start[0], case)[0].shape[0]
+    nothing = jnp.zeros_like(start[0]), jnp.zeros(n, start.dtype)
+    found = jax.vmap(lambda v: solve(density, case, v, *nothing, 2 * plan.steps))(start)
+    best = jnp.argmin(found.cost)
+    return jax.tree.map(lambda x: x[best], found)
+
+
+def laplace_draws(density: Density, case: Case, mode: Solution, key: Array, n: int) -> Draws:
+    """Return draws of the normal distribution about a mode, with what weights they should have."""
+    white, root = whitening_of_precision(curvature(mode.slope))
+    z = jax.random.normal(key, (n, mode.xi.shape[0]))
+    xi = mode.xi + z @ root.T
+    log_q = log_normal(z) + jnp.sum(jnp.log(jnp.diagonal(white)))
+    flux = jax.vmap(lambda v: density.flux(v, case))(xi)
+    return _weighed(density, case, xi, flux, log_normal(xi), log_q)
+
+
+# --- the first mixture ------------------------------------------------------------------------
+
+
+def _starts(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Array:
+    """Return prior draws (starts, size): of a free redshift the best in each stratum."""
+    size = density.space.size
+    if "redshift" not in density.space.names:
+        return jax.random.normal(key, (plan.starts, size))
+    first, second, third = jax.random.split(key, 3)
+    place = density.space.starts["redshift"]
+    xi = jax.random.normal(first, (plan.starts, plan.scouts, size))
+    u = jnp.arange(plan.starts)[:, None] + jax.random.uniform(second, xi.shape[:2])
+    xi = xi.at[..., place].set(jax.scipy.special.ndtri(jnp.clip(u / plan.starts, 1e-6, 1 - 1e-6)))
+    scouts = xi.reshape(-1, size)
+    if density.place is not None:
+        scouts = scouts.at[:, density.place].set(0.0)
+    flux = jax.vmap(lambda v: density.flux(v, case))(scouts)
+    if density.amplitude is not None:
+        drawn = draw_amplitude(density, flux, case, third)
+        prior = density.space.priors[density.space.names.index(density.amplitude)]
+        scouts = scouts.at[:, density.place].set(prior.standardize(drawn.value))
+        flux = flux * drawn.factor[:, None]
+    score = jax.vmap(lambda f: log_likelihood(f, case, density.covariance, density.noise))(flux)
+    score = jnp.where(jnp.isnan(score), -jnp.inf, score).reshape(xi.shape[:2])
+    best = jnp.argmax(score, axis=1)
+    return scouts.reshape(xi.shape)[jnp.arange(plan.starts), best]
+
+
+def _solutions(
+    density: Density, case: Case, start: Array, key: Array, plan: SamplingPlan
+) -> Solution:
+    """Return randomised solutions (starts, …), their residuals those of the data as they are."""
+    n = density.residuals(start[0], case)[0].shape[0]
+    measured = jnp.asarray(measured_bands(case))
+    moved = jnp.concatenate([measured, jnp.ones(n - measured.shape[0], bool)])
+    shift = jnp.where(moved, jax.random.normal(key, (plan.starts, n)), 0.0)
+    found = jax.vmap(lambda v, e: solve(density, case, v, v, e, plan.steps))(start, shift)
+    return found._replace(residual=found.residual + shift)
+
+
+def _first_mixture(density: Density, found: Solution) -> Mixture:
+    """Return one component for each solution, by their evidences."""
+    precision = jax.vmap(lambda slope: marginal_curvature(slope, density.place))(found.slope)
+    white, root = whitening_of_precision(precision)
+    log_det = jnp.sum(jnp.log(jnp.diagonal(white, axis1=1, axis2=2)), axis=1)
+    squares = jnp.sum(found.residual**2, axis=1) + jnp.sum(found.xi**2, axis=1)
+    evidence = -0.5 * squares - log_det
+    good = jnp.isfinite(found.cost) & jnp.isfinite(evidence)
+    best = jnp.max(jnp.where(good, evidence, -jnp.inf))
+    log_weight = jnp.where(good, (evidence - best) / TEMPERATURE, -20.0)
+    log_weight = jnp.where(jnp.isfinite(best), jnp.maximum(log_weight, -20.0), 0.0)
+    unit = jnp.eye(white.shape[-1])
+    white, root = (jnp.where(good[:, None, None], m, unit) for m in (white, root))
+    return first_mixture(log_weight, _without_amplitude(density, found.xi), white, root)
+
+
+def _without_amplitude(density: Density, xi: Array) -> Array:
+    return xi if density.place is None else jnp.delete(xi, density.place, axis=-1)
+
+
+def _with_amplitude(density: Density, theta: Array, amplitude: Array) -> Array:
+    """Return vectors (n, size) of the other coordinates and that of the amplitude."""
+    if density.place is None:
+        return theta
+    parts = theta[:, : density.place], amplitude[:, None], theta[:, density.place :]
+    return jnp.concatenate(parts, axis=1)

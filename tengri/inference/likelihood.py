@@ -1,0 +1,240 @@
+r"""The likelihood of one galaxy's fluxes, and its density in the coordinates of a fit.
+
+Measured bands have the multivariate normal of `tengri.forward.posterior`: the covariance of the
+data plus that of the surrogate's own errors at the predicted fluxes. An upper limit :math:`F_l` is
+a censored measurement (Sawicki 2012, PASP 124, 1208, eq. A7),
+
+.. math:: L = \Phi\left(\frac{F_l - F}{\sigma}\right)
+
+With ``Noise(outliers=ε)`` each band is an outlier with probability ε, whose error is larger by
+``factor`` (Hogg, Bovy & Lang 2010, arXiv:1008.4686, section 3); bands are then independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.scipy.stats import norm
+
+from tengri.constants import LN_PER_MAG
+from tengri.errors import ParameterError
+from tengri.forward.evaluator import Evaluator, flux_of
+from tengri.inference.observations import UNIT, Case
+from tengri.inference.space import LN_2PI, Space, log_normal
+from tengri.numerics.small_matrices import cholesky, solve_lower
+
+#: Keeps the root of a certain upper limit differentiable.
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Options of the likelihood.
+
+    Attributes
+    ----------
+    outliers : float
+        Probability that a band is an outlier; 0: none is.
+    factor : float
+        How many times larger the error of an outlier is.
+    """
+
+    outliers: float = 0.0
+    factor: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.outliers < 0.5 or not self.factor > 1.0:
+            raise ParameterError(
+                "Noise needs 0 <= outliers < 0.5 and factor > 1, got "
+                f"outliers={self.outliers:g} and factor={self.factor:g}."
+            )
+
+
+def log_likelihood(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) -> Array:
+    """Return the log density of the data at predicted fluxes, -inf where one is not finite.
+
+    Parameters
+    ----------
+    flux : Array, shape (n_bands,)
+        Prediction [nJy].
+    case : Case
+    covariance : array, shape (n_bands, n_bands), or None
+        Of the surrogate's errors [mag²]; None for an exact model.
+    noise : Noise
+    """
+    good = jnp.all(jnp.isfinite(flux) | ~case.seen)
+    model = _over_errors(flux, case)
+    censored = jnp.zeros(())
+    if case.limit is not None:
+        censored = jnp.sum(_log_below(model, case, covariance))
+    if noise.outliers > 0.0:
+        measured = _log_mixture(model, case, covariance, noise)
+    else:
+        measured = _log_normal(model, case, covariance)
+    return jnp.where(good, censored + measured, -jnp.inf)
+
+
+def residuals(flux: Array, case: Case, covariance: Any) -> Array:
+    """Return residuals (n_bands,) whose squares sum to -2 ln L but for the normalisation.
+
+    The covariance counts as a constant: a Gauss-Newton step takes no slope of it.
+    """
+    model = _over_errors(flux, case)
+    measured = measured_bands(case)
+    apart = jnp.where(measured, model - case.flux / case.error, 0.0)
+    factor = _factor(jax.lax.stop_gradient(model), case, covariance)
+    white = apart if factor is None else solve_lower(factor, apart)
+    if case.limit is None:
+        return white
+    below = jnp.sqrt(TINY - 2.0 * _log_below(model, case, covariance))
+    return jnp.where(case.limit, below, white)
+
+
+def chi_square(flux: Array, case: Case, covariance: Any) -> Array:
+    """Return χ² of the measured bands."""
+    r = residuals(flux, case, covariance)
+    return jnp.sum(jnp.where(measured_bands(case), r * r, 0.0))
+
+
+def measured_bands(case: Case) -> Any:
+    """Return which bands have a flux that is no limit, (…, n_bands)."""
+    return case.seen if case.limit is None else case.seen & ~case.limit
+
+
+def _over_errors(flux: Array, case: Case) -> Array:
+    """Return the prediction over the errors of the data, 0 for bands that do not count."""
+    lit = case.seen & jnp.isfinite(flux)
+    return jnp.where(lit, flux, 0.0) / case.error
+
+
+def own_variance(model: Array, covariance: Any) -> Array | float:
+    """Return the variance of the surrogate's errors over that of the data, (…, n_bands)."""
+    if covariance is None:
+        return 0.0
+    return LN_PER_MAG**2 * model * model * jnp.diagonal(covariance)
+
+
+def _factor(model: Array, case: Case, covariance: Any) -> Array | None:
+    """Return the lower Cholesky factor of the covariance over the errors of the data."""
+    if covariance is None and case.correlation is None:
+        return None
+    measured = measured_bands(case)
+    both = measured[:, None] & measured[None, :]
+    unit = jnp.eye(model.shape[-1])
+    total = unit if case.correlation is None else jnp.where(both, case.correlation, unit)
+    if covariance is not None:
+        own = LN_PER_MAG**2 * jnp.outer(model, model) * covariance
+        total = total + jnp.where(both, own, 0.0)
+    return cholesky(total)
+
+
+def _log_normal(model: Array, case: Case, covariance: Any) -> Array:
+    measured = measured_bands(case)
+    apart = jnp.where(measured, model - case.flux / case.error, 0.0)
+    log_det = jnp.sum(jnp.where(measured, jnp.log(case.error) + 0.5 * LN_2PI, 0.0))
+    factor = _factor(model, case, covariance)
+    if factor is not None:
+        apart = solve_lower(factor, apart)
+        log_det = log_det + jnp.sum(jnp.log(jnp.diagonal(factor)))
+    return -0.5 * jnp.sum(apart * apart) - log_det
+
+
+def _log_mixture(model: Array, case: Case, covariance: Any, noise: Noise) -> Array:
+    measured = measured_bands(case)
+    apart = jnp.where(measured, model - case.flux / case.error, 0.0)
+    own = own_variance(model, covariance)
+    parts = [
+        jnp.log(share) - 0.5 * apart * apart / variance - 0.5 * jnp.log(variance)
+        for share, variance in (
+            (1.0 - noise.outliers, jnp.ones_like(apart) + own),
+            (noise.outliers, noise.factor**2 + jnp.zeros_like(apart) + own),
+        )
+    ]
+    each = jnp.logaddexp(*parts) - jnp.log(case.error) - 0.5 * LN_2PI
+    return jnp.sum(jnp.where(measured, each, 0.0))
+
+
+def _log_below(model: Array, case: Case, covariance: Any) -> Array:
+    """Return ln Φ of upper limits; 0 for other bands."""
+    room = jnp.where(case.limit, case.flux / case.error - model, 0.0)
+    spread = jnp.sqrt(1.0 + own_variance(model, covariance))
+    return jnp.where(case.limit, norm.logcdf(room / spread), 0.0)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The posterior of any galaxy of a catalogue in the coordinates of a `Space`.
+
+    Attributes
+    ----------
+    evaluator : Evaluator
+        The light of one galaxy: exact or emulated.
+    covariance : array, shape (n_bands, n_bands), or None
+        Of the surrogate's own errors [mag²].
+    space : Space
+    noise : Noise
+    amplitude : str or None
+        The parameter that is log10 of a factor of all fluxes, if there is one.
+    """
+
+    evaluator: Evaluator
+    covariance: Any
+    space: Space = field(metadata={"static": True})
+    noise: Noise = field(metadata={"static": True})
+    amplitude: str | None = field(metadata={"static": True})
+
+    @property
+    def place(self) -> int | None:
+        """Where the amplitude stands in a vector."""
+        return None if self.amplitude is None else self.space.starts[self.amplitude]
+
+    def params(self, xi: Array, case: Case) -> dict[str, Array]:
+        """Return the parameters of one galaxy that are not fixed by the spec."""
+        known: Mapping[str, Any] = {} if case.redshift is None else {"redshift": case.redshift}
+        return {**self.space.params(xi), **known}
+
+    def flux(self, xi: Array, case: Case) -> Array:
+        """Return the predicted fluxes [nJy], (n_bands,); NaN where there is no answer."""
+        return flux_of(self.evaluator, UNIT, self.params(xi, case))[0]
+
+    def log_redshift_prior(self, xi: Array, case: Case) -> Array:
+        """Return the log density of the galaxy's own prior of its redshift, if it has one."""
+        apart = self._redshift_residual(xi, case)
+        if apart is None:
+            return jnp.zeros(())
+        return -0.5 * apart * apart - jnp.log(case.redshift_prior[1]) - 0.5 * LN_2PI
+
+    def _redshift_residual(self, xi: Array, case: Case) -> Array | None:
+        if case.redshift_prior is None:
+            return None
+        z = self.space.params(xi)["redshift"]
+        return (z - case.redshift_prior[0]) / case.redshift_prior[1]
+
+    def log_posterior(self, xi: Array, case: Case) -> Array:
+        """Return the log density at ``xi`` (size,), normalised but for the evidence."""
+        likelihood = log_likelihood(self.flux(xi, case), case, self.covariance, self.noise)
+        return likelihood + self.log_redshift_prior(xi, case) + log_normal(xi)
+
+    def residuals(self, xi: Array, case: Case) -> tuple[Array, Array]:
+        """Return whitened residuals of data and redshift, and whether the model has an answer.
+
+        (n_bands,) or, with a prior of the redshift, (n_bands + 1,).
+        """
+        flux = self.flux(xi, case)
+        answered = jnp.all(jnp.isfinite(flux) | ~case.seen)
+        r = residuals(flux, case, self.covariance)
+        apart = self._redshift_residual(xi, case)
+        return (r if apart is None else jnp.append(r, apart)), answered
+
+
+def own_covariance(model: Any) -> np.ndarray | None:
+    """Return the covariance of a model's own errors [mag²], None where it makes none."""
+    found = np.asarray(model.emulation_covariance)
+    return found if found.any() else None

@@ -1,0 +1,166 @@
+r"""Mixtures of multivariate t distributions: proposals that adapt to a posterior.
+
+Component k has a centre and a matrix ``white`` W that whitens its scatter,
+:math:`\Sigma^{-1} = W^T W`; all have ``DOF`` degrees of freedom, so that their tails are above
+those of the standard normal prior. Two have fixed weights: one as wide as all others together, so
+that no gap between them goes unseen, and the last, the prior. Updates are the M-projection of
+population Monte Carlo (Cappé et al. 2008, Stat. Comput. 18, 447) with covariances shrunk to those
+before.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.special import logsumexp
+
+from tengri.numerics.small_matrices import cholesky, inverse_lower
+
+#: Degrees of freedom; even, so that a chi-square is a product of uniform numbers.
+DOF = 8
+#: Weights of the component that is as wide as all others together, and of the prior.
+WIDE, DEFENSIVE = 0.15, 0.02
+#: Number of components with fixed weights.
+FIXED = 2
+#: How much wider than the covariance of all others the first of them is.
+STRETCH = 1.3
+#: Draws that the shape before an update is worth.
+INERTIA = 6.0
+
+
+class Mixture(NamedTuple):
+    """Components (k, …) of a mixture in d dimensions; the last two are the wide one and the prior.
+
+    Attributes
+    ----------
+    log_weight : Array, shape (k,)
+    centre : Array, shape (k, d)
+    white, root : Array, shape (k, d, d)
+        W, and its inverse.
+    """
+
+    log_weight: Array
+    centre: Array
+    white: Array
+    root: Array
+
+
+def with_fixed(
+    log_weight: Array, centre: Array, white: Array, root: Array, mean: Array, covariance: Array
+) -> Mixture:
+    """Return a mixture of components, normalised, of a wide one and of the prior.
+
+    Parameters
+    ----------
+    mean, covariance : Array, shape (d,) and (d, d)
+        Of all components, or of the points that they are to cover.
+    """
+    size = centre.shape[-1]
+    own = log_weight - logsumexp(log_weight) + math.log1p(-WIDE - DEFENSIVE)
+    wide = whitening(STRETCH * covariance + 1e-6 * jnp.eye(size))
+    good = jnp.isfinite(wide[0]).all() & jnp.isfinite(mean).all()
+    unit = jnp.eye(size)
+    wide_white, wide_root = (jnp.where(good, matrix, unit)[None] for matrix in wide)
+    mean = jnp.where(good, mean, 0.0)[None]
+    return Mixture(
+        jnp.concatenate([own, jnp.log(jnp.array([WIDE, DEFENSIVE], own.dtype))]),
+        jnp.concatenate([centre, mean, jnp.zeros((1, size))]),
+        jnp.concatenate([white, wide_white, unit[None]]),
+        jnp.concatenate([root, wide_root, unit[None]]),
+    )
+
+
+def first_mixture(log_weight: Array, centre: Array, white: Array, root: Array) -> Mixture:
+    """Return the mixture of components as they are, and the fixed ones."""
+    share = jnp.exp(log_weight - logsumexp(log_weight))
+    mean = share @ centre
+    apart = centre - mean
+    own = jnp.einsum("k,kij,klj->il", share, root, root)
+    covariance = own + jnp.einsum("k,ki,kj->ij", share, apart, apart)
+    return with_fixed(log_weight, centre, white, root, mean, covariance)
+
+
+def component_densities(mixture: Mixture, x: Array) -> Array:
+    """Return the weighted log density of each component at ``x`` (n, d), as (n, k)."""
+    d = x.shape[-1]
+    apart = x[:, None, :] - mixture.centre
+    white = jnp.einsum("kij,nkj->nki", mixture.white, apart)
+    square = jnp.sum(white * white, axis=-1)
+    log_det = jnp.sum(jnp.log(jnp.abs(jnp.diagonal(mixture.white, axis1=1, axis2=2))), axis=1)
+    constant = math.lgamma(0.5 * (DOF + d)) - math.lgamma(0.5 * DOF)
+    constant -= 0.5 * d * math.log(DOF * math.pi)
+    return mixture.log_weight + log_det + constant - 0.5 * (DOF + d) * jnp.log1p(square / DOF)
+
+
+def log_density(mixture: Mixture, x: Array) -> Array:
+    """Return the log density at ``x`` (n, d), (n,)."""
+    return logsumexp(component_densities(mixture, x), axis=1)
+
+
+def draw(mixture: Mixture, key: Array, n: int) -> Array:
+    """Draw ``n`` points (n, d); components in proportion to their weights, by strata."""
+    first, second, third = jax.random.split(key, 3)
+    weight = jnp.exp(mixture.log_weight)
+    position = (jnp.arange(n) + jax.random.uniform(first, (n,))) / n
+    below = jnp.cumsum(weight) / jnp.sum(weight) < position[:, None]
+    which = jnp.minimum(jnp.sum(below, axis=1), len(weight) - 1)
+    normal = jax.random.normal(second, (n, mixture.centre.shape[-1]))
+    tiny = jnp.finfo(normal.dtype).tiny
+    uniform = jax.random.uniform(third, (n, DOF // 2), minval=tiny)
+    chi2 = -2.0 * jnp.sum(jnp.log(uniform), axis=1)
+    scaled = normal * jnp.sqrt(DOF / chi2)[:, None]
+    return mixture.centre[which] + jnp.einsum("nij,nj->ni", mixture.root[which], scaled)
+
+
+def updated(mixture: Mixture, x: Array, weight: Array) -> Mixture:
+    """Return the mixture moved to weighted points.
+
+    Parameters
+    ----------
+    x : Array, shape (n, d)
+    weight : Array, shape (n,)
+        They sum to one.
+    """
+    parts = component_densities(mixture, x)[:, :-FIXED]
+    share = jnp.exp(parts - logsumexp(parts, axis=1, keepdims=True))
+    mass = weight[:, None] * share
+    effective = 1.0 / jnp.sum(weight * weight)
+    count = effective * jnp.sum(mass, axis=0)
+    norm = jnp.maximum(jnp.sum(mass, axis=0), 1e-12)
+    own = jnp.einsum("nk,nd->kd", mass, x) / norm[:, None]
+    trust = (count / (count + 1.0))[:, None]
+    centre = mixture.centre[:-FIXED] + trust * (own - mixture.centre[:-FIXED])
+    apart = x[:, None, :] - centre
+    scatter = jnp.einsum("nk,nki,nkj->kij", mass, apart, apart) / norm[:, None, None]
+    before = mixture.root[:-FIXED] @ jnp.swapaxes(mixture.root[:-FIXED], 1, 2)
+    trust = (count / (count + INERTIA))[:, None, None]
+    # the covariance of a t is larger than its scatter matrix by DOF / (DOF - 2)
+    blended = before + trust * (scatter * (DOF - 2) / DOF - before)
+    white, root = whitening(blended)
+    good = jnp.isfinite(white).all(axis=(1, 2)) & jnp.isfinite(centre).all(axis=1)
+    white = jnp.where(good[:, None, None], white, mixture.white[:-FIXED])
+    root = jnp.where(good[:, None, None], root, mixture.root[:-FIXED])
+    centre = jnp.where(good[:, None], centre, mixture.centre[:-FIXED])
+    mean = weight @ x
+    covariance = jnp.einsum("n,ni,nj->ij", weight, x - mean, x - mean)
+    return with_fixed(jnp.log(count + 0.25), centre, white, root, mean, covariance)
+
+
+def whitening(covariance: Array) -> tuple[Array, Array]:
+    """Return (W, its inverse) of covariances (…, d, d)."""
+    d = covariance.shape[-1]
+    scale = jnp.sqrt(jnp.diagonal(covariance, axis1=-2, axis2=-1))
+    correlation = covariance / scale[..., :, None] / scale[..., None, :]
+    lift = 10.0 * d * jnp.finfo(covariance.dtype).eps
+    lower = cholesky(correlation + lift * jnp.eye(d))
+    return inverse_lower(lower) / scale[..., None, :], scale[..., :, None] * lower
+
+
+def whitening_of_precision(precision: Array) -> tuple[Array, Array]:
+    """Return (W, its inverse) of the inverse of covariances (…, d, d)."""
+    lower = cholesky(precision)
+    return jnp.swapaxes(lower, -1, -2), jnp.swapaxes(inverse_lower(lower), -1, -2)

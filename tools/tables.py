@@ -174,6 +174,11 @@ def first_numbers() -> str:
         if any(cell is not None for cell in cells):
             shown = " | ".join("–" if cell is None else f"{cell:.3g}" for cell in cells)
             rows.append(f"| {_first_number(task, record)} | {shown} |")
+    if bagpipes := seconds.get("cold, bagpipes, galaxies"):
+        rows += [
+            "",
+            f"bagpipes takes {bagpipes:.3g} seconds for its {record['galaxies']} galaxies.",
+        ]
     return "\n".join(rows)
 
 

@@ -196,9 +196,10 @@ def training(records: list[dict[str, Any]]) -> Figure:
 
 def sweeps(problem: Problem, curves: Mapping[str, Any]) -> Figure:
     """One-dimensional sweeps through the middle of the box: exact (lines), emulated (dots)."""
-    columns = 3
+    columns = min(3, len(curves))  # a table knows the redshift alone
     rows = -(-len(curves) // columns)
-    figure = Figure(figsize=(11, 2.6 * rows), dpi=110, layout="constrained")
+    size = (0.8 + 3.4 * columns, 2.6 * rows)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
     n = len(problem.bands)
     for place, (name, (x, exact, emulated)) in enumerate(curves.items()):
         ax = figure.add_subplot(rows, columns, place + 1)

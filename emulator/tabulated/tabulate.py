@@ -43,7 +43,7 @@ CHUNK = 32
 
 
 @dataclass(frozen=True)
-class Plan:
+class TableLayout:
     """What is tabulated.
 
     Attributes
@@ -78,14 +78,14 @@ class Plan:
         return np.linspace(*self.shifts, PER_STEP * (self.knots - 3) + 1)
 
 
-def tabulate(exact: ExactEvaluator, plan: Plan) -> tuple[Weights, OutputScaling]:
+def tabulate(exact: ExactEvaluator, layout: TableLayout) -> tuple[Weights, OutputScaling]:
     """Return the table and the scaling of its outputs.
 
     Parameters
     ----------
     exact : ExactEvaluator
-        In float64, over the redshifts of the plan.
-    plan : Plan
+        In float64, over the redshifts of the layout.
+    layout : TableLayout
 
     Returns
     -------
@@ -103,25 +103,25 @@ def tabulate(exact: ExactEvaluator, plan: Plan) -> tuple[Weights, OutputScaling]
     """
     unit = 10.0 ** (exact.log10_flux_unit - LOG10_UNIT)
     stars = [unit * np.asarray(s, np.float64) for s in (exact.spectra.young, exact.spectra.old)]
-    if plan.eigenspectra > min(map(len, stars)):
+    if layout.eigenspectra > min(map(len, stars)):
         raise ConfigError(
-            f"network.eigenspectra = {plan.eigenspectra}: this grid has {len(stars[0])} young "
+            f"network.eigenspectra = {layout.eigenspectra}: this grid has {len(stars[0])} young "
             f"populations and {len(stars[1])} old ones: ask for no more."
         )
-    project = _Projection(exact, plan)
-    v, quanta = zip(*(_loadings(project, s, plan) for s in stars))
+    project = _Projection(exact, layout)
+    v, quanta = zip(*(_loadings(project, s, layout) for s in stars))
     samples = [np.concatenate(row) for row in zip(*(
-        _coefficients(project, s, of_s, plan.samples) for s, of_s in zip(stars, v)
+        _coefficients(project, s, of_s, layout.samples) for s, of_s in zip(stars, v)
     ))]  # fmt: skip
     quantum = np.concatenate(quanta)
-    if plan.own_lya:
-        lines = project.line(plan.samples)
+    if layout.own_lya:
+        lines = project.line(layout.samples)
         samples = [np.concatenate(pair) for pair in zip(samples, lines)]
-        quantum = np.append(quantum, np.full(len(plan.nodes), 2.0**-24))
-    table = splines.fit(np.stack(samples), plan.knots)
+        quantum = np.append(quantum, np.full(len(layout.nodes), 2.0**-24))
+    table = splines.fit(np.stack(samples), layout.knots)
     table = quantum * np.round(table / quantum)
     scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), quantum))
-    rotation = np.concatenate([np.concatenate(v), _more(exact, stars, unit, plan)], axis=1)
+    rotation = np.concatenate([np.concatenate(v), _more(exact, stars, unit, layout)], axis=1)
     scaling = OutputScaling(np.zeros(len(scale), np.float32), scale.astype(np.float32),
                             rotation.astype(np.float32))  # fmt: skip
     return {"table": (table / scaling.scale).astype(np.float32)}, scaling
@@ -130,8 +130,8 @@ def tabulate(exact: ExactEvaluator, plan: Plan) -> tuple[Weights, OutputScaling]
 class _Projection:
     """The weights of light at the nodes, by redshift."""
 
-    def __init__(self, exact: ExactEvaluator, plan: Plan) -> None:
-        self.exact, self.plan = exact, plan
+    def __init__(self, exact: ExactEvaluator, layout: TableLayout) -> None:
+        self.exact, self.layout = exact, layout
         self.ln_wave = np.log(exact.galaxy.wave)
 
     def rows(self, shifts: np.ndarray) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
@@ -145,7 +145,7 @@ class _Projection:
     def nodes(self, shift: float, rows: np.ndarray) -> np.ndarray:
         """Return the weights of the light at every node, (n_node, n_wave)."""
         parts = []
-        for row, nodes in zip(rows, self.plan.nodes):
+        for row, nodes in zip(rows, self.layout.nodes):
             seen = np.flatnonzero(row)
             part = np.zeros((len(nodes), len(row)))
             at = quadrature.lagrange(self.ln_wave[seen] + shift, np.log(nodes))
@@ -177,21 +177,23 @@ def _light(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the light at the nodes and how errors in it count, (n_node, n_population)."""
     light = project.nodes(shift, rows) @ stars.T
-    band = project.plan.band
-    flux = np.stack([light[band == b].sum(axis=0) for b in range(len(project.plan.nodes))])
+    band = project.layout.band
+    flux = np.stack([light[band == b].sum(axis=0) for b in range(len(project.layout.nodes))])
     return light, eigenspectra.relative_weights(flux)[band]
 
 
-def _loadings(project: _Projection, stars: np.ndarray, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+def _loadings(
+    project: _Projection, stars: np.ndarray, layout: TableLayout
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what each population counts in every eigenspectrum, and to what these are rounded.
 
     Loadings (n_population, n_r), and quanta (n_node · n_r,) that are no more than ``ROUNDING`` of
     the light of any population in the band.
     """
-    shifts = np.linspace(*plan.shifts, BASIS_SHIFTS)
+    shifts = np.linspace(*layout.shifts, BASIS_SHIFTS)
     parts = [_light(project, stars, shift, rows) for shift, rows, _ in project.rows(shifts)]
     light, weight = (np.concatenate(part) for part in zip(*parts))
-    found = eigenspectra.loadings(light, weight, plan.eigenspectra)
+    found = eigenspectra.loadings(light, weight, layout.eigenspectra)
     found = found / np.abs(found).max(axis=0)
     strictest = weight.reshape(len(parts), -1, len(stars)).max(axis=0)
     quanta = ROUNDING / np.max(strictest[:, None, :] * np.abs(found.T), axis=-1)
@@ -209,20 +211,22 @@ def _coefficients(
     return found
 
 
-def _more(exact: ExactEvaluator, stars: list[np.ndarray], unit: float, plan: Plan) -> np.ndarray:
+def _more(
+    exact: ExactEvaluator, stars: list[np.ndarray], unit: float, layout: TableLayout
+) -> np.ndarray:
     """Return the columns of Lyα and of absorbed light, (n_young + n_old, n)."""
     columns: list[np.ndarray] = []
     together, lya = np.concatenate(stars), exact.spectra.lya
     nu = C_AA_PER_S / exact.galaxy.wave
     luminosity = _trapezoid(nu) * 10.0**LOG10_PER_HZ
-    if plan.own_lya:
+    if layout.own_lya:
         peak = np.zeros(len(together))
         profile = np.zeros(len(nu))
         if lya is not None:
             peak[: len(stars[0])] = unit * np.asarray(lya.peak)
             profile = np.asarray(lya.profile)
-        columns += [peak] + [peak * (luminosity @ profile)] * plan.absorbs
-    if plan.absorbs:
+        columns += [peak] + [peak * (luminosity @ profile)] * layout.absorbs
+    if layout.absorbs:
         heat = together @ (luminosity[:, None] * quadrature.heat_weights(exact.galaxy.wave))
         columns += list(heat.T)
     return np.stack(columns, axis=1) if columns else np.zeros((len(together), 0))

@@ -45,7 +45,7 @@ from emulator.networks import Weights
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.sfh_times import SFHTimes
 from emulator.tabulated import quadrature
-from emulator.tabulated.tabulate import LOG10_UNIT, Plan, tabulate
+from emulator.tabulated.tabulate import LOG10_UNIT, TableLayout, tabulate
 from emulator.targets.target import Params, Target, check_no_distance
 from tengri.components.composition import Composition, settings_of
 from tengri.components.dust.attenuation import LAWS, DustLaw
@@ -201,9 +201,9 @@ class BandNodesTarget(Target):
     ) -> tuple[Weights, OutputScaling]:
         """Return the table and the scaling of its outputs from the exact model in float64."""
         centre, half = (float(np.asarray(x)[0]) for x in (inputs.centre, inputs.half))
-        plan = Plan(self.by_band, (centre - half, centre + half), knots, eigenspectra,
-                    self.absorbs, self.own_lya)  # fmt: skip
-        return tabulate(exact, plan)
+        shifts = centre - half, centre + half
+        layout = TableLayout(self.by_band, shifts, knots, eigenspectra, self.absorbs, self.own_lya)
+        return tabulate(exact, layout)
 
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
         """Raise ConfigError: there are no training rows."""

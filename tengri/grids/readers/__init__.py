@@ -46,7 +46,7 @@ READERS: dict[str, Reader] = {
     "galaxev": galaxev,
     "starburst99": starburst99,
     "fsps": fsps,
-    "pickle": pickled,
+    "pickled": pickled,
     "bagpipes": bagpipes,
     "ceridwen": ceridwen,
     "synthesizer": synthesizer,

@@ -40,6 +40,16 @@ redshift dust_tau_diff
 0.2 1.0
 """
 
+#: One for `tengri fit`: a galaxy in the bands of SDSS.
+FLUXES = "fluxes.ecsv"
+BANDS = tuple(f"sdss_{band}" for band in "ugriz")
+FITTED = "\n".join([
+    "# %ECSV 1.0", "# ---", "# datatype:", "# - {name: redshift, datatype: float64}",
+    *(f"# - {{name: {kind}_{band}, datatype: float64}}" for band in BANDS for kind in "fe"),
+    " ".join(["redshift", *(f"{kind}_{band}" for band in BANDS for kind in "fe")]),
+    "0.1 1e-28 1e-29 4e-28 1e-29 9e-28 1e-29 1e-27 1e-29 2e-27 1e-29", "",
+])  # fmt: skip
+
 #: Every command once, in an order in which each has what it needs.
 COMMANDS = (
     "--help",
@@ -54,6 +64,8 @@ COMMANDS = (
     "cite sdss",
     "sweep dust_tau_diff 0 3 -n 5 --bands sdss_g -o sweep.png",
     f"predict {CATALOGUE} -o out.ecsv --bands sdss_g --set sfh_dpl_log_total_mass=10",
+    f"fit {FLUXES} -o fits.ecsv --model sdss_tsnorm --flux f_{{band}} --error e_{{band}} "
+    "--redshift redshift --dry-run",
     "dataset tiny --set data.rows=2048 --set data.shards=2 -o set",
     "dataset verify set",
     "train tiny --set run.steps=40 --out run",
@@ -105,6 +117,7 @@ def run_all(tengri: Path, folder: Path) -> list[tuple[str, float]]:
         A command that fails; the message has its output.
     """
     (folder / CATALOGUE).write_text(ROWS)
+    (folder / FLUXES).write_text(FITTED)
     kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     kept[compilation_cache.ENVIRONMENT] = str(folder.parent / "cache")
     taken = []

@@ -57,14 +57,15 @@ def rivals() -> str:
 
 
 def populations() -> str:
-    """Return the errors of a surrogate on galaxies that people have, Markdown."""
-    result = _result("populations")
-    rows = _head(
-        [f"`{result['surrogate']}`", "50 %", "95 %", "99 %", "worst", "inside the 68 % bar"]
-    )
-    for name, r in result["populations"].items():
-        errors = " | ".join(f"{r[q]:.2f}" for q in ("p50", "p95", "p99", "p100"))
-        rows.append(f"| {name} | {errors} | {100 * r['inside 68 %']:.0f} % |")
+    """Return the errors of surrogates on galaxies that people have, Markdown."""
+    rows = _head(["", "", "50 %", "95 %", "99 %", "99.9 %", "worst", "inside the 68 % bar"])
+    for surrogate, found in _result("populations")["surrogates"].items():
+        for name, r in found["populations"].items():
+            if r is None:
+                rows.append(f"| `{surrogate}` | {name} | no answer | – | – | – | – | – |")
+                continue
+            errors = " | ".join(f"{r[q]:.2f}" for q in ("p50", "p95", "p99", "p99.9", "p100"))
+            rows.append(f"| `{surrogate}` | {name} | {errors} | {100 * r['inside 68 %']:.0f} % |")
     return "\n".join(rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,10 @@ def test_a_spec_of_today_takes_the_physics_that_was_learnt(older: Path) -> None:
 
 
 def test_what_is_gone_refuses_the_exact_model(
-    older: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    older: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line that names the difference: from Python, `verify --exact` and `compare`."""
+    older = shutil.copy(older, tmp_path / "older.h5")  # read anew, under the registry of below
     today = registry.Versioned
     gone = lambda self, version: self if version == self.physics else None  # noqa: E731
     monkeypatch.setattr(today, "at", gone)

@@ -121,6 +121,7 @@ def test_without_the_proof_anything_would_do(
         (report, "write"),
         (pipeline, "proof"),
         (RunFolder, "write_done"),
+        (RunFolder, "stamp"),
         (pipeline.accuracy, "table_text"),
     ):
         monkeypatch.setattr(module, name, MagicMock())  # fmt: skip

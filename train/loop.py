@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -134,15 +135,10 @@ class Loop:
                          *planning.truncation(self.problem, scaling, rows)):  # fmt: skip
                 self._note(text)
             if devices.is_first():
-                self.folder.write_plan(plan, scaling, costs, self._inputs)
+                self.folder.write_plan(plan, scaling, costs, _inputs(self.problem, self.source))
             devices.wait("plan")
             content = self.folder.plan() or {}
-        return planning.stored(self._inputs, self.folder, content)
-
-    @property
-    def _inputs(self) -> dict[str, str]:
-        """Digests of all that the numbers depend on."""
-        return {**self.problem.inputs, **self.source.inputs}
+        return planning.stored(_inputs(self.problem, self.source), self.folder, content)
 
     # --- 2. the state -----------------------------------------------------------------------
 
@@ -161,12 +157,7 @@ class Loop:
             if self.checkpoints.messages:
                 self._note("no good checkpoint is left: starting from step 0")
             return planning.first_state(self.problem, self.optimiser)
-        held = int(restored.state.step)
-        if held != restored.step:  # runs of format 1 say it nowhere else
-            raise DataError(
-                f"{self.checkpoints.states}: checkpoint {restored.step} holds step {held}: it was "
-                f"renamed. Give it and its manifest their number back, or move it away."
-            )
+        _check_step(self.checkpoints.states, restored.step, int(restored.state.step))
         self._note(f"resuming from checkpoint {restored.step} of {self.plan.total} steps")
         return devices.replicate(restored.state)
 
@@ -310,3 +301,17 @@ class Loop:
             place = describe(polish.maker, rows, int(rows.bad[0]))
             raise NonFiniteError(f"polish set, {place}. {self._last_good()}")
         return devices.replicate(self.problem.to_pool(self.scaling, rows))
+
+
+def _inputs(problem: Problem, source: Any) -> dict[str, str]:
+    """Return digests of all that the numbers depend on."""
+    return {**problem.inputs, **source.inputs}
+
+
+def _check_step(states: Path, named: int, held: int) -> None:
+    """Raise DataError for a checkpoint that was renamed; runs of format 1 say it nowhere else."""
+    if held != named:
+        raise DataError(
+            f"{states}: checkpoint {named} holds step {held}: it was renamed. Give it and its "
+            f"manifest their number back, or move it away."
+        )

@@ -8,6 +8,7 @@ samplers) takes a `PhotometricModel` and never asks whether it is exact or emula
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
@@ -32,7 +33,7 @@ from tengri.parameters import Parameters
 from tengri.process import check_process
 
 
-class PhotometricModel:
+class PhotometricModel(ABC):
     """Base of ``SEDModel`` and ``EmulatedSEDModel``.
 
     Parameters
@@ -257,14 +258,14 @@ class PhotometricModel:
         }
 
     @property
+    @abstractmethod
     def ssp_name(self) -> str:
         """Name of the SSP grid."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def mass_remaining(self) -> np.ndarray | None:
         """Surviving mass fraction of the SSP grid, (n_met, n_age), if it has the table."""
-        raise NotImplementedError
 
     # --- one galaxy, many galaxies --------------------------------------------------------
 

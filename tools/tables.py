@@ -110,6 +110,48 @@ def speed_in_short() -> str:
     return "\n".join(rows)
 
 
+def in_short() -> str:
+    """Return accuracy and speed in six lines, Markdown."""
+    speed, errors = _result("speed"), _result("populations")["surrogates"]
+    both = speed["grids"]["embedded"]["float32"]
+    cost = {name: row["us_per_galaxy"] for name, row in both["contenders"].items()}
+    times, sdss, table = both["ratios"], errors["sdss"], errors["sdss_nodes"]
+    first = {row["what"]: row["seconds"] for row in _result("first_numbers")["rows"]}
+    rate = {name: row["galaxies_per_s"] for name, row in speed["published"].items()}
+
+    def mmag(found: dict[str, Any], population: str) -> str:
+        row = found["populations"][population]
+        return f"{row['p50']:.2g} mmag in the median, {row['p99']:.2g} at 99 %"
+
+    worst = max(row["p100"] for row in table["populations"].values())
+    return "\n".join([
+        f"- **Exact model**: {cost['exact, batch']:.0f} µs a galaxy in batches (SDSS, free "
+        f"redshift), {times['exact vs. DSPS']:.0f} × less than DSPS and "
+        f"{times['exact vs. bagpipes']:.0f} × less than bagpipes for the same work.",
+        "- **`sdss_nodes`**, a table for any dust law and history: "
+        f"{mmag(table, 'smooth')} of ordinary galaxies; {mmag(table, 'young')} of stars of a few "
+        f"Myr; the worst of all tried {worst:.0f} mmag; {rate['sdss_nodes']:,.0f} galaxies a second.",
+        f"- **`sdss`**, a network: {mmag(sdss, 'smooth')}; {mmag(sdss, 'young')} of stars of a few "
+        f"Myr; {rate['sdss']:,.0f} galaxies a second.",
+        f"- **Single calls**: {cost['exact, single call']:.0f} µs exact, "
+        f"{cost['surrogate, kernel, single call']:.0f} µs emulated; surrogates pay in batches and "
+        "chains.",
+        f"- **First number**: {first['cold, exact, call']:.1f} s exact, "
+        f"{first['cold, sdss, call']:.1f} s emulated, for compiling.",
+        "- **On a GPU**: trained there, speed not measured.",
+    ])  # fmt: skip
+
+
+def bands() -> str:
+    """Return what the exact model costs in many bands, Markdown."""
+    costs = _result("checkouts")["us"]
+    rows = _head(["exact, batch [µs/galaxy]", "float32", "float64"])
+    for name in ("LSST", "25 bands", "25 bands, dust emission"):
+        cells = (costs[f"{x}: exact, {name}"]["after"] for x in ("float32", "float64"))
+        rows.append(f"| {name} | {' | '.join(f'{c:.3g}' for c in cells)} |")
+    return "\n".join(rows)
+
+
 def notebook() -> str:
     """Return the notebook's sweep in a batch and in a loop, Markdown."""
     rows = _head(["sweep of 256 metallicities", "one batch [ms]", "loop [ms]", "ratio"])
@@ -306,6 +348,8 @@ TABLES = {
     "training": training,
     "ablation": ablation,
     "speed": speed,
+    "in short": in_short,
+    "bands": bands,
     "speed in short": speed_in_short,
     "precision": precision,
     "notebook": notebook,

@@ -309,7 +309,7 @@ class BandProjection:
 def averages(bands: Any, lnu: jax.Array, z: jax.Array) -> jax.Array:
     """Return the band averages (n_band,) by means over intervals; their slope in z likewise.
 
-    ``bands`` is a `BandProjection` or a `tengri.observation.lattice.LatticeProjection`.
+    ``bands`` is a `BandProjection` or a `tengri.observation.shared.SharedProjection`.
     """
     start = bands.starts(z)
     return bands.integrated(bands.windows(lnu, start, z), bands.means(z, start))
@@ -441,7 +441,7 @@ def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
     t1 = (np.diff(trans) / width - t0) / start
     quantum = 2.0 ** np.ceil(np.log2(h[0]) - 22.0)
     head = np.round(h / quantum) * quantum
-    first, split = _bins(wave - centre)
+    first, split = bins_of(wave - centre)
     return {
         "knot": np.append(wave[0], wave) - centre,
         "head": np.append(head[0], head),
@@ -454,7 +454,7 @@ def _one_table(curve: FilterCurve, centre: float) -> dict[str, np.ndarray]:
     }
 
 
-def _bins(knot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bins_of(knot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the segment at the beginning of each of n equal bins, and the next segment's knot.
 
     The bins are as fine as the closest knots, so that none holds two, up to ``_MOST_BINS``. One

@@ -1,8 +1,8 @@
-"""Which band integral serves which bands: by band, or on one lattice for those that share one."""
+"""Which band integral serves which bands: by band, or shared by those that see the same nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from tengri.observation.bands import BandProjection
 from tengri.observation.filters import FilterCurve
-from tengri.observation.lattice import LatticeProjection, pays
 from tengri.observation.nodes import check_grid, check_range
+from tengri.observation.shared import LEAST, SharedProjection, cost
 
 
 @jax.tree_util.register_dataclass
@@ -23,7 +23,7 @@ class JoinedProjection:
 
     Attributes
     ----------
-    parts : tuple of BandProjection or LatticeProjection
+    parts : tuple of BandProjection or SharedProjection
     order : tuple of int
         Place of each band among those of all parts.
     """
@@ -44,7 +44,7 @@ class JoinedProjection:
         return jnp.concatenate([p.rows(z) for p in self.parts])[np.array(self.order)]
 
 
-Projection = BandProjection | LatticeProjection | JoinedProjection
+Projection = BandProjection | SharedProjection | JoinedProjection
 
 
 def build_projection(
@@ -68,20 +68,53 @@ def build_projection(
     """
     wave = check_grid(wave_rest)
     check_range(filters, z_min, z_max)
-    steps: dict[float, list[int]] = {}
-    for i, curve in enumerate(filters):
-        steps.setdefault(float(curve.wave[1] - curve.wave[0]), []).append(i)
-    shared = [places for places in steps.values()
-              if pays(wave, [filters[i] for i in places], z_min, z_max)]  # fmt: skip
-    alone = sorted(set(range(len(filters))) - {i for places in shared for i in places})
-    parts = [LatticeProjection.build(wave, [filters[i] for i in places], z_min, z_max)
-             for places in shared]  # fmt: skip
-    if not alone and len(parts) == 1:
+    groups = _groups(wave, filters, z_min, z_max)
+    shared = [group for group in groups if len(group) > 1]
+    alone = sorted(i for group in groups if len(group) == 1 for i in group)
+    parts: list[Any] = [SharedProjection.build(wave, [filters[i] for i in group], z_min, z_max)
+                        for group in shared]  # fmt: skip
+    if alone:
+        parts.append(BandProjection.build(wave, [filters[i] for i in alone], z_min, z_max))
+    if len(parts) == 1:
         return parts[0]
-    by_band = (
-        [BandProjection.build(wave, [filters[i] for i in alone], z_min, z_max)] if alone else []
-    )
-    if not parts:
-        return by_band[0]
     places = [i for group in shared for i in group] + alone
-    return JoinedProjection((*parts, *by_band), tuple(np.argsort(places).tolist()))
+    return JoinedProjection(tuple(parts), tuple(np.argsort(places).tolist()))
+
+
+def _groups(
+    wave: np.ndarray, filters: Sequence[FilterCurve], z_min: float, z_max: float
+) -> list[list[int]]:
+    """Return which bands share their nodes: groups are joined as long as that pays."""
+
+    known: dict[tuple[int, ...], float] = {}
+
+    def cost_of(group: list[int]) -> float:
+        key = tuple(group)
+        if key not in known:
+            known[key] = cost(wave, [filters[i] for i in group], z_min, z_max)
+        return known[key]
+
+    def meet(a: list[int], b: list[int]) -> bool:
+        (low, high), (lower, higher) = (
+            (min(filters[i].wave[0] for i in g), max(filters[i].wave[-1] for i in g))
+            for g in (a, b)
+        )
+        return bool(low < higher and lower < high)
+
+    groups = [[i] for i in range(len(filters))]
+    while len(groups) > 1:
+        pairs = [(a, b) for k, a in enumerate(groups) for b in groups[:k] if meet(a, b)]
+        if not pairs:
+            break
+        gains = [cost_of(a) + cost_of(b) - cost_of(sorted(a + b)) for a, b in pairs]
+        if max(gains) <= 0.0:
+            break
+        a, b = pairs[int(np.argmax(gains))]
+        groups = [g for g in groups if g not in (a, b)] + [sorted(a + b)]
+    alone = [[i] for group in groups if _gain(group, cost_of) < LEAST for i in group]
+    return [group for group in groups if _gain(group, cost_of) >= LEAST] + alone
+
+
+def _gain(group: list[int], cost_of: Callable[[list[int]], float]) -> float:
+    """Return what it gains that bands share their nodes [ns]."""
+    return sum(cost_of([i]) for i in group) - cost_of(group)

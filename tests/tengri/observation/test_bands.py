@@ -11,22 +11,24 @@ from tengri.errors import ConfigError
 from tengri.observation.bands import BandProjection, band_matrix, coverage, rest_window
 from tengri.observation.filters import FilterCurve, load_filter
 from tengri.observation.instrument import INSTRUMENTS
-from tengri.observation.lattice import LatticeProjection
 from tengri.observation.projection import JoinedProjection, build_projection
+from tengri.observation.shared import SharedProjection
 
 LINES = (1216.0, 3728.5, 4862.7, 5008.2, 6564.6, 12822.0)
 Z_MIN, Z_MAX = 0.01, 3.0
 BANDS = ("sdss_u", "sdss_r", "lsst_i", "jwst_f200w", "hst_f160w", "wise_w3", "herschel_250")
 
 LSST = tuple(f"lsst_{b}" for b in "ugrizy")
+VISTA = tuple(f"vista_{b}" for b in ("z", "y", "j", "h", "ks"))
 #: Bands, and the projection that serves them.
 SETS = {
     "by band": (BANDS, BandProjection),
-    "on a lattice": (LSST, LatticeProjection),
+    "shared, equal steps": (LSST, SharedProjection),
+    "shared": (VISTA, SharedProjection),
     "both": (("sdss_r", *LSST[:3], "hst_f160w", *LSST[3:]), JoinedProjection),
 }
 #: Of a weight, in float64: curves of many knots have more to lose.
-TIGHT = {"by band": 1e-12, "on a lattice": 2e-12, "both": 2e-12}
+TIGHT = {"by band": 1e-12, "shared, equal steps": 2e-12, "shared": 2e-12, "both": 2e-12}
 
 
 def line_grid() -> np.ndarray:
@@ -180,20 +182,19 @@ def narrow(name: str, first: float) -> FilterCurve:
     return FilterCurve(name, first + np.arange(401.0), np.sin(np.pi * np.arange(401) / 400.0))
 
 
-@pytest.mark.parametrize("bands", ["sdss_z", "lattice"])
-def test_a_bright_line_before_the_band_leaves_nothing_in_float32(bands) -> None:
+@pytest.mark.parametrize("kind", [BandProjection, SharedProjection])
+def test_a_bright_line_before_the_band_leaves_nothing_in_float32(kind) -> None:
     band, wave, z = [load_filter("sdss_z")], line_grid(), 0.0994
-    if bands == "lattice":  # Hα is before the second and the third
+    if kind is SharedProjection:  # Hα is before the second and the third
         band = [narrow("a", 7100.0), narrow("b", 7230.0), narrow("c", 7240.0)]
     wave = wave[rest_window(wave, band, 0.01, 1.0)]  # ends with the band at the lowest redshift
     lnu = 1e-3 + np.where(wave < 7000.0, spiky_sed(wave), 0.0)  # H alpha is at 7217 Å
     with jax.enable_x64(False):
-        projection = build_projection(wave, band, 0.01, 1.0).in_default_float()
+        projection = kind.build(wave, band, 0.01, 1.0).in_default_float()
         project = jax.jit(jax.vmap(projection.project, (None, 0)))
         found = project(jnp.asarray(lnu), jnp.full(64, z))
     exact = band_matrix(wave, band, float(np.float32(z))) @ lnu
-    if bands == "lattice":
-        assert isinstance(projection, LatticeProjection)
+    if kind is SharedProjection:
         np.testing.assert_allclose(found[:, 1:], np.tile(exact[1:], (64, 1)), rtol=1e-6)
     else:
         np.testing.assert_allclose(found, np.tile(exact, (64, 1)), rtol=1e-6)

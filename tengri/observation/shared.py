@@ -1,17 +1,17 @@
-"""Band averages of curves that are tabulated on one lattice of wavelengths and see the same nodes.
+"""Band averages of curves that see the same nodes: walked once for all bands.
 
-Survey curves that are published at every ångström, with what leaks outside their bands, see nearly
-all of the optical each. The formulas are those of `tengri.observation.bands`; but the nodes are
-walked once for all bands, the steps of the lattice are the segments, found without a search, and
-what a node needs of all bands lies in one place of the memory.
+The curves of one survey, with what leaks outside their bands, may see nearly all of the same
+wavelengths each. The formulas are those of `tengri.observation.bands`; but the segments are those
+between the knots of all curves together, a node is looked up once for all bands, and what it needs
+of them lies in one place of the memory.
 
-Shapes: n_wave nodes, n_window of them seen at one redshift, n_band bands, n_step steps.
+Shapes: n_wave nodes, n_window of them seen at one redshift, n_band bands, n_step segments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tengri.numerics.linalg import matmul
-from tengri.observation.bands import FINE, averages
+from tengri.observation.bands import FINE, averages, bins_of
 from tengri.observation.filters import FilterCurve
 from tengri.observation.nodes import (
     check_grid,
@@ -32,40 +32,35 @@ from tengri.observation.nodes import (
     take,
     window_size,
 )
-from tengri.observation.segments import segment_moments
+from tengri.observation.segments import refine, segment_moments
 
-#: Nodes in the windows of all bands over those in one that holds them all, from where it pays.
-MIN_OVERLAP = 2.0
+#: What a band's own node costs, and a node of all bands: a part of its own, and one for each [ns].
+#: Measured in batches on a processor: 6 bands of LSST, 5 of VISTA (`benchmarks/checkouts.py`).
+OF_ONE, OF_ALL, OF_EACH = 9.0, 6.0, 1.7
+#: What is gained at least [ns]: every part is one more to compile.
+LEAST = 3000.0
 
 
-def lattice_of(filters: Sequence[FilterCurve]) -> np.ndarray | None:
-    """Return the equal steps (n_step + 1,) on which all curves are tabulated; None: there are none.
+def cost(wave: np.ndarray, filters: Sequence[FilterCurve], z_min: float, z_max: float) -> float:
+    """Return what one galaxy's integrals of some bands cost together [ns]."""
+    if len(filters) == 1:
+        return OF_ONE * window_size(wave, filters[0], z_min, z_max)
+    return (OF_ALL + OF_EACH * len(filters)) * window_size(wave, _whole(filters), z_min, z_max)
 
-    They must be so short that what is left out of an expansion is lost in rounding, and float32
-    must hold their ends.
+
+def _whole(filters: Sequence[FilterCurve]) -> FilterCurve:
+    """Return a curve that sees all wavelengths of some others."""
+    ends = [min(f.wave[0] for f in filters), max(f.wave[-1] for f in filters)]
+    return FilterCurve("whole", np.array(ends), np.ones(2))
+
+
+def _knots(filters: Sequence[FilterCurve]) -> np.ndarray:
+    """Return the knots of all curves (n_step + 1,), as close as what is left out needs.
+
+    What an expansion leaves out is then lost in rounding.
     """
-    step = np.diff(filters[0].wave[:2])[0]
-    low, high = min(f.wave[0] for f in filters), max(f.wave[-1] for f in filters)
-    even = all(np.array_equal(f.wave, f.wave[0] + step * np.arange(f.wave.size))
-               and (f.wave[0] - low) % step == 0.0 for f in filters)  # fmt: skip
-    if not even or step > 2.0 * FINE * low:
-        return None
-    lattice = low + step * np.arange(round((high - low) / step) + 1)
-    return lattice if np.array_equal(lattice, lattice.astype(np.float32)) else None
-
-
-def pays(wave: np.ndarray, filters: Sequence[FilterCurve], z_min: float, z_max: float) -> bool:
-    """Return whether the curves are on one lattice and their windows overlap enough."""
-    lattice = lattice_of(filters)
-    if lattice is None or len(filters) < 2:
-        return False
-    by_band = sum(window_size(wave, f, z_min, z_max) for f in filters)
-    return by_band > MIN_OVERLAP * window_size(wave, _whole(lattice), z_min, z_max)
-
-
-def _whole(lattice: np.ndarray) -> FilterCurve:
-    """Return a curve that sees all of the lattice."""
-    return FilterCurve("whole", lattice, np.ones(lattice.size))
+    knots = np.unique(np.concatenate([f.wave for f in filters]))
+    return refine(knots, np.zeros(knots.size), FINE)[0]
 
 
 def _static() -> Any:
@@ -74,7 +69,7 @@ def _static() -> Any:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
-class LatticeProjection:
+class SharedProjection:
     """Constants of the band integral; the methods of `tengri.observation.bands.BandProjection`.
 
     Attributes
@@ -85,12 +80,17 @@ class LatticeProjection:
         Its nodes to 12 bits and what is left; the last one again, so that windows are whole.
     blue : ndarray, shape (n_band,)
         Where each curve begins [Å].
-    low, step : float
-        The first wavelength of the lattice and its step [Å].
+    knots : ndarray, shape (n_step + 2,)
+        Where each segment begins [Å]; the first is all that lies blueward of all curves, the last
+        one all that lies redward.
     table : ndarray, shape (n_step + 2, 5, n_band)
-        H of each step: head + rest + q (g0 + q (g1 + q g2 (1 − q/2λ))), q from its beginning at
-        λ; the first is all that lies blueward of the lattice, the last one all that lies redward.
+        H of each segment: head + rest + q (g0 + q (g1 + q g2 (1 − q/2λ))), q from its knot at λ.
+    first, split : ndarray, shape (n_bin,)
+        The segment at the beginning of each equal bin of wavelength, and where the next begins.
+    bins_per_aa : float
     n_window : int
+    more_steps : int
+        How many segments beyond those two a bin may hold.
     scales : tuple of float
         The flux density that is quoted over the band average.
     """
@@ -99,16 +99,19 @@ class LatticeProjection:
     heads: Any
     rests: Any
     blue: Any
-    low: Any
-    step: Any
+    knots: Any
     table: Any
+    first: Any
+    split: Any
+    bins_per_aa: Any
     n_window: int = _static()
+    more_steps: int = _static()
     scales: tuple[float, ...] = _static()
 
     @classmethod
     def build(
         cls, wave_rest: np.ndarray, filters: Sequence[FilterCurve], z_min: float, z_max: float
-    ) -> LatticeProjection:
+    ) -> SharedProjection:
         """Prepare the constants in float64; see `BandProjection.build`.
 
         Raises
@@ -118,27 +121,34 @@ class LatticeProjection:
         """
         wave = check_grid(wave_rest)
         check_range(filters, z_min, z_max)
-        lattice = lattice_of(filters)
-        assert lattice is not None
-        n_window = window_size(wave, _whole(lattice), z_min, z_max)
+        n_window = window_size(wave, _whole(filters), z_min, z_max)
         head, last = head_of(wave), np.full(n_window, wave[-1])
         longer = np.append(wave, last)
         heads = np.append(head, np.full(n_window, head[-1]))
+        knots = _knots(filters)
+        first, split = bins_of(knots)
         return cls(
             wave=wave,
             heads=heads,
             rests=longer - heads,
             blue=np.array([f.wave[0] for f in filters]),
-            low=lattice[0],
-            step=lattice[1] - lattice[0],
-            table=np.stack([_rows(lattice, f) for f in filters], axis=-1),
+            knots=np.append(knots[0], knots),
+            table=np.stack([_rows(knots, f) for f in filters], axis=-1),
+            first=first.astype(np.int32),
+            split=split,
+            bins_per_aa=np.asarray((first.size - 2) / (knots[-1] - knots[0])),
             n_window=n_window,
+            more_steps=int(np.diff(first).max()) - 1,
             scales=tuple(f.scale for f in filters),
         )
 
-    def in_default_float(self) -> LatticeProjection:
+    def in_default_float(self) -> SharedProjection:
         """Return the constants as JAX arrays of the process's default float."""
-        return jax.tree.map(lambda a: jnp.asarray(a, float), self)
+        knots = np.asarray(self.knots, jnp.zeros(()).dtype).astype(np.float64)
+        around = replace(self, knots=knots, table=_around(self.table, knots - self.knots))
+        return jax.tree.map(
+            lambda a: jnp.asarray(a, float if np.issubdtype(a.dtype, np.floating) else None), around
+        )
 
     def starts(self, z: jax.Array) -> jax.Array:
         """Return the first node of each band's window at redshift ``z``, (n_band,) integers."""
@@ -176,16 +186,23 @@ class LatticeProjection:
 
     def _integrals_and_g(self, z: jax.Array, first: jax.Array) -> tuple[jax.Array, ...]:
         heads, rests = (self._window(jnp.asarray(a), first) for a in (self.heads, self.rests))
-        steps = jax.lax.floor(from_centre(heads, rests, z, self.low) / self.step)
-        low, last = jnp.full_like(steps, -1.0), jnp.full_like(steps, len(self.table) - 2)
-        steps = jax.lax.clamp(low, steps, last)
-        knot = self.low + self.step * jax.lax.max(steps, jnp.zeros_like(steps))
-        row = take(self.table, steps.astype(jnp.int32) + 1)
+        segment = self._locate((heads + rests) * (1.0 + z))
+        knot, row = take(self.knots, segment), take(self.table, segment)
         head, rest, g0, g1, g2 = (row[:, k] for k in range(5))
         q = from_centre(heads, rests, z, knot)
         d, bend = q[:, None], (q / knot)[:, None]  # bend: of 1/λ
         h = rest + d * (g0 + d * (g1 + d * g2 * (1.0 - bend / 2.0)))
         return knot, q, head, h, g0 + d * (2.0 * g1 + d * g2 * (3.0 - 2.0 * bend))
+
+    def _locate(self, x: jax.Array) -> jax.Array:
+        """Return the segment that holds each ``x``, or its neighbour where rounding decides."""
+        place = ((x - self.knots[0]) * self.bins_per_aa + 1.0).astype(jnp.int32)
+        place = jnp.clip(place, 0, len(self.first) - 1)
+        segment = take(self.first, place) + (x >= take(self.split, place)).astype(jnp.int32)
+        for _ in range(self.more_steps):
+            further = jnp.minimum(segment + 1, len(self.knots) - 1)
+            segment = jnp.where(x >= take(self.knots, further), further, segment)
+        return segment
 
     def _window(self, values: jax.Array, first: jax.Array) -> jax.Array:
         return jax.lax.dynamic_slice(values, (first,), (self.n_window,))
@@ -234,13 +251,13 @@ def _widths(knot: jax.Array, q: jax.Array) -> jax.Array:
     return jnp.where(width > 0.0, width, 1.0)[:, None]
 
 
-def _rows(lattice: np.ndarray, curve: FilterCurve) -> np.ndarray:
-    """Return head, rest, g0, g1, g2 of one curve in every step, (n_step + 2, 5)."""
-    left, right = _ends(lattice, curve)
-    m0, m1 = segment_moments(lattice, left, right)
+def _rows(knots: np.ndarray, curve: FilterCurve) -> np.ndarray:
+    """Return head, rest, g0, g1, g2 of one curve in every segment, (n_step + 2, 5)."""
+    left, right = _ends(knots, curve)
+    m0, m1 = segment_moments(knots, left, right)
     total = m0.sum()
     left, right, m0, m1 = (a / total for a in (left, right, m0, m1))
-    width, begin = np.diff(lattice), lattice[:-1]
+    width, begin = np.diff(knots), knots[:-1]
     g = -sums_from_the_end(m0)
     h = sums_from_the_end(width / 2.0 * m0 + m1 - g[1:] * width)
     t0 = left / begin  # T/λ = t0 + t1 q + … in q = λ − begin
@@ -252,10 +269,15 @@ def _rows(lattice: np.ndarray, curve: FilterCurve) -> np.ndarray:
     return np.vstack([before, np.stack(columns, axis=1)])
 
 
-def _ends(lattice: np.ndarray, curve: FilterCurve) -> tuple[np.ndarray, np.ndarray]:
-    """Return T at the beginning and at the end of every step (n_step,): 0 outside the curve."""
-    left, right = np.zeros(lattice.size - 1), np.zeros(lattice.size - 1)
-    first = int(np.searchsorted(lattice, curve.wave[0]))
-    inside = slice(first, first + curve.wave.size - 1)
-    left[inside], right[inside] = curve.trans[:-1], curve.trans[1:]
-    return left, right
+def _ends(knots: np.ndarray, curve: FilterCurve) -> tuple[np.ndarray, np.ndarray]:
+    """Return T at the beginning and at the end of every segment (n_step,): 0 outside the curve."""
+    inside = (knots[:-1] >= curve.wave[0]) & (knots[1:] <= curve.wave[-1])
+    trans = np.interp(knots, curve.wave, curve.trans)
+    return np.where(inside, trans[:-1], 0.0), np.where(inside, trans[1:], 0.0)
+
+
+def _around(table: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Return the same H, expanded around knots nearby (where a shorter float can be)."""
+    head, rest, g0, g1, g2 = table.swapaxes(0, 1)
+    q = shift[:, None]
+    return np.stack([head, rest + q * (g0 + q * g1), g0 + 2.0 * q * g1, g1, g2], axis=1)

@@ -73,6 +73,7 @@ COMMANDS = (
     "replay run --row 7",
     "verify run",
     "verify sdss --exact",
+    "sign --help",
     "compare run --n 256 --sweep dust_tau_diff -o page",
     "export run --numpy --name small",
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 def add_parser(commands: Any) -> None:
     """Add the commands to the program."""
-    from tengri.cli import cite, doctor, fit, predict, sweep, verify
+    from tengri.cli import cite, doctor, fit, predict, sign, sweep, verify
     from tengri.cli import list as list_command
 
-    for command in (list_command, doctor, sweep, predict, fit, verify, cite):
+    for command in (list_command, doctor, sweep, predict, fit, verify, sign, cite):
         command.add_parser(commands)

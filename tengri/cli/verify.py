@@ -27,22 +27,36 @@ def add_parser(commands: Any) -> None:
         description="Check every byte that would be read back against its SHA-256: of a run "
         "folder (configuration, plan, checkpoints, log, artefact), a data set (manifest, shards), "
         "an SSP grid or a surrogate. Surrogates are evaluated as well and must repeat their check "
-        "pairs; with --exact so must the exact model on the grid of the training. Exit code 1 if "
+        "pairs; with --exact so must the exact model on the grid of the training; with "
+        "--public-key the file must carry its owner's signature (`tengri sign`). Exit code 1 if "
         "anything is damaged.",
         epilog="examples: tengri verify runs/mine; tengri verify sdss --exact",
     )
     parser.add_argument("path", metavar="PATH", help="a file, a folder or a surrogate's name")
     parser.add_argument("--exact", action="store_true", help="evaluate the exact model too")
+    parser.add_argument("--public-key", type=Path, metavar="PUBLIC.pem",
+                        help="whose signature FILE.sig must be")  # fmt: skip
     add_output(parser)
     parser.set_defaults(func=_verify, compiles=True)
 
 
 def _verify(args: argparse.Namespace) -> int:
-    checks = [in_words(check) for check in run(args.path, args.exact)]
+    signed = [] if args.public_key is None else [_signature(Path(args.path), args.public_key)]
+    checks = [in_words(check) for check in (*signed, *run(args.path, args.exact))]
     bad = sum(check.state == FAILURE for check in checks)
     total = f"{args.path}: {len(checks) - bad} of {len(checks)} checks passed"
     emit(args.json, "\n".join([*map(line, checks), total]), [check._asdict() for check in checks])
     return int(bad > 0)
+
+
+def _signature(file: Path, public_key: Path) -> Check:
+    from tengri.io import signature
+
+    try:
+        signature.check(file, public_key)
+    except DataError as error:
+        return Check("signature", FAILURE, str(error), "get the file from who made it")
+    return Check("signature", OK, f"{file}: signed by the owner of {public_key}")
 
 
 def run(path: str, exact: bool = False) -> list[Check]:

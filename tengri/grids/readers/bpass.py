@@ -1,13 +1,16 @@
 """Text tables of BPASS v2, which hoki reads too: one file for each metallicity.
 
 ``spectra-bin-imf135_300.z020.dat``: the wavelength [Å] and 51 columns of L_λ [Lsun/Å per 1e6 Msun
-formed], of log10(age/yr) = 6.0, 6.1 … 11.0; older releases end at 10.0 (41 columns), coarser
-tables have 25 columns 0.2 dex apart. The name says the metallicity (``zem5`` = 1e-5, ``z020`` =
-0.020), the IMF and whether there are binaries (``bin``, ``sin``), in v2.3 also [α/Fe] (``a+02``).
+formed, Lsun = 3.848e33 erg/s], of log10(age/yr) = 6.0, 6.1 … 11.0; older releases end at 10.0 (41
+columns), coarser tables have 25 columns 0.2 dex apart. The name says the metallicity (``zem5`` =
+1e-5, ``z020`` = 0.020), the IMF and whether there are binaries (``bin``, ``sin``), in v2.3 also
+[α/Fe] (``a+02``).
 ``starmass-…dat`` beside it: log10 of the age, the mass in stars and the mass in remnants per 1e6
 Msun. Layout: ``hoki/load.py`` of HeloiseS/hoki (bc9553b);
 ``src/synthesizer_grids/incident/sps/install_bpass2.2.1.py`` of synthesizer-project/grid-generation
-(4561693); the releases at bpass.auckland.ac.nz. Stanway & Eldridge 2018, MNRAS 479, 75.
+(4561693); the releases at bpass.auckland.ac.nz. Solar luminosity: ``pyBPASS`` of cbyrohl/pyBPASS;
+with it the photons below 912 Å are those of the release's own ``ionizing-…dat`` to half a per cent.
+Stanway & Eldridge 2018, MNRAS 479, 75.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from tengri.constants import C_AA_PER_S
+from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids.contents import Contents, Planes
 from tengri.grids.readers import siblings
@@ -29,6 +32,7 @@ Array = np.ndarray
 
 TAKES: frozenset[str] = frozenset()
 MASS_MSUN = 1e6
+LSUN_BPASS = 3.848e33
 METALLICITY = re.compile(r"\.z(?:em\d|\d{3})\.")
 _NAME = re.compile(r"spectra-(bin|sin)-imf([\w]+?)(?:\.(a[+-]\d\d))?\.z(em\d|\d{3})\.(?:.*\.)?dat")
 #: Ages of the columns by their number, log10(age/yr): first and step.
@@ -56,7 +60,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     siblings.check_same([age for age, _ in tables], files, "ages")
     siblings.check_same([wave for _, wave in tables], files, "wavelengths")
     lg_age, wave = tables[0]
-    per_hz = wave**2 / C_AA_PER_S / MASS_MSUN
+    per_hz = wave**2 / C_AA_PER_S / MASS_MSUN * (LSUN_BPASS / LSUN_ERG_S)
     binaries, imf, alpha, _ = _NAME.fullmatch(path.name).groups()  # type: ignore[union-attr]
     data = {
         "ssp_lgmet": np.log10([_metallicity(file) for file in files]),
@@ -73,8 +77,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         (len(files), len(lg_age), len(wave)), lambda i: _table(files[i])[:, 1:].T * per_hz
     )
     paths = (path, *(file for file in files if file != path))
-    notes = ("The tables do not say what a solar luminosity is: taken as 3.828e33 erg/s.",)
-    return Contents("bpass", paths, data, planes, attrs, gas=False, notes=notes)
+    return Contents("bpass", paths, data, planes, attrs, gas=False)
 
 
 def _metallicity(path: Path) -> float:
@@ -90,17 +93,13 @@ def _table(path: Path) -> Array:
 @lru_cache(maxsize=1)
 def _parsed(stamp: tuple[Path, int, int]) -> Array:
     path = stamp[0]
-    lines = [line for line in siblings.text(path).split("\n") if line.strip()]
-    width = len(lines[0].split()) if lines else 0
-    if width - 1 not in COLUMNS:
+    table = siblings.table(path)
+    if table.shape[1] - 1 not in COLUMNS:
         raise DataError(
-            f"{path}: has {width} columns; tables of BPASS v2 have a wavelength and "
-            f"{', '.join(map(str, COLUMNS))} ages."
+            f"{path}: has {table.shape[1]} columns; tables of BPASS v2 have a wavelength and "
+            f"{', '.join(str(n) for n in COLUMNS)} ages."
         )
-    values = siblings.numbers(" ".join(lines).split(), path)
-    if len(values) != width * len(lines):
-        raise DataError(f"{path}: its lines do not all have {width} columns: get a fresh copy.")
-    return values.reshape(-1, width)
+    return table
 
 
 def _axes(path: Path) -> tuple[Array, Array]:

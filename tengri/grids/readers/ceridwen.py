@@ -20,11 +20,10 @@ import numpy as np
 from tengri.errors import DataError
 from tengri.grids.contents import Contents, Planes, fixed_index, needed
 from tengri.grids.readers import dsps
+from tengri.grids.readers.fsps import IMF
 from tengri.io import hdf5_reader
 
 TAKES = frozenset({"zsun", "afe"})
-#: ``imf_type`` of FSPS, `manual <https://github.com/cconroy20/fsps>`_.
-IMF = {0: "Salpeter 1955", 1: "Chabrier 2003", 2: "Kroupa 2001"}
 
 
 def can_read(path: Path) -> bool:

@@ -96,7 +96,7 @@ def contents_of(file: h5py.File, path: Path, stated: Mapping[str, Any], layout: 
         attrs,
         gas=stated_gas(attrs),
         vacuum=vacuum,
-        lines=_lines(file, path),
+        lines=_lines(file, path, sun),
     )
 
 
@@ -160,7 +160,7 @@ def _sun(file: h5py.File, attrs: dict[str, Any], path: Path) -> float:
     return float(lsun / LSUN_ERG_S)
 
 
-def _lines(file: h5py.File, path: Path) -> LineTable | None:
+def _lines(file: h5py.File, path: Path, sun: float) -> LineTable | None:
     """Return the emission lines that are listed beside the spectra, if there are any.
 
     Raises
@@ -183,4 +183,4 @@ def _lines(file: h5py.File, path: Path) -> LineTable | None:
         )
     if not np.isfinite(light).all() or (light < 0).any():
         raise DataError(f"{path}: {LINES[2]} holds values that are negative or not finite.")
-    return LineTable(names, wave.astype(np.float64), light)
+    return LineTable(names, wave.astype(np.float64), light * sun)

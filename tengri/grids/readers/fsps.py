@@ -13,11 +13,11 @@
              stellar_mass=mass, libraries=np.array(sp.libraries, dtype=str),
              **options)
 
-``get_spectrum`` returns every age of ``log_age`` [log10 yr] in Lsun/Hz per Msun formed, on
-wavelengths [Å] in vacuum: documentation of python-fsps; ``retrieve_fsps_data.py`` of
-ArgonneCPAC/dsps (2ca3ce4) makes its grids by the same calls. The recipe could not be run against
-FSPS itself, whose data are not on the package index: the layout is tested on a file that the
-recipe's last statement wrote.
+``get_spectrum`` returns every age of ``log_age`` [log10 yr] in Lsun/Hz per Msun formed, with
+Lsun = 3.839e33 erg/s (``src/sps_vars.f90`` of cconroy20/fsps, bd187a0), on wavelengths [Å] in
+vacuum unless the option ``vactoair_flag`` is set: documentation of python-fsps;
+``retrieve_fsps_data.py`` of ArgonneCPAC/dsps (2ca3ce4) makes its grids by the same calls. The
+recipe was run with python-fsps 0.5.0, with gas and without; see the page on grids.
 """
 
 from __future__ import annotations
@@ -29,12 +29,23 @@ from typing import Any
 
 import numpy as np
 
+from tengri.constants import LSUN_ERG_S
 from tengri.errors import DataError
 from tengri.grids.contents import Contents, Planes
 from tengri.io import hdf5_reader
 
 TAKES: frozenset[str] = frozenset()
-IMF = {0: "Salpeter 1955", 1: "Chabrier 2003", 2: "Kroupa 2001"}
+LSUN_FSPS = 3.839e33
+#: ``imf_type``, manual of FSPS.
+IMF = {
+    0: "Salpeter 1955",
+    1: "Chabrier 2003",
+    2: "Kroupa 2001",
+    3: "van Dokkum 2008",
+    4: "Dave 2008",
+}
+#: Options that make spectra something else than stars formed at once, at rest and without dust.
+NOT_STARS = ("sfh", "dust1", "dust2", "zred", "fagn", "zcontinuous")
 REQUIRED = ("wave", "spec", "log_age", "zlegend", "imf_type", "add_neb_emission")
 
 
@@ -65,6 +76,11 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         raise DataError(f"{path}: cannot be read as arrays of NumPy ({error}).") from error
     if absent := [name for name in REQUIRED if name not in found]:
         raise DataError(f"{path}: {', '.join(absent)} is missing; write it with the recipe.")
+    if changed := [name for name in NOT_STARS if np.any(found.get(name, 0))]:
+        raise DataError(
+            f"{path}: was made with {', '.join(changed)}: its spectra are not those of stars "
+            "alone, formed at once. Leave that out of the recipe."
+        )
     data = {
         "ssp_lgmet": np.log10(found["zlegend"]),
         "ssp_lg_age_gyr": np.asarray(found["log_age"], dtype=np.float64) - 9.0,
@@ -80,5 +96,6 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     gas = bool(found["add_neb_emission"])
     if gas and "gas_logu" in found:
         attrs["logu"] = float(found["gas_logu"])
-    planes = Planes.of(found["spec"])
-    return Contents("fsps", (path,), data, planes, attrs, gas=gas, vacuum=True)
+    planes = Planes.of(found["spec"] * (LSUN_FSPS / LSUN_ERG_S))
+    vacuum = not np.any(found.get("vactoair_flag", False))
+    return Contents("fsps", (path,), data, planes, attrs, gas=gas, vacuum=vacuum)

@@ -46,6 +46,19 @@ def stamp(path: Path) -> tuple[Path, int, int]:
     return path, about.st_mtime_ns, about.st_size
 
 
+def table(path: Path) -> Array:
+    """Return the numbers of a text file whose lines all have the same number of columns."""
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: is larger than {MAX_BYTES} bytes.")
+    try:
+        return np.loadtxt(path, dtype=np.float64, ndmin=2)
+    except ValueError:  # exponents of Fortran, or lines that are cut
+        lines = [line.split() for line in text(path).split("\n") if line.strip()]
+    if len({len(words) for words in lines}) != 1:
+        raise DataError(f"{path}: its lines do not all have as many columns: get a fresh copy.")
+    return np.stack([numbers(words, path) for words in lines])
+
+
 def numbers(words: Sequence[str], path: Path) -> Array:
     """Return words as numbers; Fortran's exponents ``D`` and ``1.0-100`` are understood."""
     try:

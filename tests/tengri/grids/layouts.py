@@ -116,7 +116,7 @@ def bpass(folder: Path, mass: bool = True) -> Path:
     """``spectra-…dat`` and ``starmass-…dat`` of two metallicities, 51 ages."""
     folder.mkdir(exist_ok=True)
     for code, plane in zip(("z004", "z020"), flux(n_age=51)):
-        table = np.column_stack([WAVE, per_aa(plane).T * 1e6])
+        table = np.column_stack([WAVE, per_aa(plane).T * 1e6 * (LSUN / 3.848e33)])
         path = folder / f"spectra-bin-imf135_300.{code}.dat"
         np.savetxt(path, table, fmt="%.8E")
         if mass:
@@ -146,7 +146,8 @@ def fsps(path: Path) -> Path:
     """The last statement of the recipe in `tengri.grids.readers.fsps`."""
     options = {"imf_type": 2, "add_neb_emission": False}
     libraries = [b"mist", b"miles"]
-    np.savez(path, wave=WAVE, spec=flux(), log_age=np.log10(AGE_YR), zlegend=Z,
+    spec = flux() * (LSUN / 3.839e33)  # FSPS has another Sun
+    np.savez(path, wave=WAVE, spec=spec, log_age=np.log10(AGE_YR), zlegend=Z,
              stellar_mass=np.full((2, 4), 0.6), libraries=np.array(libraries, dtype=str),
              **options)  # fmt: skip
     return path

@@ -18,7 +18,8 @@ from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, Target
 from emulator.targets.batch import Penalty, TargetRows
-from tengri import Parameters, SEDModel, load_ssp_data
+from tengri import Parameters, SEDModel
+from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, unknown
 from tengri.factory import build_observation, build_spec
 from tengri.forward.batching import RowMap, Sizes
@@ -59,7 +60,7 @@ class Problem:
         config = replace(config, model=replace(config.model, physics=physics))
         spec = build_spec(config.model.parameters, physics)
         observation = build_observation(config.model.instruments, config.model.bands)
-        ssp = load_ssp_data(config.model.ssp or None)
+        ssp = load_named_ssp(config.model.ssp)
         model = SEDModel(spec, ssp, observation)
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)

@@ -39,7 +39,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                   "help": "fix a parameter or choose a setting; may be repeated"},
         "--config": {"type": Path, "metavar": "FILE.toml",
                      "help": "take [model] of a training configuration"},
-        "--ssp": {"metavar": "FILE", "help": "SSP grid of the exact model"},
+        "--ssp": {"metavar": "FILE[,afe=…]",
+                  "help": "SSP grid of the exact model, with keywords of load_ssp_data"},
         "--cosmology": {"metavar": "NAME|H0=…,Om0=…",
                         "help": "of the exact model: a name of astropy's, e.g. Planck18, WMAP9, "
                         "or a flat one"},
@@ -127,7 +128,8 @@ def _exact(
     bands_needed: bool,
 ) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
-    from tengri import SEDModel, load_ssp_data
+    from tengri import SEDModel
+    from tengri.components.stellar.ssp import load_named_ssp
     from tengri.factory import build_observation, build_spec
 
     has_bands = chosen.get("instruments") or chosen.get("bands")
@@ -140,7 +142,7 @@ def _exact(
     options = {name: value for name, value in options.items() if name == "units"}
     bands = chosen.get("instruments", ()), chosen.get("bands", ())
     observation = build_observation(*bands) if has_bands else None
-    ssp = load_ssp_data(chosen.get("ssp") or None)
+    ssp = load_named_ssp(chosen.get("ssp"))
     cosmology = read_cosmology(args.cosmology)
     physics = chosen.get("physics") or {}
     if physics:

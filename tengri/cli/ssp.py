@@ -73,7 +73,7 @@ def _add_stated(parser: argparse.ArgumentParser) -> None:
 
 def _stated(options: argparse.Namespace) -> dict[str, Any]:
     from tengri.errors import ConfigError
-    from tengri.grids.contents import Stated
+    from tengri.grids.stated import Stated
 
     given = {n: getattr(options, n, None) for n in Stated.__annotations__ if n != "axes"}
     stated = {name: value for name, value in given.items() if value is not None}
@@ -102,7 +102,7 @@ def inspect_grid(options: argparse.Namespace) -> int:
     head = [("file", str(path)), ("layout", contents.layout)]
     lines = [f"{name:16}{text}" for name, text in [*head, *rows, ("usable", usable)]]
     if options.output is not None:
-        _draw(grid_of(contents, verdict), options.output)
+        _draw(grid_of(contents, verdict, stated), options.output)
         lines.append(f"{'page':16}{options.output}")
     found = {
         "file": path, "layout": contents.layout, "gas": verdict.gas,

@@ -9,76 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
-from tengri.errors import ConfigError, DataError, unknown
+from tengri.errors import DataError
 
 Array = np.ndarray
-
-
-class Stated(TypedDict, total=False):
-    """What the user says of a grid, by keyword, where its file does not or is wrong.
-
-    Attributes
-    ----------
-    nebular : bool
-        Whether nebular light is part of the spectra.
-    vacuum : bool
-        Whether wavelengths are in vacuum; those in air are converted.
-    imf : str
-        Initial mass function, for the record.
-    zsun : float
-        Solar metallicity of a grid whose metallicities are relative to solar.
-    metallicity : float
-        Absolute metal fraction of a file that holds one and does not say which.
-    mass_msun : float
-        Mass formed of the population whose light the file holds.
-    spectrum : str
-        Which of several spectra, or their sum: ``"transmitted+nebular"``.
-    axes : mapping
-        Value at which each further axis of the grid is fixed, by its name.
-    afe : float
-        Value at which an axis [α/Fe] is fixed.
-    """
-
-    nebular: bool
-    vacuum: bool
-    imf: str
-    zsun: float
-    metallicity: float
-    mass_msun: float
-    spectrum: str
-    axes: Mapping[str, float]
-    afe: float
-
-
-#: Understood of every file, whatever its layout.
-COMMON = frozenset({"nebular", "vacuum", "imf"})
-POSITIVE = frozenset({"zsun", "metallicity", "mass_msun"})
-
-
-def check_stated(stated: Mapping[str, Any], taken: frozenset[str], layout: str) -> None:
-    """Raise for a keyword that no grid has, or that changes nothing for this layout.
-
-    Raises
-    ------
-    ConfigError
-        Names the keyword and those that the layout takes.
-    """
-    for name in stated:
-        if name not in Stated.__annotations__:
-            raise unknown("keyword of load_ssp_data", name, Stated.__annotations__)
-        if name not in COMMON | taken:
-            raise ConfigError(
-                f"{name}= says nothing about a file of the layout {layout!r}, which takes "
-                f"{', '.join(sorted(COMMON | taken))}: leave it out."
-            )
-    for name in POSITIVE & stated.keys():
-        value = stated[name]
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < np.inf:
-            raise ConfigError(f"{name}={value!r}: expected a number above zero.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,8 +133,10 @@ def fixed_index(values: Array, value: float, name: str, path: Path) -> tuple[int
         Outside of the axis.
     """
     axis = np.asarray(values, dtype=np.float64)
-    if not axis[0] <= value <= axis[-1]:
+    slack = 1e-6 * (axis[-1] - axis[0])  # a float32 of the same number
+    if not axis[0] - slack <= value <= axis[-1] + slack:
         raise DataError(f"{path}: {name} = {value:g} is outside of {axis[0]:g}…{axis[-1]:g}.")
+    value = min(max(value, axis[0]), axis[-1])
     if len(axis) == 1:
         return 0, 0.0
     i = int(np.clip(np.searchsorted(axis, value, side="right") - 1, 0, len(axis) - 2))

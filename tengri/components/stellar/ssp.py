@@ -34,9 +34,11 @@ from tengri.errors import DataError
 from tengri.grids import files, readers
 from tengri.grids.ages import log_midpoint_edges
 from tengri.grids.checks import check_axes, check_brightness, checked_flux, cleaned_notes
-from tengri.grids.contents import Contents, LineTable, Planes, Stated
+from tengri.grids.contents import Contents, LineTable, Planes
 from tengri.grids.facts import facts
 from tengri.grids.measurement import Measured, Sample
+from tengri.grids.stated import Stated, parse
+from tengri.grids.stated import digest as stated_digest
 from tengri.grids.verdict import Verdict, accepted, judge
 from tengri.io import hdf5_reader, seal
 
@@ -52,7 +54,8 @@ class SSPData:
     name, path : str
         File name without its ending, and where it was read from.
     sha256 : str
-        SHA-256 of the file, hexadecimal; of several files, of their digests.
+        SHA-256 of the file, hexadecimal; of several files, of their digests; with what was said of
+        them by keyword, where that changes the grid.
     attrs : dict
         Provenance as stored: ``imf``, ``source``, ``citation``, ``nebular``, ``logu``, ``zsun`` …
     lines : LineTable or None
@@ -118,7 +121,7 @@ def load_ssp_data(
         Digest that the file must have; it is checked before the file is parsed. A foreign
         file has no seal: without this, damage that leaves its values plausible goes unseen.
     **stated
-        What the file does not say or says wrongly, keywords of `tengri.grids.contents.Stated`:
+        What the file does not say or says wrongly, keywords of `tengri.grids.stated.Stated`:
         ``nebular``, ``vacuum``, ``zsun``, ``afe`` …
 
     Returns
@@ -152,7 +155,26 @@ def load_ssp_data(
         taken = "stars and gas" if verdict.gas else "stars alone"
         said = "; ".join(verdict.contradictions)
         warnings.warn(f"{found}: {said}. Taken as {taken}.", stacklevel=2)
-    return grid_of(accepted(contents, verdict, stated), verdict)
+    return grid_of(accepted(contents, verdict, stated), verdict, stated)
+
+
+def load_named_ssp(text: str | None) -> SSPData:
+    """Read the grid that a command line or a configuration names.
+
+    Parameters
+    ----------
+    text : str or None
+        ``FILE``, or ``FILE,KEYWORD=VALUE,…`` with keywords of `load_ssp_data`; None: its default.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `load_ssp_data`; a part that is no keyword with a value.
+    """
+    if not text:
+        return load_ssp_data()
+    path, stated = parse(text)
+    return load_ssp_data(path, **stated)  # type: ignore[misc]
 
 
 def examined(path: Path, stated: Mapping[str, Any]) -> tuple[Contents, Verdict]:
@@ -191,7 +213,7 @@ def _in_memory(contents: Contents) -> Array:
     return contents.flux.all()
 
 
-def grid_of(contents: Contents, verdict: Verdict) -> SSPData:
+def grid_of(contents: Contents, verdict: Verdict, stated: Mapping[str, Any]) -> SSPData:
     """Return the grid of checked contents."""
     data, path = contents.datasets, contents.path
     lg_age = data["ssp_lg_age_gyr"].astype(np.float64)
@@ -207,7 +229,7 @@ def grid_of(contents: Contents, verdict: Verdict) -> SSPData:
         ionising=IonisingLight.stored({**data, "ssp_flux": flux}),
         name=path.stem,
         path=str(path),
-        sha256=digest(contents.files),
+        sha256=stated_digest(digest(contents.files), stated),
         attrs=contents.attrs,
         lines=contents.lines,
         gas=verdict.gas,

@@ -1,6 +1,6 @@
 """Readers of stellar populations: one module for each layout, tried in order.
 
-A reader has ``TAKES``, the keywords of `tengri.grids.contents.Stated` that it understands beside
+A reader has ``TAKES``, the keywords of `tengri.grids.stated.Stated` that it understands beside
 those of every layout; ``can_read(path)``, a cheap test; and ``read(path, stated) -> Contents``.
 None invents what its file does not say: it asks for it by keyword.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tengri.errors import DataError, TengriError
-from tengri.grids.contents import Contents, check_stated
+from tengri.grids.contents import Contents
 from tengri.grids.readers import (
     bagpipes,
     bpass,
@@ -24,6 +24,7 @@ from tengri.grids.readers import (
     starburst99,
     synthesizer,
 )
+from tengri.grids.stated import check_stated
 
 
 class Reader(Protocol):

@@ -1,13 +1,7 @@
 """Where a surrogate may be used: the box it was trained on, guarded on every parameter.
 
-================  =========================================  ================================
-``out_of_domain`` outside jit                                inside jit, vmap, grad
-================  =========================================  ================================
-``"raise"``       error naming parameter, value and range    NaN
-``"warn"``        warning; the network's extrapolation       NaN: nobody could be warned
-``"clip"``        answer for the nearest point of the box    the same
-``"nan"``         NaN                                        the same
-================  =========================================  ================================
+What happens outside is said by ``out_of_domain``, see `tengri.domain`: with ``"warn"`` the answer
+is the network's extrapolation.
 
 A parameter that was fixed in training must have that value. What is exact is unguarded: an
 amplitude, or a whole star-formation history.
@@ -24,13 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emulator.scaling import trained_range
-from tengri.domain import Domain
-from tengri.errors import ParameterError, unknown
+from tengri.domain import SLACK, Domain, checked_mode, masks
+from tengri.errors import ParameterError
 from tengri.parameters import Parameters
-
-MODES = ("raise", "warn", "clip", "nan")
-#: Slack of an edge relative to the width of the box (or to a fixed value): float32 rounding.
-SLACK = 1e-6
 
 
 class TrainedRange(NamedTuple):
@@ -78,7 +68,7 @@ class TrainedDomain:
     vectors : frozenset of str
         Those that are vectors.
     mode : str
-        One of ``MODES``.
+        One of `tengri.domain.MODES`.
     """
 
     ranges: tuple[TrainedRange, ...]
@@ -86,8 +76,7 @@ class TrainedDomain:
     mode: str = "raise"
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise unknown("out_of_domain mode", str(self.mode), MODES)
+        checked_mode(self.mode)
 
     @classmethod
     def of(cls, spec: Parameters, names: Iterable[str], mode: str = "raise") -> TrainedDomain:
@@ -131,7 +120,7 @@ class TrainedDomain:
 
     def masks(self, traced: bool) -> bool:
         """Return whether galaxies outside become NaN."""
-        return self.mode == "nan" or (traced and self.mode in ("raise", "warn"))
+        return masks(self.mode, traced)
 
     def _holds(self, r: TrainedRange, value: np.ndarray) -> bool:
         same = not np.ndim(r.low) or value.shape[-1:] == np.shape(r.low)[-1:]

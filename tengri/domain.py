@@ -1,4 +1,14 @@
-"""Boxes of parameters: the one test of whether a galaxy is inside."""
+"""Boxes of parameters: the one test of whether a galaxy is inside, and what happens outside.
+
+================  ======================================  ====================================
+``out_of_domain`` outside jit                             inside jit, vmap, grad
+================  ======================================  ====================================
+``"raise"``       error that names parameter and range    NaN
+``"warn"``        warning, and an answer                  NaN: nobody could be warned
+``"clip"``        answer for the nearest point of the box the same
+``"nan"``         NaN                                     the same
+================  ======================================  ====================================
+"""
 
 from __future__ import annotations
 
@@ -9,6 +19,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+
+from tengri.errors import unknown
+
+MODES = ("raise", "warn", "clip", "nan")
+#: Slack of an edge relative to the width of the box (or to a fixed value): float32 rounding.
+SLACK = 1e-6
+
+
+def checked_mode(mode: str) -> str:
+    """Return a mode of ``out_of_domain``; raise for another word."""
+    if mode not in MODES:
+        raise unknown("out_of_domain mode", str(mode), MODES)
+    return mode
+
+
+def masks(mode: str, traced: bool) -> bool:
+    """Return whether galaxies outside become NaN."""
+    return mode == "nan" or (traced and mode in ("raise", "warn"))
 
 
 @jax.tree_util.register_dataclass

@@ -97,7 +97,7 @@ class RestFrame:
         check_process()
         filters = _filters(instrument)
         p = self.spec.resolve({} if params is None else params, batch=batch)
-        evaluator, packed = self._evaluator(filters), self.packer.pack(p)
+        evaluator, packed = self._evaluator(filters, is_traced(p)), self.packer.pack(p)
         if is_traced(p):
             return _in_trace(evaluator, packed, self.execution if batch else None)
         self.guard.check(p, fluxes=False, bands=False)
@@ -116,14 +116,14 @@ class RestFrame:
         found = self.magnitudes(instrument, params, batch)
         return found[..., :-1] - found[..., 1:]
 
-    def _evaluator(self, filters: tuple[FilterCurve, ...]) -> RestEvaluator:
+    def _evaluator(self, filters: tuple[FilterCurve, ...], traced: bool) -> RestEvaluator:
         """Return the evaluator of some bands; raise where one leaves the spectrum."""
         bands = tuple(f.fingerprint for f in filters)
         if bands not in self._checked:
             self.guard.check_reach(0.0, 0.0, filters)
             self.guard.warn_infrared(0.0, filters)
             self._checked.add(bands)
-        return RestEvaluator(self.evaluators.at_rest(filters))
+        return RestEvaluator(self.evaluators.at_rest(filters, traced))
 
 
 def _filters(instrument: Any) -> tuple[FilterCurve, ...]:

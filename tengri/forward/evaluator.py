@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.domain import Domain
 from tengri.forward.units import to_units
 from tengri.parameters import Parameters
 
@@ -37,7 +38,7 @@ class Bands(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class FixedValues:
-    """Values of the parameters of a spec that are not free.
+    """Values of the parameters of a spec that are not free, and where the others are answered.
 
     Attributes
     ----------
@@ -45,21 +46,29 @@ class FixedValues:
         Values by name, in the process's default float.
     follows : tuple of (str, str)
         Parameters that follow another one: (name, source).
+    limits : Domain
+        Parameters that are NaN outside, and with them the light.
     """
 
     values: dict[str, Any]
     follows: tuple[tuple[str, str], ...] = field(default=(), metadata={"static": True})
+    limits: Domain = field(default_factory=lambda: Domain({}, {}))
 
     @classmethod
-    def of(cls, spec: Parameters) -> FixedValues:
-        """Return the fixed values of a spec."""
+    def of(cls, spec: Parameters, limits: Domain | None = None) -> FixedValues:
+        """Return the fixed values of a spec, and the limits of the others."""
         values = {n: jnp.asarray(spec.fixed_value(n), float) for n in spec.fixed_params}
-        return cls(values, tuple(sorted(spec.mirrors.items())))
+        box = Domain({}, {}) if limits is None else limits
+        box = jax.tree.map(lambda x: jnp.asarray(x, float), box)
+        return cls(values, tuple(sorted(spec.mirrors.items())), box)
 
     def complete(self, p: Params) -> dict[str, Array]:
-        """Return ``p`` with what it leaves out; what it gives stays."""
+        """Return ``p`` with what it leaves out; what it gives stays, NaN outside the limits."""
         given = {**self.values, **p}
-        return {**{name: given[source] for name, source in self.follows}, **given}
+        whole = {**{name: given[source] for name, source in self.follows}, **given}
+        outside = {name: jnp.where(self.limits.within(name, whole[name]), whole[name], jnp.nan)
+                   for name in self.limits.low}  # fmt: skip
+        return {**whole, **outside}
 
 
 class Evaluator(Protocol):

@@ -1,4 +1,8 @@
-"""Which exact evaluator serves which parameters; each is made once per default float and kept."""
+"""Which exact evaluator serves which parameters; each is made once per default float and kept.
+
+There are two of each, which share their arrays: one is NaN for metallicities off the grid, the
+other takes the stars at its ends there. Mode and transformations of JAX say which: `tengri.domain`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import numpy as np
 
 from tengri.components.stellar.ssp import SSPData
 from tengri.constants import MAX_REDSHIFT
-from tengri.domain import Domain
+from tengri.domain import Domain, masks
 from tengri.forward.evaluator import FixedValues
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.fixed_redshift import (
@@ -44,6 +48,8 @@ class ExactEvaluators:
         The bands; none for spectra alone.
     metallicities : mapping
         Range of each metallicity on the grid, by parameter.
+    mode : str
+        What happens outside of it, one of `tengri.domain.MODES`.
     """
 
     def __init__(
@@ -52,50 +58,56 @@ class ExactEvaluators:
         grid: GridSpectra,
         filters: tuple[FilterCurve, ...],
         metallicities: Mapping[str, tuple[float, float]],
+        mode: str = "warn",
     ) -> None:
         self.spec, self.grid, self.filters = spec, grid, filters
         self.prior = redshift_range(spec)
-        self._metallicities = metallicities
+        self._metallicities, self._mode = metallicities, mode
         self._screens = screen_domain(spec) if supports_compression(spec.composition) else None
         self._made: dict[Hashable, Any] = {}
 
-    def spectral(self) -> ExactEvaluator:
+    def spectral(self, traced: bool = False) -> ExactEvaluator:
         """Return the evaluator of spectra, on all wavelengths."""
-        return self._once("spectra", lambda fixed: ExactEvaluator.build(
+        return self._once("spectra", traced, lambda fixed: ExactEvaluator.build(
             self.grid, (), EVERY_REDSHIFT, fixed))  # fmt: skip
 
-    def lines(self) -> LineEvaluator:
+    def lines(self, traced: bool = False) -> LineEvaluator:
         """Return the evaluator of emission lines."""
-        return self._once("lines", lambda _: LineEvaluator.build(self.grid, self.spectral()))
+        return self._once("lines", traced, lambda _: LineEvaluator.build(
+            self.grid, self.spectral(traced=True)))  # fmt: skip
 
     def pixels(
-        self, ssp: SSPData, spectrograph: Spectrograph, z: Any, reach_kms: float
+        self, ssp: SSPData, spectrograph: Spectrograph, p: Mapping[str, Any], reach_kms: float
     ) -> PixelEvaluator:
-        """Return the evaluator of a spectrograph for redshifts, which may be tracers."""
-        lo, hi = self.prior
+        """Return the evaluator of a spectrograph for parameters, which may be tracers."""
+        (lo, hi), z = self.prior, p["redshift"]
         known = lo < hi if is_traced({"redshift": z}) else lo <= float(z) <= hi
         ends = (lo, hi) if known else EVERY_REDSHIFT
-        lines = None if self.grid.galaxy.gas is None else self.lines()
-        return self._once(("pixels", spectrograph, ends, reach_kms), lambda _: PixelEvaluator.build(
-            self.grid, ssp, (self.spectral(), lines), spectrograph, ends, reach_kms))  # fmt: skip
+        lines = None if self.grid.galaxy.gas is None else self.lines(traced=True)
+        key = ("pixels", spectrograph, ends, reach_kms)
+        return self._once(key, is_traced(p), lambda _: PixelEvaluator.build(
+            self.grid, ssp, (self.spectral(traced=True), lines), spectrograph, ends, reach_kms
+        ))  # fmt: skip
 
-    def over(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
+    def over(
+        self, z_range: tuple[float, float] | None = None, traced: bool = True
+    ) -> ExactEvaluator:
         """Return the evaluator of an interval of redshift, by default that of the prior."""
         lo, hi = self.prior if z_range is None else z_range
-        return self._once((float(lo), float(hi)), lambda fixed: ExactEvaluator.build(
+        return self._once((float(lo), float(hi)), traced, lambda fixed: ExactEvaluator.build(
             self.grid, self.filters, (float(lo), float(hi)), fixed))  # fmt: skip
 
-    def at_rest(self, filters: tuple[FilterCurve, ...]) -> ExactEvaluator:
+    def at_rest(self, filters: tuple[FilterCurve, ...], traced: bool = False) -> ExactEvaluator:
         """Return the evaluator of some other bands at redshift 0."""
         key = ("rest", *(f.fingerprint for f in filters))
-        return self._once(key, lambda fixed: ExactEvaluator.build(
+        return self._once(key, traced, lambda fixed: ExactEvaluator.build(
             self.grid, filters, (0.0, 0.0), fixed))  # fmt: skip
 
-    def at(self, z: float) -> FixedRedshiftEvaluator:
+    def at(self, z: float, traced: bool = False) -> FixedRedshiftEvaluator:
         """Return the evaluator of one redshift."""
         screens = self._screens
         assert screens is not None
-        return self._once(("at", z), lambda fixed: FixedRedshiftEvaluator.build(
+        return self._once(("at", z), traced, lambda fixed: FixedRedshiftEvaluator.build(
             self.grid, self.filters, z, screens, fixed))  # fmt: skip
 
     def choose(self, p: Mapping[str, Any]) -> Any:
@@ -103,7 +115,7 @@ class ExactEvaluators:
 
         One redshift where that pays, else the prior's interval, else every redshift.
         """
-        z, (lo, hi) = p["redshift"], self.prior
+        z, (lo, hi), traced = p["redshift"], self.prior, is_traced(p)
         if is_traced({"redshift": z}):
             return self.over(EVERY_REDSHIFT if lo == hi else (lo, hi))
         z_min, z_max = float(np.min(z)), float(np.max(z))
@@ -114,8 +126,9 @@ class ExactEvaluators:
             at = lo if fixed else z_min
             made = ("at", at, default_float()) in self._made
             if fixed or made or _n_rows(p) >= MIN_ROWS_TO_SPECIALISE:
-                return self.at(at)
-        return self.over((lo, hi) if lowest <= z_min and z_max <= highest else EVERY_REDSHIFT)
+                return self.at(at, traced)
+        inside = lowest <= z_min and z_max <= highest
+        return self.over((lo, hi) if inside else EVERY_REDSHIFT, traced)
 
     def for_floats(self) -> tuple[Any, Mapping[str, tuple[float, float]] | None]:
         """Return the evaluator of Python floats in the prior's redshifts, and their ranges."""
@@ -125,7 +138,7 @@ class ExactEvaluators:
         ranges = {"redshift": (max(lo, least), hi)}
         ranges |= self._metallicities
         if lo < hi or self._screens is None:
-            return self.over(), ranges
+            return self.over(traced=False), ranges
         return self.at(lo), ranges | self._screens.ranges()
 
     def _compresses(self, p: Mapping[str, Any]) -> bool:
@@ -141,14 +154,35 @@ class ExactEvaluators:
         known: Domain = self._screens.only([n for n in self._screens.low if n not in traced])
         return bool(np.all(known.contains(p, np)))
 
-    def _once(self, key: Any, make: Callable[[FixedValues], Any]) -> Any:
+    def _once(self, key: Any, traced: bool, make: Callable[[FixedValues], Any]) -> Any:
         """Keep evaluators per default float: x64 may be switched between calls."""
         parts = key if isinstance(key, tuple) else (key,)
         full_key = (*parts, default_float())
-        if full_key not in self._made:
-            with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
-                self._made[full_key] = make(FixedValues.of(self.spec))
-        return self._made[full_key]
+        clamping = (*full_key, "clamping")
+        with jax.ensure_compile_time_eval(), jax.transfer_guard("allow"):
+            if full_key not in self._made:
+                self._made[full_key] = make(self._fixed())
+            if masks(self._mode, traced) or not self._metallicities:
+                return self._made[full_key]
+            if clamping not in self._made:
+                self._made[clamping] = _with_fixed(self._made[full_key], self._fixed(np.inf))
+        return self._made[clamping]
+
+    def _fixed(self, slack: float = 0.0) -> FixedValues:
+        """Return the fixed values, and limits of the metallicities that much off the grid."""
+        ends = self._metallicities.items()
+        low, high = ({name: end[i] + sign * slack for name, end in ends}
+                     for i, sign in ((0, -1.0), (1, 1.0)))  # fmt: skip
+        return FixedValues.of(self.spec, Domain(low, high))
+
+
+def _with_fixed(evaluator: Any, fixed: FixedValues) -> Any:
+    """Return an evaluator with other fixed values, in all of its parts."""
+    return jax.tree.map(
+        lambda part: fixed if isinstance(part, FixedValues) else part,
+        evaluator,
+        is_leaf=lambda part: isinstance(part, FixedValues),
+    )
 
 
 def redshift_range(spec: Parameters) -> tuple[float, float]:

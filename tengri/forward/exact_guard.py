@@ -11,7 +11,7 @@ import numpy as np
 
 from tengri.components.composition import Composition
 from tengri.components.stellar.metallicity import LOG10_ZSUN
-from tengri.domain import Domain
+from tengri.domain import SLACK, Domain, checked_mode
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.galaxy import Galaxy
 from tengri.observation.bands import coverage
@@ -33,23 +33,28 @@ class ExactGuard:
         The bands, if any.
     domain : Domain
         Redshifts above zero (from zero where a distance is given), metallicities on the grid.
+    mode : str
+        What happens off the grid, see `tengri.domain`: with ``"warn"`` the stars at its end.
     """
 
     composition: Composition
     wave: np.ndarray
     filters: tuple[FilterCurve, ...]
     domain: Domain
+    mode: str = "warn"
 
     @classmethod
-    def of(cls, galaxy: Galaxy, filters: tuple[FilterCurve, ...]) -> ExactGuard:
+    def of(cls, galaxy: Galaxy, filters: tuple[FilterCurve, ...], mode: str = "warn") -> ExactGuard:
         """Return the guard of a model's equations and bands."""
         stars = galaxy.composition.has_stars
         names = galaxy.composition.metallicity.logzsol_names if stars else ()
         lo, hi = (float(end) - LOG10_ZSUN for end in galaxy.lgmet[[0, -1]])
+        slack = SLACK * (abs(lo) + abs(hi))
         least = 0.0 if galaxy.composition.by_distance else float(np.nextafter(0.0, 1.0))
-        low = {"redshift": least, **dict.fromkeys(names, lo)}
-        high = {"redshift": np.inf, **dict.fromkeys(names, hi)}
-        return cls(galaxy.composition, galaxy.wave, filters, Domain(low, high))
+        low = {"redshift": least, **dict.fromkeys(names, lo - slack)}
+        high = {"redshift": np.inf, **dict.fromkeys(names, hi + slack)}
+        domain = Domain(low, high)
+        return cls(galaxy.composition, galaxy.wave, filters, domain, checked_mode(mode))
 
     @property
     def metallicities(self) -> dict[str, tuple[float, float]]:
@@ -62,7 +67,7 @@ class ExactGuard:
         return np.asarray(self.domain.contains(p, np))
 
     def check(self, p: Mapping[str, Any], fluxes: bool = True, bands: bool = True) -> None:
-        """Raise where there are no fluxes or a band leaves the spectrum; warn about metals."""
+        """Raise where there are no fluxes or a band leaves the spectrum; metals by the mode."""
         z = np.asarray(p["redshift"])
         if fluxes and not np.all(self.domain.within("redshift", z)):
             raise ParameterError(
@@ -72,14 +77,20 @@ class ExactGuard:
             )
         if bands and self.filters:
             self.check_reach(float(z.min()), float(z.max()))
+        if self.mode in ("raise", "warn"):
+            self._check_metals(p)
+
+    def _check_metals(self, p: Mapping[str, Any]) -> None:
         for name, (lo, hi) in self.metallicities.items():
             value = np.asarray(p[name])
-            if not np.all(self.domain.within(name, value)):
-                warnings.warn(
-                    f"{name} = {shown(value)} is outside the SSP grid ({lo:.2f}…{hi:.2f}): "
-                    "clamped to its edge.",
-                    stacklevel=4,
+            if np.all(self.domain.within(name, value)):
+                continue
+            place = f"{name} = {shown(value)} is outside the SSP grid ({lo:.2f}…{hi:.2f})"
+            if self.mode == "raise":
+                raise ParameterError(
+                    f"{place}: take a value on the grid, or a grid that reaches further."
                 )
+            warnings.warn(f"{place}: clamped to its edge; inside jit it is NaN.", stacklevel=5)
 
     def check_reach(
         self, z_lo: float, z_hi: float, filters: tuple[FilterCurve, ...] | None = None

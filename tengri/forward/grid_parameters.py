@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections.abc import Callable
+
+from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.parameters import Parameters
+from tengri.priors import Distribution
+
+Ends = Callable[[Distribution], tuple[float, float]]
+
+#: Probability of a prior at each end that may lie off the grid.
+TAIL = 1e-3
+ROUNDING_DEX = 1e-6
 
 
 def check_metals_count(spec: Parameters, ssp: SSPData) -> None:
@@ -15,11 +27,68 @@ def check_metals_count(spec: Parameters, ssp: SSPData) -> None:
     ConfigError
         Names the parameter and the grid.
     """
-    if len(ssp.ssp_lgmet) > 1 or not spec.composition.has_stars:
+    if len(ssp.ssp_lgmet) > 1:
         return
-    names = [n for n in spec.composition.metallicity.logzsol_names if n in spec.free_params]
+    names = _free_metals(spec)
     if names:
         raise ConfigError(
             f"{' and '.join(names)} changes nothing on the grid {ssp.name}, which has one "
             f"metallicity (Z = {10 ** ssp.ssp_lgmet[0]:.3g}): fix it, or take a grid of several."
         )
+
+
+def check_prior(spec: Parameters, ssp: SSPData, ends: Ends | None = None) -> None:
+    """Raise for the prior of a metallicity that leaves the grid: beyond it nothing is learnt.
+
+    Parameters
+    ----------
+    spec, ssp
+        Of one model.
+    ends : callable, optional
+        The range of a prior that counts; default: all but ``TAIL`` of its probability at each end.
+
+    Raises
+    ------
+    ConfigError
+        Names the parameter, both ranges and the one to take.
+    """
+    if sentences := _off_grid(spec, ssp, ends or _central):
+        raise ConfigError(" ".join(sentences))
+
+
+def warn_of_prior(spec: Parameters, ssp: SSPData) -> None:
+    """Warn where `check_prior` raises."""
+    if sentences := _off_grid(spec, ssp, _central):
+        warnings.warn(" ".join(sentences), stacklevel=3)
+
+
+def _free_metals(spec: Parameters) -> list[str]:
+    if not spec.composition.has_stars:
+        return []
+    return [n for n in spec.composition.metallicity.logzsol_names if n in spec.free_params]
+
+
+def _central(prior: Distribution) -> tuple[float, float]:
+    return float(prior.from_unit(TAIL)), float(prior.from_unit(1.0 - TAIL))
+
+
+def _off_grid(spec: Parameters, ssp: SSPData, ends: Ends) -> list[str]:
+    """Return a sentence for each prior that leaves the grid."""
+    low, high = (float(end) - LOG10_ZSUN for end in ssp.ssp_lgmet[[0, -1]])
+    sentences = []
+    for name in _free_metals(spec):
+        prior = spec.get_distribution(name)
+        first, last = ends(prior)
+        if first < low - ROUNDING_DEX or last > high + ROUNDING_DEX:
+            lo, hi = prior.bounds
+            sentences.append(
+                f"The prior of {name} runs from {lo:g} to {hi:g}, the grid {ssp.name} from "
+                f"{low:.2f} to {high:.2f}; beyond it there are no stars but those of its ends. End "
+                f"the prior there: {name} = ({_up(max(lo, low)):.2f}, {-_up(-min(hi, high)):.2f})."
+            )
+    return sentences
+
+
+def _up(value: float) -> float:
+    """Return a value rounded up to the hundredth, so that the range shown lies on the grid."""
+    return math.ceil(100.0 * value - 1e-9) / 100.0

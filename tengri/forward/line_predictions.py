@@ -55,7 +55,7 @@ class LinePredictions:
         check_process()
         check_has_lines(self.spec.composition, self.ssp)
         p = self.spec.resolve({} if params is None else params, batch=batch)
-        evaluator, packed = self.evaluators.lines(), self.packer.pack(p)
+        evaluator, packed = self.evaluators.lines(is_traced(p)), self.packer.pack(p)
         if is_traced(p):
             return _in_trace(evaluator, packed, self.execution if batch else None)
         self.guard.check(p, fluxes=False, bands=False)

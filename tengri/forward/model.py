@@ -21,7 +21,7 @@ from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators, redshift_range
 from tengri.forward.exact_guard import ExactGuard
-from tengri.forward.grid_parameters import check_metals_count
+from tengri.forward.grid_parameters import check_metals_count, check_prior, warn_of_prior
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.line_predictions import LinePredictions
 from tengri.forward.lines import Lines
@@ -63,6 +63,10 @@ class SEDModel(PhotometricModel):
         H0 = 67.66 km/s/Mpc, Om0 = 0.30966.
     units : str
         Unit of ``predict_photometry``, default erg/s/cm²/Hz.
+    out_of_domain : str
+        What happens for metallicities off the grid: ``raise``, ``warn`` (the stars at its end,
+        with a warning; inside ``jit`` NaN), ``clip`` (the same stars, always) or ``nan``; see
+        `tengri.domain`. ``in_domain`` says of which galaxies of a batch that is so.
 
     Notes
     -----
@@ -85,6 +89,7 @@ class SEDModel(PhotometricModel):
         observation: Observation | None = None,
         cosmology: Any = None,
         units: str = CGS,
+        out_of_domain: str = "warn",
     ) -> None:
         _check_arguments(spec, ssp, observation)
         spec.check_physics()
@@ -95,8 +100,10 @@ class SEDModel(PhotometricModel):
         grid = GridSpectra.build(spec.composition, ssp, self.cosmology)
         filters = () if observation is None else observation.photometry.filters
         self.galaxy = grid.galaxy
-        self._exact = ExactGuard.of(grid.galaxy, filters)
-        self._sources = ExactEvaluators(spec, grid, filters, self._exact.metallicities)
+        self._exact = ExactGuard.of(grid.galaxy, filters, out_of_domain)
+        ranges, mode = self._exact.metallicities, self._exact.mode
+        self._sources = ExactEvaluators(spec, grid, filters, ranges, mode)
+        warn_of_prior(spec, ssp)
         super().__init__(
             spec,
             observation,
@@ -116,7 +123,8 @@ class SEDModel(PhotometricModel):
 
     def __reduce__(self) -> Any:
         """Models are values: what was compiled or computed from them stays behind."""
-        given = self.spec, self.ssp, self._observation, self.cosmology, self.units
+        own = self.cosmology, self.units, self._exact.mode
+        given = self.spec, self.ssp, self._observation, *own
         return SEDModel, given
 
     @property
@@ -134,7 +142,12 @@ class SEDModel(PhotometricModel):
         return super().identity() | {
             "ssp_sha256": self.ssp.sha256,
             "cosmology": self.cosmology.describe(),
+            "out_of_domain": self._exact.mode,
         }
+
+    def check_priors(self) -> None:
+        """Raise ConfigError where the prior of a metallicity leaves the grid of stars."""
+        check_prior(self.spec, self.ssp)
 
     def evaluator(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the exact evaluator: see `PhotometricModel.evaluator`."""
@@ -310,7 +323,7 @@ def _derived_of(
     p = model.spec.resolve({} if params is None else params)
     remaining = model.ssp.ssp_mass_remaining
     table = None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
-    derived = _derived(sources.spectral(), model.packer.pack(p), table)
+    derived = _derived(sources.spectral(is_traced(p)), model.packer.pack(p), table)
     if not is_traced(p):
         guard.check(p, fluxes=False, bands=False)
         if model.spec.composition.has_stars:

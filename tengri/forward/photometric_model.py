@@ -248,6 +248,16 @@ class PhotometricModel(ABC):
         check_process()
         return self._guard.rows(self.spec.resolve(params, batch=True))
 
+    @abstractmethod
+    def check_priors(self) -> None:
+        """Check that no prior reaches values that the model has no answer for.
+
+        Raises
+        ------
+        ConfigError
+            A prior that leaves the grid of an exact model; a surrogate's stay in its box.
+        """
+
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the numbers of this model, in JSON's own types."""
         return {

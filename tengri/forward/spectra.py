@@ -57,7 +57,7 @@ class SpectralFrame:
         check_process()
         p = self.spec.resolve({} if params is None else params, batch=batch)
         compiled = _spectra if batch else _spectrum
-        packed, evaluator = self.packer.pack(p), self.evaluators.spectral()
+        packed, evaluator = self.packer.pack(p), self.evaluators.spectral(is_traced(p))
         if is_traced(p):
             return compiled(evaluator, packed, frame)[0]
         self.guard.check(p, fluxes=frame == "observed", bands=False)
@@ -114,7 +114,7 @@ class SpectralFrame:
         """Return the evaluator of a spectrograph, and checked velocity dispersions."""
         stars, reach = _dispersion("vel_sigma_kms", stars_kms)
         gas, _ = _dispersion("gas_sigma_kms", gas_kms)
-        return self.evaluators.pixels(self.ssp, spectrograph, p["redshift"], reach), stars, gas
+        return self.evaluators.pixels(self.ssp, spectrograph, p, reach), stars, gas
 
 
 def _dispersion(name: str, value: Any) -> tuple[Array, float]:

@@ -144,7 +144,7 @@ def fit(
         A band of the model that was not observed, an unknown method.
     ConfigError
         Known redshifts for a model whose redshift is fixed; NUTS without blackjax; a certificate
-        of a model that is no surrogate.
+        of a model that is no surrogate; the prior of a metallicity that leaves the grid.
     """
     fitter = Fitter.of(model, data, FitSettings(method=method, **settings))
     return fitter(data, report)
@@ -179,6 +179,7 @@ class Fitter:
             raise ConfigError("Only the posterior of a surrogate is checked by the exact model.")
         if settings.method == "nuts":
             _sampler()
+        model.check_priors()
         return cls(model, settings, density_of(model, known, settings.noise))
 
     @cached_property

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from emulator.domain import MODES, TrainedDomain
+from emulator.domain import TrainedDomain
 from emulator.surrogate import EmulatedSEDModel
+from tengri.domain import MODES
 from tengri.errors import ParameterError, UnknownNameError
 from tests.emulator.conftest import ONE, draws
 

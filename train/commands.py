@@ -86,9 +86,10 @@ def _dataset_parser(commands: Any) -> None:
 
 def _compare_parser(commands: Any) -> None:
     parser = commands.add_parser(
-        "compare", help="compare a surrogate with its exact model or another surrogate",
+        "compare", help="compare a surrogate with its exact model, another one, or other stars",
         description="Write figures, a page and numbers: sweeps, a grid, a redshift track or prior "
-        "draws through both models.",
+        "draws through both models. With --stars, or two surrogates on different grids of stars: "
+        "what the choice of stars does to magnitudes, colours and fitted masses and ages.",
         epilog="example: tengri compare sdss --sweep dust_tau_diff",
     )  # fmt: skip
     parser.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
@@ -99,6 +100,9 @@ def _compare_parser(commands: Any) -> None:
     parser.add_argument("--colour", metavar="BLUE-RED", help="colour of the grid's maps")
     parser.add_argument("--n", type=int, default=5000, help="prior draws (default 5000)")
     parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
+    parser.add_argument("--stars", metavar="FILE[,afe=…]", help="another grid of stars")
+    parser.add_argument("--fits", type=int, default=64, metavar="N",
+                        help="galaxies fitted with both stars, 0: none (default 64)")  # fmt: skip
     parser.add_argument("-o", "--out", metavar="DIR", help="output folder, default compare-NAME")
     add_output(parser)
     parser.set_defaults(func=_compare, compiles=True)

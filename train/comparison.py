@@ -1,4 +1,4 @@
-"""``tengri compare``: compare a surrogate with its exact model or another surrogate."""
+"""``tengri compare``: a surrogate, its exact model, another surrogate, another grid of stars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from emulator.loading import load
 from emulator.surrogate import EmulatedSEDModel
-from tengri import SEDModel, load_ssp_data
+from tengri import PhotometricModel, SEDModel
 from tengri.analysis import accuracy
 from tengri.analysis.compare import (
     Comparison,
@@ -25,7 +25,9 @@ from tengri.analysis.compare import (
     compare,
     microseconds_per_galaxy,
 )
+from tengri.analysis.stars import compare_stars
 from tengri.cli.output import emit, narrated
+from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
 from train import template
@@ -52,15 +54,24 @@ def run(args: argparse.Namespace) -> int:
     with narrated(args):
         numbers = _compared(load(args.surrogate), args, out)
     atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
-    text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
-    emit(args.json, text, {"page": str(out / "compare.html"), **numbers})
+    names = (["compare"] if not args.stars else []) + (["stars"] if "stars" in numbers else [])
+    pages = [str(out / f"{name}.html") for name in names]
+    text = "\n".join([*(f"page     {page}" for page in pages), f"numbers  {out / 'compare.json'}"])
+    emit(args.json, text, {"page": pages[0], "pages": pages, **numbers})
     return 0
 
 
 def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    if args.stars:
+        ssp = load_named_ssp(args.stars)
+        with_stars = SEDModel(first.spec, ssp, first.observation, first.cosmology, first.units)
+        return _stars(first, with_stars, args, out)
     if args.other:
-        return _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
-    exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
+        other = load(args.other)
+        rows = _two(first, other, (args.surrogate, args.other), args.n, out)
+        alike = first.artefact.ssp["sha256"] == other.artefact.ssp["sha256"]
+        return rows if alike else {**rows, **_stars(first, other, args, out)}
+    exact = first.exact_model(load_named_ssp(args.ssp) if args.ssp else None)
     return _one(exact, first, args, out)
 
 
@@ -192,6 +203,28 @@ def _two(
         parts += [template.heading(name), template.pre(line), template.pre(text)]
     atomic.write_text(out / "compare.html", template.render(" and ".join(names), parts))
     return rows
+
+
+# --- another choice of stars ------------------------------------------------------------------
+
+
+def _stars(
+    one: EmulatedSEDModel, other: PhotometricModel, args: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    """Write what the stars of ``other`` do to light, masses and ages, beside the errors of one."""
+    found = compare_stars(one, other, args.n, args.fits)
+    out.mkdir(parents=True, exist_ok=True)
+    figure = found.plot()
+    picture = png(figure)
+    plt.close(figure)
+    atomic.write_bytes(out / "stars.png", picture)
+    text = found.text()
+    logger.info(text)
+    caption = "Medians and the central 68 % over galaxies of the prior."
+    parts = [template.image("stars", picture, caption), template.pre(text)]
+    title = f"Stars of {found.names[0]} and of {found.names[1]}"
+    atomic.write_text(out / "stars.html", template.render(title, parts))
+    return {"stars": found.numbers()}
 
 
 def _pareto(rows: dict[str, Any]) -> Figure:

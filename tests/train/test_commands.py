@@ -90,6 +90,11 @@ def test_json_alone_is_on_standard_output(
     assert (tmp_path / numbers["page"]).is_file() and "sweep_dust_tau_diff" in numbers[
         "comparisons"
     ]
+    grid = "ssp_bc03_miles_kroupa_noneb"
+    words = "--stars", f"{grid}.h5,imf=Kroupa", "--n", "32", "--fits", "0", "-o", "s"
+    stars = printed("compare", "run", *words)
+    assert (tmp_path / stars["page"]).is_file() and stars["stars"]["grids"][1] == grid
+    assert stars["stars"]["own_error_p95"]
 
 
 def test_dataset_by_shards_then_verify(

@@ -114,6 +114,7 @@ def derived_quantities(
         ``dn4000`` (Balogh+1999); ``uv_slope`` β (least squares over 1268–2580 Å); ``m_uv``
         (AB absolute magnitude, 1450–1550 Å).
     """
+    p = evaluator.fixed.complete(p)
     light, galaxy = evaluator.spectrum(p), evaluator.galaxy
     return sfh_quantities(galaxy, p, remaining) | {
         "l_bol": galaxy.luminosity(light.lnu) * 10.0**light.log10_scale,

@@ -29,6 +29,7 @@ from tengri.analysis.stars import compare_stars
 from tengri.cli.output import emit, narrated
 from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, ParameterError, unknown
+from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
 from train import template
 from train.figures import png
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> dict[str, Any]:
     if args.stars:
         ssp = load_named_ssp(args.stars)
+        first = first.with_spec(on_grid(first.spec, ssp))
         with_stars = SEDModel(first.spec, ssp, first.observation, first.cosmology, first.units)
         return _stars(first, with_stars, args, out)
     if args.other:

@@ -10,7 +10,7 @@ from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.parameters import Parameters
-from tengri.priors import Distribution
+from tengri.priors import Distribution, Uniform
 
 Ends = Callable[[Distribution], tuple[float, float]]
 
@@ -60,6 +60,18 @@ def warn_of_prior(spec: Parameters, ssp: SSPData) -> None:
     """Warn where `check_prior` raises."""
     if sentences := _off_grid(spec, ssp, _central):
         warnings.warn(" ".join(sentences), stacklevel=3)
+
+
+def on_grid(spec: Parameters, ssp: SSPData) -> Parameters:
+    """Return a spec whose uniform priors of metallicities end where the grid does."""
+    low, high = (float(end) - LOG10_ZSUN for end in ssp.ssp_lgmet[[0, -1]])
+    ended = {}
+    for name in _free_metals(spec):
+        prior = spec.get_distribution(name)
+        within = max(prior.bounds[0], low), min(prior.bounds[1], high)
+        if isinstance(prior, Uniform) and within != prior.bounds:
+            ended[name] = within
+    return spec.with_params(**ended) if ended else spec
 
 
 def _free_metals(spec: Parameters) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.errors import ConfigError, ParameterError, UnknownNameError
+from tengri.forward.grid_parameters import on_grid
 from tengri.grids.files import STELLAR_SSP
 from tengri.inference import Observations, fit
 from tengri.priors import Normal
@@ -93,6 +94,13 @@ def test_a_prior_that_leaves_the_grid_is_said_and_never_fitted(ssp):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model(ssp=ssp, met_logzsol=Normal(-0.5, 0.3, lo=-4.0, hi=1.0))
+
+
+def test_a_prior_is_ended_where_the_grid_ends(ssp):
+    spec = Parameters(**GIVEN, met_logzsol=(-3.0, 0.2))
+    ended = on_grid(spec, ssp)
+    np.testing.assert_allclose(ended.get_distribution("met_logzsol").bounds, (LOW, 0.2))
+    assert on_grid(ended, ssp) is ended
 
 
 def test_the_mode_travels(modes):

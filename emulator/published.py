@@ -43,5 +43,5 @@ def resolve(path_or_name: str | os.PathLike[str]) -> Path:
     raise DataError(
         f"No surrogate {name!r}: neither a file, nor a folder with {FILE}, nor a published "
         f"name.{known} To train one: tengri train {given.stem or 'CONFIG'} --out RUN, then "
-        f"emulator.load('RUN/{FILE}')."
+        "tengri.load_model('RUN')."
     )

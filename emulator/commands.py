@@ -16,6 +16,7 @@ def add_parser(commands: Any) -> None:
     _info_parser(commands)
     _card_parser(commands)
     _export_parser(commands)
+    _publish_parser(commands)
 
 
 def _info_parser(commands: Any) -> None:
@@ -59,6 +60,36 @@ def _export_parser(commands: Any) -> None:
     parser.add_argument("--name", help="name of the two files (default: the surrogate's)")
     add_output(parser)
     parser.set_defaults(func=_export, compiles=True)
+
+
+def _publish_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "publish",
+        help="prepare a surrogate for a repository of files: card, digests, DOI metadata",
+        description="Verify a surrogate and write NAME.h5, its card, its entry of the registry of "
+        "published files, zenodo.json (metadata that Zenodo's deposit interface takes to mint a "
+        "DOI) and SHA256SUMS. Nothing is sent anywhere.",
+        epilog="example: tengri publish runs/mine --name mine --author 'Family, Given; Institute; "
+        "0000-0000-0000-0000' -o upload",
+    )
+    parser.add_argument("surrogate", metavar="RUN", help=SURROGATE)
+    parser.add_argument("--name", required=True, help="by which it is to be loaded")
+    parser.add_argument("--author", action="append", default=[], metavar="'FAMILY, GIVEN; …'",
+                        help="with affiliation and ORCID after semicolons; may be "
+                        "repeated")  # fmt: skip
+    parser.add_argument("--licence", default="cc-by-4.0", help="as Zenodo abbreviates it")
+    parser.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("upload"),
+                        help="output folder (default: upload)")  # fmt: skip
+    add_output(parser)
+    parser.set_defaults(func=_publish, compiles=True)
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from emulator import publication
+
+    made = publication.prepare(args.surrogate, args.out, args.name, args.author, args.licence)
+    emit(args.json, str(made), made._asdict())
+    return 0
 
 
 def _info(args: argparse.Namespace) -> int:

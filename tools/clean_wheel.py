@@ -76,6 +76,8 @@ COMMANDS = (
     "sign --help",
     "compare run --n 256 --sweep dust_tau_diff -o page",
     "export run --numpy --name small",
+    "publish run --name mine --author 'Family, Given' -o upload",
+    "list published",
 )
 
 

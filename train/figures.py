@@ -145,7 +145,8 @@ def colours(problem: Problem, result: Evaluation) -> Figure:
             lo, hi = np.percentile(delta, [0.5, 99.5])
             within = (lo, hi) if hi > lo else None
             label = colour_label(problem.bands[i], problem.bands[i + 1]).removesuffix(" [mag]")
-            ax.hist(delta, 60, within, density=True, histtype="step", label=label, **style)
+            look = {"histtype": "step", "label": label, **style}
+            ax.hist(delta, bins=60, range=within, density=True, **look)
     ax.set(xlabel="Δ(colour) [mmag]", ylabel="density [1/mmag]")
     if n:
         _legend_of_bands(ax, n)

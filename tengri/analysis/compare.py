@@ -294,7 +294,7 @@ def _plot_colours(c: Comparison, x: Colour, y: Colour) -> Figure:
         bottom.plot(z, difference, style, color=shade, label=labels.colour_label(blue, red))
     bottom.set_xlabel(c.exact.label("redshift"))
     _residual_axis(bottom)
-    bottom.legend(fontsize=9, ncol=2)
+    bottom.legend(fontsize=8, ncol=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

@@ -74,8 +74,8 @@ def label_curves(ax: Axes, curves: Sequence[Line2D], names: Sequence[str], size:
     The limits of the axes must be final; a thin line leads from a curve to a name that had to
     give way.
     """
-    ends = [(curve, name, _last(curve)) for curve, name in zip(curves, names)]
-    ends = [end for end in ends if end[2] is not None]
+    ends = [(curve, name, end) for curve, name in zip(curves, names)
+            if (end := _last(curve)) is not None]  # fmt: skip
     to_axes = ax.transData + ax.transAxes.inverted()
     at = np.array([to_axes.transform(end) for _, _, end in ends]).reshape(-1, 2).clip(0.0, 1.0)
     heights = at[:, 1].tolist()
@@ -97,7 +97,7 @@ def spread(heights: Sequence[float], step: float) -> list[float]:
     groups: list[list[float]] = []  # wanted centre, number
     for k in order:
         groups.append([heights[k], 1])
-        while len(groups) > 1 and _overlap(*groups[-2:], step):
+        while len(groups) > 1 and _overlap(groups[-2], groups[-1], step):
             (one, n), (other, m) = groups[-2:]
             groups[-2:] = [[(n * one + m * other) / (n + m), n + m]]
     low = 0.0

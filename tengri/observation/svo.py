@@ -92,7 +92,7 @@ def read_votable(path: str | Path, name: str | None = None) -> FilterCurve:
     stated = str(wave.unit or facts.get("WavelengthUnit", "Angstrom"))
     label = name or facts.get("filterID") or Path(path).stem
     knots = converted(np.ma.filled(wave, np.nan), stated, "Angstrom", f"{label}: wavelength")
-    response = np.ma.filled(np.ma.asarray(trans, float), np.nan)
+    response: np.ndarray = np.ma.filled(np.ma.asarray(trans, float), np.nan)
     order = np.argsort(knots)
     knots, response = knots[order], np.maximum(response[order], 0.0)
     if facts.get("DetectorType", PHOTON) == ENERGY:

@@ -106,9 +106,10 @@ def sweep_parameter(
         for name, lnu in parts.items():
             ax.plot(micron, curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)
     _dress(ax, (lo / 1e4, hi / 1e4), log_scale, normalize_at)
+    says_nothing = unit == "" and label_fmt == DEFAULT_FORMAT
+    label = model.spec.composition.params[param_name].label if says_nothing else None
+    ax.legend(fontsize=10, ncol=2, title=label)
     set_title(ax, model_title(model, base, [param_name]))
-    if unit == "" and label_fmt == DEFAULT_FORMAT:
-        ax.get_legend().set_title(model.spec.composition.params[param_name].label)
     return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -138,7 +139,6 @@ def _dress(
         if normalize_at is None
         else rf"$\lambda F_\lambda$ (normalised at {normalize_at / 1e4:g} µm)"
     )
-    ax.legend(fontsize=10, ncol=2)
 
 
 def wavelength_axis(ax: Axes, limits: tuple[float, float]) -> None:

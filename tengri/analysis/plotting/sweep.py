@@ -107,8 +107,8 @@ def sweep_parameter(
             ax.plot(micron, curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)
     _dress(ax, (lo / 1e4, hi / 1e4), log_scale, normalize_at)
     says_nothing = unit == "" and label_fmt == DEFAULT_FORMAT
-    label = model.spec.composition.params[param_name].label if says_nothing else None
-    ax.legend(fontsize=10, ncol=2, title=label)
+    title = model.spec.composition.params[param_name].label if says_nothing else None
+    ax.legend(fontsize=10, ncol=2, title=title)
     set_title(ax, model_title(model, base, [param_name]))
     return ax.figure, ax  # type: ignore[return-value]
 

@@ -47,14 +47,20 @@ def _card_parser(commands: Any) -> None:
 def _export_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "export",
-        help="write a surrogate as NumPy weights and a short file that evaluates them",
-        description="Write NAME.npz (weights, scalings, JSON description) and NAME.py, which "
-        "needs NumPy alone and reproduces the surrogate's fluxes; the pair is run against the "
-        "surrogate's check pairs before the command succeeds.",
+        help="write a surrogate as NumPy weights and code, or its network as ONNX",
+        description="With --numpy write NAME.npz (weights, scalings, JSON description) and "
+        "NAME.py, which needs NumPy alone and reproduces the surrogate's fluxes; the pair is run against the "
+        "surrogate's check pairs before the command succeeds. End-to-end surrogates and kernels "
+        "have both forms, tables have none. With --onnx write NAME.onnx, the network alone "
+        "(scalings inside; distance, amplitude, history and dust are algebra of the NumPy file), "
+        "which agrees with NumPy to 1e-5.",
         epilog="example: tengri export sdss --numpy -o exported",
     )
     parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)
-    parser.add_argument("--numpy", action="store_true", required=True, help="the only format")
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument("--numpy", action="store_true", help="weights and code that needs NumPy")
+    form.add_argument("--onnx", action="store_true",
+                      help="the network as a graph (pip install 'tengri-sed[onnx]')")  # fmt: skip
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", default=Path("."),
                         help="output folder (default: this one)")  # fmt: skip
     parser.add_argument("--name", help="name of the two files (default: the surrogate's)")
@@ -101,8 +107,9 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from emulator import export
+    from emulator import export, onnx_export
 
-    made = export.to_numpy(args.surrogate, args.out, args.name)
+    write: Any = onnx_export.to_onnx if args.onnx else export.to_numpy
+    made = write(args.surrogate, args.out, args.name)
     emit(args.json, str(made), made._asdict())
     return 0

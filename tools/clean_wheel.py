@@ -76,6 +76,7 @@ COMMANDS = (
     "sign --help",
     "compare run --n 256 --sweep dust_tau_diff -o page",
     "export run --numpy --name small",
+    "export --help",
     "publish run --name mine --author 'Family, Given' -o upload",
     "list published",
 )

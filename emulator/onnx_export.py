@@ -118,7 +118,7 @@ def _runtime() -> Any:
 def _facts(artefact: Artefact) -> dict[str, str]:
     """Return the metadata of the file: text by name."""
     target = artefact.target.to_dict()
-    kept = {
+    kept: dict[str, Any] = {
         "inputs": list(target["input_names"]),
         "bands": list(artefact.band_names),
         "target": target["name"],

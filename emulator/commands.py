@@ -52,8 +52,8 @@ def _export_parser(commands: Any) -> None:
         "NAME.py, which needs NumPy alone and reproduces the surrogate's fluxes; the pair is run "
         "against the surrogate's check pairs before the command succeeds. End-to-end surrogates "
         "and kernels have both forms, tables have none. With --onnx write NAME.onnx, the network "
-        "alone (scalings inside; distance, amplitude, history and dust are algebra of the NumPy file), "
-        "which agrees with NumPy to 1e-5.",
+        "alone (scalings inside; distance, amplitude, history and dust are algebra of the NumPy "
+        "file), which agrees with NumPy to 1e-5.",
         epilog="example: tengri export sdss --numpy -o exported",
     )
     parser.add_argument("surrogate", metavar="FILE", help=SURROGATE)

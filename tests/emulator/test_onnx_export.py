@@ -36,7 +36,7 @@ def test_published_ones(name, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [
-    {"name": "mlp", "activation": "speculator", "redshift": "fourier"},
+    {"activation": "speculator", "redshift": "fourier"},
     {"activation": "tanh", "redshift": "none", "tables": (0, 2)},
     {"activation": "gelu"}, {"activation": "silu"}, {"activation": "smoothstep"},
 ])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from tengri.analysis.style import curve_styles
 from tengri.components.composition import registered_params
 from tengri.registry import Param
 
+GREEK = dict(zip("abgd", "αβγδ"))
 #: Letters of bands that are written small.
 SMALL = set("ugrizy")
 
@@ -22,6 +24,14 @@ def band_label(name: str) -> str:
     words = name.split("_")
     last = words[-1] if words[-1] in SMALL else words[-1].upper()
     return " ".join([*(word.upper() for word in words[:-1]), last])
+
+
+def line_label(name: str) -> str:
+    """Return a line's name as papers write it: ``Ha_6565`` as Hα 6565, ``[OIII]_5008``."""
+    species, _, wave = name.partition("_")
+    species = re.sub(r"^(Ly|H|Pa|Br|Pf|Hu)([abgd])$", lambda m: m[1] + GREEK[m[2]], species)
+    species = re.sub(r"^(\[?[A-Z][a-z]?)([IVX]+)", r"\1 \2", species)
+    return f"{species} {wave}".strip()
 
 
 def colour_label(blue: str, red: str) -> str:
@@ -76,6 +86,7 @@ def label_curves(ax: Axes, curves: Sequence[Line2D], names: Sequence[str], size:
     """
     ends = [(curve, name, end) for curve, name in zip(curves, names)
             if (end := _last(curve)) is not None]  # fmt: skip
+    ax.get_xlim(), ax.get_ylim()  # limits are found when they are asked for
     to_axes = ax.transData + ax.transAxes.inverted()
     at = np.array([to_axes.transform(end) for _, _, end in ends]).reshape(-1, 2).clip(0.0, 1.0)
     heights = at[:, 1].tolist()

@@ -105,7 +105,7 @@ class LineSweep:
         ax.set_xlabel(self.axis_label or name)
         ax.set_ylabel(f"{WORDS[quantity]} [{QUANTITIES[quantity]}]")
         labels.set_title(ax, self.title)
-        labels.label_curves(ax, curves, self.lines.names)
+        labels.label_curves(ax, curves, [labels.line_label(name) for name in self.lines.names])
         return ax.figure, ax  # type: ignore[return-value]
 
 

@@ -8,7 +8,14 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from tengri.analysis.galaxy import TITLE_WIDTH, galaxy_title
-from tengri.analysis.labels import band_label, colour_label, label_curves, parameter_label, spread
+from tengri.analysis.labels import (
+    band_label,
+    colour_label,
+    label_curves,
+    line_label,
+    parameter_label,
+    spread,
+)
 from tengri.analysis.style import category_colours, curve_styles
 from tengri.components.composition import registered_params
 from tengri.errors import ConfigError
@@ -80,12 +87,19 @@ def test_names_stay_apart_near_their_curves():
     assert spread([0.2, 0.8], 0.05) == [0.2, 0.8] and spread([], 0.1) == []
 
 
+def _ends(ax, heights):
+    low, high = ax.get_ylim()
+    return [(height - low) / (high - low) for height in heights]
+
+
 def test_every_curve_has_its_name():
     figure, ax = plt.subplots()
     curves = [ax.plot([0, 1], [i, i + 1.0])[0] for i in range(3)]
     curves += ax.plot([0, 1], [np.nan, np.nan])
     label_curves(ax, curves, ["a", "b", "c", "nowhere"])
     assert [text.get_text() for text in ax.texts] == ["a", "b", "c"]
+    at = [text.xy for text in ax.texts]
+    np.testing.assert_allclose(at, [(1.05 / 1.1, y) for y in _ends(ax, (1.0, 2.0, 3.0))])
     assert [t.get_color() for t in ax.texts] == [c.get_color() for c in curves[:3]]
     plt.close(figure)
 
@@ -107,6 +121,8 @@ def test_every_parameter_has_a_symbol_that_can_be_drawn():
 def test_words():
     assert [band_label(b) for b in ("sdss_u", "jwst_f150w", "2mass_ks")] == [
         "SDSS u", "JWST F150W", "2MASS KS"]  # fmt: skip
+    assert [line_label(n) for n in ("Ha_6565", "[OIII]_5008", "HeII_4687", "Pab_12822")] == [
+        "Hα 6565", "[O III] 5008", "He II 4687", "Paβ 12822"]  # fmt: skip
     assert colour_label("sdss_g", "sdss_r") == "SDSS g − r [mag]"
     assert colour_label("galex_nuv", "sdss_r") == "GALEX NUV − SDSS r [mag]"
     galaxy = {name: param.default for name, param in registered_params().items()}

@@ -75,8 +75,7 @@ def _publish_parser(commands: Any) -> None:
         description="Verify a surrogate and write NAME.h5, its card, its entry of the registry of "
         "published files, zenodo.json (metadata that Zenodo's deposit interface takes to mint a "
         "DOI) and SHA256SUMS. Nothing is sent anywhere.",
-        epilog="example: tengri publish runs/mine --name mine --author 'Family, Given; Institute; "
-        "0000-0000-0000-0000' -o upload",
+        epilog="example: tengri publish runs/mine --name mine --author 'Family, Given' -o upload",
     )
     parser.add_argument("surrogate", metavar="RUN", help=SURROGATE)
     parser.add_argument("--name", required=True, help="by which it is to be loaded")

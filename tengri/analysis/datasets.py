@@ -40,7 +40,7 @@ def dataset(
     axes : mapping
         Values of each leading dimension.
     columns : mapping
-        Quantity to (values, unit); values of shape (*lengths of the axes, n_last).
+        Quantity to (values, unit); values of shape (…, n_last).
     last : (str, sequence of str)
         Name and labels of the last dimension: bands or lines.
     axis_units : mapping

@@ -31,7 +31,7 @@ class BandTable:
     ----------
     axes : dict of str to ndarray
         Parameter values, one entry per leading axis of ``flux``.
-    flux : ndarray, shape (*lengths of the axes, n_bands)
+    flux : ndarray, shape (…, n_bands)
     bands : tuple of str
     units : str
         Unit of ``flux``.

@@ -61,7 +61,7 @@ def _add_build(actions: Any) -> None:
 def _add_fetch(actions: Any) -> None:
     fetch = actions.add_parser(
         "fetch", help="download a published file, or any; goes on where it was interrupted",
-        epilog="example: tengri data fetch sdss, tengri data fetch https://example.org/ssp.h5 "
+        epilog="example: tengri data fetch sdss; tengri data fetch https://example.org/ssp.h5 "
         "--sha256 0123…",
     )  # fmt: skip
     fetch.add_argument(

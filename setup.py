@@ -13,6 +13,6 @@ setup(
         "tengri._data": ["*.h5", "*.json", "*.md"],
         "emulator._checkpoints": ["*", "*/*"],
         "train.configs": ["*.toml"],
-        "": ["py.typed", "*.bib"],
+        "": ["py.typed", "*.bib", "publications.json"],
     },
 )

@@ -32,6 +32,7 @@ from work import Work
 import emulator
 from emulator import published
 from tengri import Instrument, SEDModel
+from tengri.analysis.style import CATEGORIES
 from tengri.forward.evaluator import FixedValues
 from tengri.forward.fixed_redshift import FixedRedshiftEvaluator, screen_domain
 from tengri.forward.grid_spectra import GridSpectra
@@ -420,7 +421,8 @@ def scaling_figure(scaling: dict[str, Any]) -> Figure:
     for ax, (what, rows) in zip(axes, scaling.items()):
         for i, name in enumerate(next(iter(rows.values()))):
             cost = [row[name]["us_per_galaxy"] for row in rows.values()]
-            ax.plot([int(n) for n in rows], cost, "o-", color=f"C{i}", label=name)
+            look = {"marker": "os"[i % 2], "color": CATEGORIES[i], "label": name}
+            ax.plot([int(n) for n in rows], cost, **look)
         ax.set(xlabel=what, ylabel="µs per galaxy")
         if what == "batch size":
             ax.set(xscale="log", yscale="log")

@@ -30,6 +30,7 @@ from emulator import published
 from emulator.targets.ssp_photometry import LOG10_UNIT
 from emulator.verification import evaluate
 from tengri.analysis import accuracy
+from tengri.analysis.style import category_colours
 from tengri.forward.units import LOG10_UNIT as UNITS
 from tengri.io.jsonable import jsonable
 from tools.publish import PUBLISHED
@@ -142,16 +143,17 @@ def pareto(rows: dict[str, dict[str, Any]]) -> Figure:
     """Draw the error against throughput, median to 99 %."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     ax = figure.add_subplot()
-    for i, (name, row) in enumerate(rows.items()):
+    looks = zip(category_colours(len(rows) - 1), "osD^vP<")
+    for name, row in rows.items():
         speed = 1e6 / row["us_per_galaxy"]
         if "p50" not in row:
             ax.axvline(speed, color="k", lw=0.8, ls=":", label=name)
             continue
-        ax.plot([speed] * 3, [row[q] for q in ("p50", "p95", "p99")], "o-", color=f"C{i}",
-                ms=4, label=name)  # fmt: skip
+        errors, (colour, marker) = [row[q] for q in ("p50", "p95", "p99")], next(looks)
+        ax.plot([speed] * 3, errors, f"{marker}-", color=colour, ms=5, lw=1.2, label=name)
     ax.set(xscale="log", yscale="log", xlabel="galaxies per second",
            ylabel="|Δm| at 50, 95, 99 % [mmag]")  # fmt: skip
-    ax.legend(fontsize=7, loc="lower left")
+    figure.legend(fontsize=8, loc="outside right upper")
     return figure
 
 

@@ -96,7 +96,7 @@ def to_numpy(
     with atomic.together(npz, code) as (new_npz, new_code):
         np.savez(new_npz, about=about, **arrays)  # type: ignore[arg-type]  # names are paths
         new_code.write_text(module_text(part.code, name), "utf-8")
-        worst = _difference(_module(new_code), artefact)
+        worst = _difference(module_of(new_code), artefact)
         if not worst <= SAME:
             raise DataError(f"{code} differs from the surrogate by {worst:.1e}: not written.")
     return Exported(npz, code, worst)
@@ -159,7 +159,7 @@ def _about(artefact: Artefact, part: NumPyPart) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _module(code: Path) -> ModuleType:
+def module_of(code: Path) -> ModuleType:
     """Import the written file by itself."""
     spec = importlib.util.spec_from_file_location(code.stem, code)
     assert spec is not None and spec.loader is not None

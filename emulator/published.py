@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
+from tengri import publications
 from tengri.errors import DataError, suggestion
+
+logger = logging.getLogger(__name__)
 
 FILE = "surrogate.h5"
 _PACKAGE = Path(__file__).resolve().parent
@@ -25,10 +29,12 @@ def names() -> list[str]:
 def resolve(path_or_name: str | os.PathLike[str]) -> Path:
     """Return the file that a path, a run folder or a published name means.
 
+    A name that is not here is fetched, verified and kept: see `tengri.publications`.
+
     Raises
     ------
     DataError
-        There is none; near names and how to train one are given.
+        There is none; near names and how to train one are given. Or it cannot be fetched.
     """
     given = Path(path_or_name).expanduser()
     if given.is_file():
@@ -39,9 +45,24 @@ def resolve(path_or_name: str | os.PathLike[str]) -> Path:
     for root in roots():
         if name in names() and (root / name / FILE).is_file():
             return root / name / FILE
-    known = f"{suggestion(name, names())}" if names() else " None is published here."
+    if name in remote():
+        return _fetched(name)
+    everything = sorted({*names(), *remote()})
+    known = f"{suggestion(name, everything)}" if everything else " None is published here."
     raise DataError(
         f"No surrogate {name!r}: neither a file, nor a folder with {FILE}, nor a published "
         f"name.{known} To train one: tengri train {given.stem or 'CONFIG'} --out RUN, then "
-        f"emulator.load('RUN/{FILE}')."
+        "tengri.load_model('RUN')."
     )
+
+
+def remote() -> list[str]:
+    """Return the names of surrogates in the registry of published files."""
+    return [entry.name for entry in publications.files().values() if entry.kind == "surrogate"]
+
+
+def _fetched(name: str) -> Path:
+    entry = publications.files()[name]
+    if not entry.kept.is_file():
+        logger.info(f"fetching {name} ({entry.n_bytes / 1e6:.1f} MB) into {entry.kept.parent}")
+    return publications.fetched(name)

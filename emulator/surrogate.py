@@ -34,6 +34,7 @@ from tengri.forward.model import SEDModel
 from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.summary import BAND_HEAD, ModelSummary, band_rows
 from tengri.forward.units import CGS
 from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
@@ -286,26 +287,28 @@ class EmulatedSEDModel(PhotometricModel):
 
     # --- words ----------------------------------------------------------------------------
 
-    def summary(self) -> str:
-        """Return a readable description: bands, accuracy, box, parameters."""
-        art = self.artefact
-        lines = [
-            f"Surrogate '{art.target.name}' of SEDModel on {art.ssp['name']}, {art.created}",
-            f"cosmology: {self.cosmology}",
-            f"bands ({self.units}): {', '.join(self.filter_names)}",
-            f"network: {art.network}",
-            f"out_of_domain: {self.domain.mode}",
-            "trained box:",
-            *(f"  {r.name:<28s} {r.shown}" for r in self.domain.ranges if not r.is_fixed),
-        ]
-        for level, bars in art.error_bars.items():
-            shown = (f"{1e3 * bars[i]:.1f}" for i in self._index)
-            lines.append(f"error bars at {level} % [mmag]: {' '.join(shown)}")
-        return "\n".join([*lines, self.spec.summary()])
-
-    def __repr__(self) -> str:
-        bands = joined(self.filter_names)
-        return f"EmulatedSEDModel({bands}; {self.spec.n_free} free parameters)"
+    def describe(self) -> ModelSummary:
+        """Return what `summary` prints, in parts: error bars by band, trained range by name."""
+        art, filters = self.artefact, self.observation.photometry.filters
+        bars = {f"{level} % [mmag]": tuple(f"{1e3 * bars[i]:.1f}" for i in self._index)
+                for level, bars in art.error_bars.items()}  # fmt: skip
+        facts = {
+            "cosmology": str(self.cosmology),
+            "units": self.units,
+            "target": f"{art.target.name}, of {art.created}",
+            "network": str(art.network),
+            "out_of_domain": self.domain.mode,
+        }
+        if bars:
+            facts["error bars"] = "half widths, by band, that hold for this share of galaxies"
+        trained = {r.name: r.shown for r in self.domain.ranges}
+        return ModelSummary(
+            f"EmulatedSEDModel on {art.ssp['name']}",
+            facts,
+            (*BAND_HEAD, *bars),
+            band_rows(filters, *bars.values()),
+            self.spec.describe().with_column("trained on", trained),
+        )
 
 
 @partial(jax.jit, static_argnames="stars")

@@ -24,6 +24,8 @@ jax.config.update("jax_enable_x64", True)
 import tengri
 from tengri import Fixed, Instrument, Parameters, SEDModel, Uniform, load_ssp_data
 from tengri.analysis.plotting import SWEEP_CMAPS, setup_style, sweep_parameter
+from tengri.analysis.plotting.sweep import wavelength_axis
+from tengri.analysis.style import LINE_STYLES
 from tengri.components.agn import AGN_MODELS
 from tengri.components.stellar.sfh import compute_field_gp, sample_sfh_prior
 from tengri.components.stellar.sfh.gp_sfh import make_log_age_grid
@@ -214,6 +216,7 @@ DUST_LAW_LABELS = {
 }
 fig, ax = plt.subplots(figsize=(9, 4))
 viridis = plt.get_cmap("viridis")
+STYLES = (*LINE_STYLES, (0, (8, 2, 1, 2)))  # the laws lie close to each other
 for i, (law_name, label) in enumerate(DUST_LAW_LABELS.items()):
     spec_law = Parameters(
         sfh_tsnorm_log_peak_sfr=Fixed(1.0),
@@ -237,12 +240,10 @@ for i, (law_name, label) in enumerate(DUST_LAW_LABELS.items()):
     inorm = int(np.argmin(np.abs(wave - 5500.0)))
     y = (lnu / lnu[inorm]) * (wave[inorm] / wave)  # λF_λ ∝ L_ν/λ
     color = viridis(0.05 + 0.8 * i / max(len(DUST_LAW_LABELS) - 1, 1))
-    ax.plot(wave[mask], y[mask], color=color, lw=2.0, label=label)
+    ax.plot(wave[mask] / 1e4, y[mask], color=color, lw=1.6, ls=STYLES[i], label=label)
 
-ax.set_xscale("log")
-ax.set_xlim(1000, 10000)
+wavelength_axis(ax, (0.1, 1.0))
 ax.set_ylim(0, 2.2)  # the continuum; emission lines run out of the figure
-ax.set_xlabel(r"Rest wavelength [$\mathrm{\AA}$]")
 ax.set_ylabel(r"$\lambda F_\lambda$ (normalised at 5500 Å)")
 ax.set_title(r"Diffuse-ISM dust law at fixed $\tau_{\rm diff} = 0.7$")
 ax.legend(fontsize=9, ncol=2)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-import emulator
+import tengri
 from tengri.analysis.compare import compare
 
 CONFIG = """
@@ -51,11 +51,11 @@ folder = Path(tempfile.mkdtemp())
 # `--dry-run` first: parameters, bands, network, measured speed, time and disk; nothing is written.
 
 # %%
-tengri = [sys.executable, "-m", "tengri"]
-print(subprocess.check_output([*tengri, "train", "mine.toml", "--dry-run"], cwd=folder, text=True))
+program = [sys.executable, "-m", "tengri"]
+print(subprocess.check_output([*program, "train", "mine.toml", "--dry-run"], cwd=folder, text=True))
 
 # %%
-subprocess.run([*tengri, "train", "mine.toml", "--out", "run"], cwd=folder, check=True)
+subprocess.run([*program, "train", "mine.toml", "--out", "run"], cwd=folder, check=True)
 report = json.loads((folder / "run" / "report" / "report.json").read_text())
 print(
     "|Δm| at 50, 95, 99 % [mmag]:", [report["accuracy"]["pooled"][q] for q in ("p50", "p95", "p99")]
@@ -65,7 +65,7 @@ print(
 # The artefact is one file. It knows its ranges, bands, accuracy and the SSP grid it stands for.
 
 # %%
-surrogate = emulator.load(folder / "run")
+surrogate = tengri.load_model(folder / "run")
 print(surrogate.summary())
 magnitudes = surrogate.predict_magnitudes(
     {

@@ -18,7 +18,7 @@ matplotlib.use(os.environ.get("MPLBACKEND", "Agg"))
 import matplotlib.pyplot as plt
 import numpy as np
 
-import emulator
+import tengri
 from tengri import Fixed, Parameters, Uniform
 from tengri.analysis.compare import compare
 from tengri.analysis.plotting import setup_style
@@ -53,7 +53,7 @@ GALAXY = dict(
     dust_slope=Fixed(-0.7),
     redshift=Fixed(0.05),
 )
-emulated = emulator.load("sdss", spec=Parameters(**GALAXY))
+emulated = tengri.load_model("sdss", spec=Parameters(**GALAXY))
 exact = emulated.exact_model()
 
 # %% [markdown]
@@ -99,7 +99,7 @@ track_spec = Parameters(
     neb_logU=Fixed(-3.0),
     redshift=Uniform(0.5, 8.0),
 )
-nircam = emulator.load("jwst_nircam", spec=track_spec)
+nircam = tengri.load_model("jwst_nircam", spec=track_spec)
 track = compare(nircam.exact_model(), nircam, track=np.linspace(0.5, 8.0, 64))
 show("NIRCam track", track)
 save(
@@ -127,7 +127,7 @@ stochastic_spec = Parameters(
     dust_tau_diff=Uniform(0.0, 1.0),
     redshift=Uniform(0.02, 0.3),
 )
-stochastic = emulator.load("sdss", spec=stochastic_spec)
+stochastic = tengri.load_model("sdss", spec=stochastic_spec)
 drawn = stochastic_spec.sample_batch(jax.random.key(4), 1000)
 magnitudes = {
     "exact": np.asarray(stochastic.exact_model().predict_magnitudes_batch(drawn)),

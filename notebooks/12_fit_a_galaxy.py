@@ -22,7 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import optax
 
-import emulator
+import tengri
 from tengri import Parameters
 from tengri.analysis.plotting import setup_style
 
@@ -42,7 +42,7 @@ spec = Parameters(
     dust_slope=-0.7,
     redshift=(0.01, 1.0),
 )
-fast = emulator.load("sdss", spec=spec, units="nJy")
+fast = tengri.load_model("sdss", spec=spec, units="nJy")
 exact = fast.exact_model()
 truth = {
     "sfh_tsnorm_log_peak_sfr": 0.8,

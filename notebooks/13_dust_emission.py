@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
+from tengri.analysis.labels import parameter_label
 from tengri.analysis.plotting import SWEEP_CMAPS, colours, setup_style, sweep_parameter
 from tengri.analysis.sweeps import sweep_photometry
 from tengri.components.dust.attenuation import LAWS
@@ -90,9 +91,6 @@ SWEEPS = {
 }
 
 
-UNITS = {p.name: p.unit for model in EMISSION_MODELS.values() for p in model.params}
-
-
 def draw_bands(ax, table, default):
     """Draw the flux of each swept value over the default's, band by band."""
     order = np.argsort(PIVOTS_UM)
@@ -115,7 +113,7 @@ for name, parameters in SWEEPS.items():
                         label_fmt="{:g}", wave_range=(2e4, 1e7), log_scale=True,
                         normalize_at=None)  # fmt: skip
         above.set(
-            title=f"{parameter} [{unit}]" if (unit := UNITS[parameter]) else parameter,
+            title=parameter_label(parameter),
             ylim=(1e5, 3e10),
         )
         above.legend(fontsize=8, ncol=2, loc="lower left")

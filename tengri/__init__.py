@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tengri.components.stellar.ssp import SSPData, load_ssp_data
     from tengri.forward.model import SEDModel
     from tengri.forward.photometric_model import PhotometricModel
+    from tengri.model_loading import load_model
     from tengri.observation import FilterCurve, Instrument, Observation, Photometry
     from tengri.parameters import FREE, Parameters
     from tengri.priors import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 # Loaded on first use, so that the command line answers at once.
 _HOME = {
     "SSPData": "tengri.components.stellar.ssp",
+    "load_model": "tengri.model_loading",
     "load_ssp_data": "tengri.components.stellar.ssp",
     "SEDModel": "tengri.forward.model",
     "FilterCurve": "tengri.observation",
@@ -61,7 +63,7 @@ _HOME = {
 }
 
 __all__ = [  # noqa: RUF022  (models first, then what they are made of)
-    "SEDModel", "Parameters", "Instrument", "load_ssp_data", "PhotometricModel",
+    "load_model", "SEDModel", "Parameters", "Instrument", "load_ssp_data", "PhotometricModel",
     "Observation", "Photometry", "FilterCurve", "SSPData",
     "Fixed", "Uniform", "LogUniform", "Normal", "Gaussian", "LogNormal", "StudentT", "Laplace",
     "FREE", "enable_compilation_cache",

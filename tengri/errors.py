@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -37,10 +38,19 @@ def suggestion(name: str, valid: Iterable[str], most: int = 4) -> str:
     names, typed = sorted(map(str, valid)), str(name)
     longer = [n for n in names if len(typed) > 2 and n.lower().startswith(typed.lower())]
     near = [*longer, *difflib.get_close_matches(typed, names, n=most, cutoff=0.6)]
+    near = near or _sharing_words(typed, names)
     if near:
         return f" Did you mean {', '.join(list(dict.fromkeys(near))[:most])}?"
     shown = ", ".join(names[:40]) + (" …" if len(names) > 40 else "")
     return f" Known: {shown}." if names else ""
+
+
+def _sharing_words(typed: str, names: list[str]) -> list[str]:
+    """Return names with all words of ``typed``: for ``u_band`` ``sdss_u`` and ``lsst_u``."""
+    words = set(re.split(r"[^a-z0-9]+", typed.lower())) - {"", "band", "filter"}
+    if not words:
+        return []
+    return [name for name in names if words <= set(re.split(r"[^a-z0-9]+", name.lower()))]
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UnknownNameError:

@@ -16,6 +16,17 @@ from tengri.priors import Distribution
 #: ``shape``: anything else.
 Role = Literal["amplitude", "time", "metallicity", "shape"]
 GYR = "Gyr"
+#: Units as figures write them; the symbol says of itself that it is a logarithm.
+UNIT_SYMBOLS: Mapping[str, str] = {
+    "log10": "",
+    "any": "",
+    "log10 Msun/yr": r"$M_\odot\,{\rm yr}^{-1}$",
+    "log10 Msun": r"$M_\odot$",
+    "log10 Lsun": r"$L_\odot$",
+    "log10 Myr": "Myr",
+    "log10 cm-2": r"${\rm cm}^{-2}$",
+    "km/s": r"${\rm km\,s}^{-1}$",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,8 @@ class Param:
     family : str
         Part of a galaxy that it drives, as of ``tengri list``: ``sfh``, ``dust``, …; a component
         says so for all of its parameters. Nothing for redshift and distance.
+    symbol : str
+        What the field writes for it, in matplotlib's mathtext, for axes of figures.
     """
 
     name: str
@@ -52,6 +65,7 @@ class Param:
     shape: tuple[int, ...] = ()
     role: Role = "shape"
     family: str = ""
+    symbol: str = ""
 
     def __post_init__(self) -> None:
         if self.role not in (known := get_args(Role)):
@@ -63,6 +77,12 @@ class Param:
     def is_fraction_of_age(self) -> bool:
         """Whether it is a time as a fraction of the age of the Universe."""
         return self.role == "time" and self.unit != GYR
+
+    @property
+    def label(self) -> str:
+        """Axis label: the symbol, or the name where there is none, and the unit."""
+        unit = UNIT_SYMBOLS.get(self.unit, self.unit)
+        return f"{self.symbol or self.name} [{unit}]" if unit else self.symbol or self.name
 
 
 @dataclass(frozen=True)

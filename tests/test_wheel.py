@@ -44,7 +44,7 @@ def test_contents_of_the_wheel(wheel: Path) -> None:
     assert top == set(PACKAGES)
     assert {f"tengri/_data/{name}" for name in files.EMBEDDED} <= names
     assert {"tengri/_data/NOTICE.md", "emulator/_checkpoints/README.md"} <= names
-    assert "tengri/citations.bib" in names and "tengri/py.typed" in names
+    assert {"tengri/citations.bib", "tengri/py.typed", "tengri/publications.json"} <= names
     code = {p.relative_to(ROOT).as_posix() for n in PACKAGES for p in (ROOT / n).rglob("*.py")}
     assert code <= names
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tengri.io.sharding import shard_bounds, shard_name
 from tengri.progress import duration
+from tengri.tabular import aligned
 from train import tabulation
 from train.config import Config
 from train.loop import Loop
@@ -63,12 +64,13 @@ def describe_rows(config: Config, shards: list[int], of: int, out: Path) -> list
 
 
 def _model(problem: Problem) -> list[str]:
+    filters = problem.model.observation.photometry.filters
     lines = ["parameters (free):"]
-    lines += [f"  {name:<28s} {problem.spec.get_distribution(name)!r}"
-              for name in problem.spec.free_params]  # fmt: skip
+    lines += aligned(
+        [(n, repr(problem.spec.get_distribution(n))) for n in problem.spec.free_params]
+    )
     lines += ["bands:"]
-    lines += [f"  {f.name:<16s} pivot {f.pivot:>9.1f} Å"
-              for f in problem.model.observation.photometry.filters]  # fmt: skip
+    lines += aligned([(f.name, f"pivot {f.pivot:>9.1f} Å") for f in filters])
     lines.append(f"grid: {problem.model.ssp!r}")
     return lines
 

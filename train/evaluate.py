@@ -176,6 +176,7 @@ def covariance(dm: np.ndarray, is_bright: np.ndarray) -> np.ndarray:
 def worst_region(held_out: HeldOut, dm: np.ndarray, is_bright: np.ndarray) -> dict[str, Any]:
     """Return the slice (a tenth of one parameter's range) in which the 99 % error is largest."""
     size = np.max(np.where(is_bright, np.abs(dm), 0.0), axis=1)
+    everywhere = 1e3 * float(np.percentile(size, 99.0))
     worst: dict[str, Any] = {"p99_mmag": -1.0}
     for name, values in held_out.params.items():
         if values.ndim != 1 or np.ptp(values) == 0.0:
@@ -185,7 +186,16 @@ def worst_region(held_out: HeldOut, dm: np.ndarray, is_bright: np.ndarray) -> di
             inside = (values >= lo) & (values <= hi)
             p99 = 1e3 * float(np.percentile(size[inside], 99.0))
             if p99 > worst["p99_mmag"]:
-                worst = {"parameter": name, "lo": float(lo), "hi": float(hi), "p99_mmag": p99}
+                others = size[~inside] if not inside.all() else size
+                elsewhere = 1e3 * float(np.percentile(others, 99.0))
+                worst = {
+                    "parameter": name,
+                    "lo": float(lo),
+                    "hi": float(hi),
+                    "p99_mmag": p99,
+                    "p99_elsewhere_mmag": elsewhere,
+                    "p99_everywhere_mmag": everywhere,
+                }
     return worst
 
 

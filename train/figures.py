@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tengri.analysis.labels import band_label, colour_label, parameter_label, plot_bands
+from tengri.analysis.style import category_colours, curve_styles
+from tengri.analysis.style import colours as colours_of
 from tengri.constants import LYMAN_ALPHA_AA
 from train.evaluate import Evaluation
 from train.problem import Problem
@@ -34,26 +36,21 @@ def _axes(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _colour(i: int, n: int) -> Any:
-    return matplotlib.colormaps["viridis"](0.9 * i / max(n - 1, 1))
-
-
 def _legend_of_bands(ax: Any, n: int, **options: Any) -> None:
-    """Name the bands; many of them beside the axes, that they hide nothing."""
-    if n > 10:
-        options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": 2}
-    ax.legend(fontsize=7, **options)
+    """Name the bands beside the axes, that they hide nothing; many of them in two columns."""
+    options |= {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "ncols": 1 + (n > 12)}
+    ax.legend(fontsize=7, handlelength=3.0, **options)
 
 
 def cdf(problem: Problem, result: Evaluation) -> Figure:
     """Share of entries beyond a given |Δm|, per band."""
     figure, ax = _axes()
     n = len(problem.bands)
-    for i, band in enumerate(problem.bands):
+    for i, (band, style) in enumerate(zip(problem.bands, curve_styles(n))):
         size = np.sort(MMAG * np.abs(result.delta_mag[:, i]))
         size = size[np.isfinite(size)]
         share = 1.0 - np.arange(len(size)) / max(len(size), 1)
-        ax.loglog(np.maximum(size, 1e-3), share, color=_colour(i, n), label=band, lw=1)
+        ax.loglog(np.maximum(size, 1e-3), share, **style | {"lw": 1.0}, label=band_label(band))
     ax.set(xlabel="|Δm| [mmag]", ylabel="share of galaxies beyond", xlim=(0.05, None),
            ylim=(0.5 / max(len(result.exact), 1), 1.1))  # fmt: skip
     _legend_of_bands(ax, n)
@@ -67,14 +64,17 @@ def by_parameter(problem: Problem, result: Evaluation) -> Figure:
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(11, 2.5 * rows), dpi=110, layout="constrained")
     size = MMAG * np.abs(result.delta_mag)
+    named: dict[str, Any] = {}
     for i, name in enumerate(names):
         ax = figure.add_subplot(rows, columns, i + 1)
         _running(ax, result.held_out.params[name], size)
         ax.set(xlabel=_label(problem, name), ylabel="|Δm| [mmag]", yscale="log")
         if name == "redshift":
             _mark_features(ax, problem)
-        if i == 0:
-            ax.legend(fontsize=7)
+        handles, words = ax.get_legend_handles_labels()
+        named |= dict(zip(words, handles))
+    # one legend above the panels, where no curve runs
+    figure.legend(named.values(), named, fontsize=8, loc="outside upper center", ncols=len(named))
     return figure
 
 
@@ -89,18 +89,16 @@ def _running(ax: Axes, x: np.ndarray, size: np.ndarray, bins: int = 25) -> None:
 
 def _mark_features(ax: Axes, problem: Problem) -> None:
     lo, hi = ax.get_xlim()
-    for i, (name, wave) in enumerate(FEATURES.items()):
+    for colour, (name, wave) in zip(category_colours(len(FEATURES)), FEATURES.items()):
         for curve in problem.model.observation.photometry.filters:
             z = curve.pivot / wave - 1.0
             if lo < z < hi:
-                ax.axvline(z, color=f"C{i}", lw=0.6, alpha=0.7)
-        ax.plot([], [], color=f"C{i}", lw=0.6, label=f"{name} at a pivot")
-    ax.legend(fontsize=6)
+                ax.axvline(z, color=colour, lw=0.6, alpha=0.7)
+        ax.plot([], [], color=colour, lw=0.6, label=f"{name} at a pivot")
 
 
 def _label(problem: Problem, name: str) -> str:
-    unit = problem.spec.composition.params[name].unit
-    return f"{name} [{unit}]" if unit else name
+    return problem.spec.composition.params[name].label
 
 
 def by_brightness(problem: Problem, result: Evaluation) -> Figure:
@@ -108,10 +106,10 @@ def by_brightness(problem: Problem, result: Evaluation) -> Figure:
     figure, ax = _axes()
     top = result.exact.max(axis=1, keepdims=True)
     share, error = result.exact / top, np.abs(result.emulated - result.exact) / top
-    n = len(problem.bands)
+    shades = colours_of(len(problem.bands))
     for i, band in enumerate(problem.bands):
         x, y = np.maximum(share[:, i], 1e-9), np.maximum(error[:, i], 1e-10)
-        ax.loglog(x, y, ".", ms=0.6, color=_colour(i, n), label=band, rasterized=True)
+        ax.loglog(x, y, ".", ms=0.6, color=shades[i], label=band_label(band), rasterized=True)
     x = np.array([1e-9, 1.0])
     ax.loglog(x, 0.01 * x, "k-", lw=0.7, label="1 %")
     ax.axvline(1e-4, color="k", ls=":", lw=0.7)
@@ -128,8 +126,9 @@ def correlation(problem: Problem, result: Evaluation) -> Figure:
     sigma = np.sqrt(np.maximum(np.diag(result.covariance), 1e-30))
     image = ax.imshow(result.covariance / np.outer(sigma, sigma), vmin=-1, vmax=1, cmap="RdBu_r")
     ticks = range(len(problem.bands))
-    ax.set_xticks(ticks, problem.bands, rotation=60, ha="right", fontsize=7)
-    ax.set_yticks(ticks, problem.bands, fontsize=7)
+    names = [band_label(band) for band in problem.bands]
+    ax.set_xticks(ticks, names, rotation=60, ha="right", fontsize=7)
+    ax.set_yticks(ticks, names, fontsize=7)
     figure.colorbar(image, label="correlation of Δm")
     return figure
 
@@ -139,15 +138,15 @@ def colours(problem: Problem, result: Evaluation) -> Figure:
     figure, ax = _axes()
     dm = MMAG * result.delta_mag
     n = len(problem.bands) - 1
-    for i in range(n):
+    for i, style in enumerate(curve_styles(n)):
         delta = dm[:, i] - dm[:, i + 1]
         delta = delta[np.isfinite(delta)]
         if delta.size:
             lo, hi = np.percentile(delta, [0.5, 99.5])
             within = (lo, hi) if hi > lo else None
-            label = f"{problem.bands[i]} − {problem.bands[i + 1]}"
-            style = {"histtype": "step", "color": _colour(i, n), "label": label}
-            ax.hist(delta, bins=60, range=within, density=True, **style)
+            label = colour_label(problem.bands[i], problem.bands[i + 1]).removesuffix(" [mag]")
+            look = {"histtype": "step", "label": label, **style}
+            ax.hist(delta, bins=60, range=within, density=True, **look)
     ax.set(xlabel="Δ(colour) [mmag]", ylabel="density [1/mmag]")
     if n:
         _legend_of_bands(ax, n)
@@ -164,10 +163,10 @@ def worst(problem: Problem, result: Evaluation) -> Figure:
     for place, i in enumerate(order):
         ax = figure.add_subplot(2, 5, place + 1)
         top = result.exact[i].max()
-        for flux, style in ((result.exact[i], "ko-"), (result.emulated[i], "r+")):
-            ax.plot(
-                pivots[by_wave] / 1e4, -2.5 * np.log10(flux[by_wave] / top), style, ms=4, lw=0.8
-            )
+        red = category_colours(2)[1]
+        for flux, style, colour in ((result.exact[i], "o-", "k"), (result.emulated[i], "+", red)):
+            below = -2.5 * np.log10(flux[by_wave] / top)
+            ax.plot(pivots[by_wave] / 1e4, below, style, color=colour, ms=5, lw=0.8)
         ax.invert_yaxis()
         z = result.held_out.params.get("redshift")
         ax.set_title(f"{MMAG * size[i]:.0f} mmag" + (f", z={z[i]:.3f}" if z is not None else ""),
@@ -200,17 +199,17 @@ def sweeps(problem: Problem, curves: Mapping[str, Any]) -> Figure:
     rows = -(-len(curves) // columns)
     size = (0.8 + 3.4 * columns, 2.6 * rows)
     figure = Figure(figsize=size, dpi=110, layout="constrained")
-    n = len(problem.bands)
+    names = [band_label(band) for band in problem.bands]
     for place, (name, (x, exact, emulated)) in enumerate(curves.items()):
         ax = figure.add_subplot(rows, columns, place + 1)
-        for i, band in enumerate(problem.bands):
-            ax.plot(x, exact[:, i], color=_colour(i, n), lw=1, label=band)
-            ax.plot(x[::4], emulated[::4, i], "o", color=_colour(i, n), ms=2.5)
+        for i, line in enumerate(plot_bands(ax, x, exact, names, lw=1.0)):
+            line.set_label(names[i])
+            ax.plot(x[::4], emulated[::4, i], "o", color=line.get_color(), ms=2.5)
         ax.invert_yaxis()
         ax.set(xlabel=_label(problem, name), ylabel="m [AB mag]")
     # beside the last column, whose panels may be fewer
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=6, loc="outside right upper")
+    figure.legend(handles, labels, fontsize=7, handlelength=3.0, loc="outside right upper")
     return figure
 
 
@@ -230,8 +229,9 @@ def jacobian(result: Evaluation) -> Figure:
     table = result.tables["jacobian"]
     y = np.arange(len(table))
     ax.barh(y + 0.2, [r["rms"] for r in table.values()], 0.4, label="exact, rms", color="0.7")
-    ax.barh(y - 0.2, [r["error"] for r in table.values()], 0.4, label="error, rms", color="C3")
-    ax.set_yticks(y, list(table), fontsize=7)
+    red = category_colours(2)[1]
+    ax.barh(y - 0.2, [r["error"] for r in table.values()], 0.4, label="error, rms", color=red)
+    ax.set_yticks(y, [parameter_label(name) for name in table], fontsize=8)
     ax.set(xscale="log", xlabel="∂m/∂x [mag per half box]")
     figure.legend(fontsize=7, loc="outside upper right", ncols=2)  # bars may reach any corner
     return figure
@@ -240,11 +240,11 @@ def jacobian(result: Evaluation) -> Figure:
 def speed(table: list[dict[str, Any]]) -> Figure:
     """Time per galaxy of both models against the batch size."""
     figure, ax = _axes(5.0, 3.6)
-    for i, what in enumerate(("flux", "gradient")):
+    for what, colour in zip(("flux", "gradient"), category_colours(2)):
         rows = [r for r in table if r["what"] == what]
         for model, style in (("exact", "s--"), ("emulated", "o-")):
             ax.loglog([r["galaxies"] for r in rows], [1e6 * r[model] for r in rows], style,
-                      color=f"C{i}", label=f"{model}, {what}")  # fmt: skip
+                      color=colour, label=f"{model}, {what}")  # fmt: skip
     ax.set(xlabel="galaxies per call", ylabel="time per galaxy [µs]")
     ax.legend(fontsize=7)
     return figure

@@ -23,7 +23,7 @@ from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io.lock import Lock
 from tengri.io.seal import tree_sha256
-from train import devices, evaluate, extension, recovery, report, sensitivity, tabulation
+from train import advice, devices, evaluate, extension, recovery, report, sensitivity, tabulation
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.evaluate import Evaluation
@@ -115,6 +115,7 @@ def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
             "report": tree_sha256(folder.report), **folder.stamp()}  # fmt: skip
     folder.write_done(done)
     logger.info(accuracy.table_text(result.tables))
+    logger.info(advice.text(result.tables, artefact.training, str(folder.path)))
     if speed:
         logger.info(evaluate.throughput_text(speed))
     code = _prove(problem, folder)

@@ -62,6 +62,7 @@ class Problem:
         observation = build_observation(config.model.instruments, config.model.bands)
         ssp = load_named_ssp(config.model.ssp)
         model = SEDModel(spec, ssp, observation)
+        _check_redshift(spec)
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)
         build = TARGETS[config.network.target].build
@@ -279,6 +280,18 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return all(np.array_equal(a[name], b[name]) for name in a)
     return bool(a == b)
+
+
+def _check_redshift(spec: Parameters) -> None:
+    """Raise ConfigError where the box reaches a redshift without a luminosity distance."""
+    prior = spec.get_distribution("redshift")
+    lowest = float(np.min(prior.default if prior.is_fixed else prior.bounds[0]))
+    if lowest <= 0.0 and not spec.composition.by_distance:
+        raise ConfigError(
+            f"model.parameters.redshift reaches {lowest:g}, where a galaxy has no luminosity "
+            "distance: begin at 0.001 (about 4 Mpc) or above. Nearer galaxies take distance_mpc, "
+            "in the spec that loads the surrogate."
+        )
 
 
 def _check_blocks(config: Config, target: Target) -> None:

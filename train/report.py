@@ -17,7 +17,7 @@ from tengri.analysis import accuracy
 from tengri.errors import DataError
 from tengri.io import atomic
 from tengri.progress import duration
-from train import evaluate, figures, template
+from train import advice, evaluate, figures, template
 from train.evaluate import Evaluation
 from train.logs import read_metrics
 from train.problem import Problem
@@ -140,6 +140,14 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             f"Worst region: {evaluate.worst_region_text(tables['worst_region'])}.",
             "",
+            "## For which data, and what to change",
+            "",
+            f"For data of S/N up to {advice.largest_signal_to_noise(tables):.3g}.",
+            "",
+            *(f"- {line}" for line in advice.grades(tables)),
+            "",
+            *(f"- {template.escaped(line)}" for line in advice.steps(tables, training)),
+            "",
             *_family_lines(artefact),
             *(line for note in artefact.target.notes() for line in (note, "")),
             "## Where it may be used",
@@ -200,6 +208,7 @@ def _page(
     worst = evaluate.worst_region_text(tables["worst_region"])
     parts = [
         f"<p class='{tables['verdict']}'>{template.escaped(verdict)}</p>",
+        template.pre(advice.text(tables, artefact.training, name)),
         template.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
         template.pre(accuracy.table_text(tables)),

@@ -146,14 +146,15 @@ def band_excess(table: dict[str, Any], factor: float = 2.0) -> list[str]:
 def table_text(table: dict[str, Any]) -> str:
     """Return the accuracy table as plain text, |Δm| in mmag, and the galaxy it is of."""
     names = [_name(q) for q in PERCENTILES]
-    head = f"{'|Δm| [mmag]':<16s}" + "".join(f"{n.replace('p', '') + ' %':>9s}" for n in names)
+    wide = max(16, *(len(band) + 2 for band in table["bands"]))
+    head = f"{'|Δm| [mmag]':<{wide}s}" + "".join(f"{n.replace('p', '') + ' %':>9s}" for n in names)
     rows = [head + f"{'max':>9s}{'bias':>8s}{'entries':>10s}"]
     for label, row in [("all bands", table["pooled"]), *table["bands"].items()]:
         if not row["entries"]:
-            rows.append(f"{label:<16s}  never above 1e-4 of the brightest band")
+            rows.append(f"{label:<{wide}s}  never above 1e-4 of the brightest band")
             continue
         values = "".join(f"{row[n]:>9.2f}" for n in (*names, "max"))
-        rows.append(f"{label:<16s}{values}{row['bias']:>8.2f}{row['entries']:>10d}")
+        rows.append(f"{label:<{wide}s}{values}{row['bias']:>8.2f}{row['entries']:>10d}")
     faint = table["faint"]
     line = f"fainter than 1e-4 of the brightest band: {100 * faint['share']:.2f} % of entries"
     if "p50" in faint:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -17,9 +17,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from tengri.analysis import labels
 from tengri.analysis.accuracy import bright, summary
 from tengri.analysis.galaxy import base_galaxy
-from tengri.analysis.style import colours
+from tengri.analysis.style import category_colours, curve_styles
 from tengri.analysis.sweeps import (
     BandTable,
     Grid,
@@ -162,7 +163,7 @@ def _in_order(table: BandTable, bands: tuple[str, ...]) -> BandTable:
     if missing:
         raise ConfigError(f"The exact model lacks {', '.join(missing)}; it has {table.bands}.")
     index = [table.bands.index(b) for b in bands]
-    return type(table)(table.axes, table.flux[..., index], bands, table.units, table.axis_units)
+    return replace(table, flux=table.flux[..., index], bands=bands)
 
 
 def _linear(table: BandTable) -> np.ndarray:
@@ -213,17 +214,23 @@ def _plot_sweep(c: Comparison) -> Figure:
     """Magnitudes of both models above, residuals below."""
     (name, x), bands = *c.exact.axes.items(), c.exact.bands
     figure, (top, bottom) = plt.subplots(
-        2, 1, figsize=(7, 6), sharex=True, height_ratios=(3, 1.4), layout="constrained"
+        2, 1, figsize=(7.6, 6.4), sharex=True, height_ratios=(2.6, 1.6), layout="constrained"
     )
-    for i, (band, shade) in enumerate(zip(bands, colours(len(bands)))):
-        top.plot(x, c.exact.magnitudes()[:, i], "-", color=shade, lw=2.4, alpha=0.55)
-        top.plot(x, c.emulated.magnitudes()[:, i], "--", color=shade, lw=1.4, label=band)
-        bottom.plot(x, c.residual_mmag[:, i], color=shade, lw=1.2)
+    for i, style in enumerate(curve_styles(len(bands))):
+        top.plot(x, c.exact.magnitudes()[:, i], "-", color=style["color"], lw=4.5, alpha=0.3)
+    thin = labels.plot_bands(top, x, c.emulated.magnitudes(), bands, lw=1.3)
+    below = labels.plot_bands(bottom, x, c.residual_mmag, bands, lw=1.3)
     top.invert_yaxis()
+    top.margins(x=0.0)
     top.set_ylabel("AB magnitude")
-    top.legend(ncol=3, fontsize=9, title="solid: exact, dashed: emulated", title_fontsize=9)
+    top.plot([], [], color="0.3", lw=4.5, alpha=0.3, label="exact")
+    top.plot([], [], color="0.3", lw=1.3, label="emulated")
+    top.legend(fontsize=9)
+    labels.set_title(top, c.exact.title)
     _residual_axis(bottom)
     bottom.set_xlabel(c.exact.label(name))
+    for ax, curves in ((top, thin), (bottom, below)):
+        labels.label_curves(ax, curves, [labels.band_label(band) for band in bands])
     return figure
 
 
@@ -237,7 +244,7 @@ def _plot_grid(c: Comparison, colour: Colour) -> Figure:
     for ax, values, title in ((axes[0], exact, "exact"), (axes[1], emulated, "emulated")):
         image = ax.pcolormesh(x, y, values.T, shading="nearest", cmap="viridis", **limits)
         ax.set_title(title)
-    figure.colorbar(image, ax=axes[:2], label=f"{colour[0]} − {colour[1]} [AB mag]")
+    figure.colorbar(image, ax=axes[:2], label=labels.colour_label(*colour))
     most = np.nanmax(np.abs(difference)) or 1.0
     image = axes[2].pcolormesh(
         x, y, difference.T, shading="nearest", cmap="PuOr", vmin=-most, vmax=most
@@ -247,18 +254,19 @@ def _plot_grid(c: Comparison, colour: Colour) -> Figure:
     for ax in axes:
         ax.set_xlabel(c.exact.label(x_name))
     axes[0].set_ylabel(c.exact.label(y_name))
+    figure.suptitle(c.exact.title, fontsize=8)
     return figure
 
 
 def _plot_draws(c: Comparison) -> Figure:
     """Share of entries above a residual, per band."""
     figure, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
-    for i, shade in enumerate(colours(len(c.exact.bands))):
+    for i, style in enumerate(curve_styles(len(c.exact.bands))):
         size = np.sort(np.abs(c.residual_mmag[:, i]))
         size = size[np.isfinite(size)]
         if size.size:
             share = 1.0 - np.arange(size.size) / size.size
-            ax.loglog(size, share, color=shade, label=c.exact.bands[i])
+            ax.loglog(size, share, **style, label=labels.band_label(c.exact.bands[i]))
     ax.set_xlabel("|emulated − exact| [mmag]")
     ax.set_ylabel("share of galaxies above")
     ax.legend(fontsize=9, ncol=2)
@@ -276,16 +284,17 @@ def _plot_colours(c: Comparison, x: Colour, y: Colour) -> Figure:
     points = top.scatter(
         c.emulated.colour(*x), c.emulated.colour(*y), c=z, s=22, label="emulated", zorder=3
     )
-    figure.colorbar(points, ax=top, label="redshift z")
-    top.set_xlabel(f"{x[0]} − {x[1]} [AB mag]")
-    top.set_ylabel(f"{y[0]} − {y[1]} [AB mag]")
+    figure.colorbar(points, ax=top, label=c.exact.label("redshift"))
+    top.set_xlabel(labels.colour_label(*x))
+    top.set_ylabel(labels.colour_label(*y))
     top.legend()
-    for (blue, red), shade, style in ((x, "#4477aa", "-"), (y, "#ee6677", "--")):
+    labels.set_title(top, c.exact.title)
+    for (blue, red), shade, style in zip((x, y), category_colours(2), ("-", "--")):
         difference = 1e3 * (c.emulated.colour(blue, red) - c.exact.colour(blue, red))
-        bottom.plot(z, difference, style, color=shade, label=f"{blue} − {red}")
-    bottom.set_xlabel("redshift z")
+        bottom.plot(z, difference, style, color=shade, label=labels.colour_label(blue, red))
+    bottom.set_xlabel(c.exact.label("redshift"))
     _residual_axis(bottom)
-    bottom.legend(fontsize=9, ncol=2)
+    bottom.legend(fontsize=8, ncol=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 

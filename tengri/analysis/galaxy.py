@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tengri.registry import Param
+
 if TYPE_CHECKING:
     from tengri.forward.photometric_model import PhotometricModel
+
+#: Printed signs of a line of a title.
+TITLE_WIDTH = 92
 
 
 def base_galaxy(
@@ -34,3 +40,29 @@ def galaxy_text(galaxy: Mapping[str, Any]) -> str:
         f"{name} of shape {np.shape(value)}" if np.ndim(value) else f"{name} = {value:.6g}"
         for name, value in galaxy.items()
     )
+
+
+def galaxy_title(model: str, galaxy: Mapping[str, Any], params: Mapping[str, Param]) -> str:
+    """Return the model and its base galaxy, in symbols, wrapped to the width of a figure."""
+    parts = [model] if model else []
+    for name, value in galaxy.items():
+        if not np.ndim(value):
+            label, bracket, unit = (params[name].label if name in params else name).partition(" [")
+            # blanks that do not break keep "symbol = value unit" together
+            text = f"{label} = {float(value):.4g}{bracket and chr(160) + unit.removesuffix(']')}"
+            parts.append(text.replace(" ", "\u00a0"))
+    lengths = [len(re.sub(r"\\[a-z]+|[${}_^]", "", part)) for part in parts]
+    return "\n".join(", ".join(line) for line in _wrapped(parts, lengths))
+
+
+def _wrapped(parts: Sequence[str], lengths: Sequence[int]) -> list[list[str]]:
+    """Return parts in lines of at most ``TITLE_WIDTH`` printed signs."""
+    lines: list[list[str]] = []
+    used = TITLE_WIDTH
+    for part, length in zip(parts, lengths):
+        if used + length + 2 > TITLE_WIDTH:
+            lines.append([])
+            used = 0
+        lines[-1].append(part)
+        used += length + 2
+    return lines

@@ -11,12 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from tengri.analysis.sweeps import check_swept
+from tengri.analysis import datasets
+from tengri.analysis.sweeps import check_swept, model_title
 from tengri.errors import unknown
 from tengri.forward.lines import Lines
 
 #: What may be drawn of a line, and its unit.
 QUANTITIES = {"luminosity": "erg/s", "flux": "erg/s/cm²", "ew_rest": "Å", "ew_obs": "Å"}
+UNITS = {"luminosity": "erg/s", "flux": "erg/(s cm2)", "ew_rest": "Angstrom", "ew_obs": "Angstrom"}
+WORDS = {"luminosity": "line luminosity", "flux": "line flux", "ew_rest": "rest equivalent width",
+         "ew_obs": "observed equivalent width"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,50 @@ class LineSweep:
     lines : Lines
         Of n galaxies, (n, n_line): those that were asked for, or all.
     axis_unit : str
+    axis_label : str
+        Symbol and unit of the parameter, for figures.
+    title : str
+        Model and base galaxy, for figures.
     """
 
     axes: dict[str, np.ndarray]
     lines: Lines
     axis_unit: str
+    axis_label: str = ""
+    title: str = ""
 
     def ratio(self, above: str, below: str) -> np.ndarray:
         """Return the ratio of two lines' luminosities, (n,)."""
         top, bottom = (np.asarray(self.lines[name].luminosity_lsun) for name in (above, below))
         return top / bottom
+
+    def _columns(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Return what is known of the lines, (n, n_line), with units."""
+        return {name: (np.asarray(getattr(self.lines, name), np.float64), unit)
+                for name, unit in UNITS.items()}  # fmt: skip
+
+    def to_xarray(self) -> Any:
+        """Return an ``xarray.Dataset`` on the parameter and ``line``.
+
+        Its variables are ``luminosity``, ``flux``, ``ew_rest`` and ``ew_obs``.
+
+        Raises
+        ------
+        ConfigError
+            Without xarray.
+        """
+        ((name, _),) = self.axes.items()
+        last, units = ("line", self.lines.names), {name: self.axis_unit}
+        made = datasets.dataset(self.axes, self._columns(), last, units, {"title": self.title})
+        return made.assign_coords(wavelength=("line", self.lines.wavelength))
+
+    def to_table(self) -> Any:
+        """Return an astropy ``QTable``: a row for each value, ``LINE_luminosity`` and so on."""
+        ((name, _),) = self.axes.items()
+        columns = {f"{line}_{key}": (values[:, i], unit)
+                   for key, (values, unit) in self._columns().items()
+                   for i, line in enumerate(self.lines.names)}  # fmt: skip
+        return datasets.table(self.axes, columns, {name: self.axis_unit}, {"title": self.title})
 
     def plot(
         self, quantity: str = "luminosity", ax: Axes | None = None, cmap: str = "viridis"
@@ -53,19 +91,21 @@ class LineSweep:
         """
         import matplotlib.pyplot as plt
 
-        from tengri.analysis.style import colours
+        from tengri.analysis import labels
 
         if quantity not in QUANTITIES:
             raise unknown("quantity of a line", quantity, QUANTITIES)
-        (name, values), ax = *self.axes.items(), ax or plt.subplots(figsize=(7, 4.5))[1]
+        ax = ax or plt.subplots(figsize=(7.4, 4.6), layout="constrained")[1]
+        ((name, values),) = self.axes.items()
         drawn = np.asarray(getattr(self.lines, quantity), np.float64)
-        for i, colour in enumerate(colours(len(self.lines), cmap)):
-            ax.plot(values, drawn[:, i], "-", color=colour, label=self.lines.names[i])
+        curves = labels.plot_bands(ax, values, drawn, self.lines.names, cmap)
         if np.any(drawn > 0.0):
             ax.set_yscale("log")
-        ax.set_xlabel(f"{name} [{self.axis_unit}]" if self.axis_unit else name)
-        ax.set_ylabel(f"{quantity.replace('_', ' ')} [{QUANTITIES[quantity]}]")
-        ax.legend(fontsize=9, ncol=2)
+        ax.margins(x=0.0)
+        ax.set_xlabel(self.axis_label or name)
+        ax.set_ylabel(f"{WORDS[quantity]} [{QUANTITIES[quantity]}]")
+        labels.set_title(ax, self.title)
+        labels.label_curves(ax, curves, [labels.line_label(name) for name in self.lines.names])
         return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -101,4 +141,5 @@ def sweep_lines(
     chosen = list(known.names if lines is None else lines)
     known.indices(chosen)
     found = model.predict_lines_batch({**(base or {}), name: axis})[chosen]
-    return LineSweep({name: axis}, found, model.spec.composition.params[name].unit)
+    param, title = model.spec.composition.params[name], model_title(model, base, [name])
+    return LineSweep({name: axis}, found, param.unit, param.label, title)

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from tengri.errors import unknown
+from tengri.errors import ConfigError, unknown
 
 # Perceptually uniform maps; the pale end is cut off so that every line shows on white.
 SWEEP_CMAPS = {
@@ -66,3 +66,33 @@ def setup_style(style: str = "tengri") -> None:
 def colours(n: int, cmap: str = "viridis") -> np.ndarray:
     """Return n colours (n, 4) from the dark end of ``cmap`` to where it is still legible."""
     return plt.get_cmap(cmap)(np.linspace(SWEEP_VMIN, SWEEP_VMAX, n))
+
+
+#: One pattern for each; curves of one colour never share it.
+LINE_STYLES = ("-", (0, (6, 1.5)), (0, (4, 1.2, 1, 1.2)), (0, (1.5, 1)))
+#: Colours that stay apart for every common colour vision (Okabe & Ito 2008, less the yellow).
+CATEGORIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def curve_styles(n: int, cmap: str = "viridis") -> list[dict[str, Any]]:
+    """Return n distinct looks of ordered curves: colours run along ``cmap``, line styles alternate.
+
+    Curves of one line style are far apart in colour, so that eleven bands can be told apart.
+    """
+    shades = colours(n, cmap)
+    n_styles = min(len(LINE_STYLES), max(1, -(-n // 3)))
+    return [{"color": tuple(map(float, shades[i])), "ls": LINE_STYLES[i % n_styles], "lw": 1.7}
+            for i in range(n)]  # fmt: skip
+
+
+def category_colours(n: int) -> list[str]:
+    """Return n colours of things without an order, at most ``len(CATEGORIES)``.
+
+    Raises
+    ------
+    ConfigError
+        More of them: nobody tells them apart.
+    """
+    if n > len(CATEGORIES):
+        raise ConfigError(f"{n} colours without an order cannot be told apart; use curve_styles.")
+    return list(CATEGORIES[:n])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from tengri.analysis import datasets
+from tengri.analysis.galaxy import base_galaxy, galaxy_title
 from tengri.components.composition import SETTINGS
 from tengri.constants import AB_ZERO_POINT
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import LOG10_UNIT
+
+#: Units of fluxes that astropy calls by other names.
+ASTROPY_UNITS = {"erg/s/cm2/Hz": "erg/(s cm2 Hz)", "mag_ab": "mag(AB)", "maggies": "3631 Jy"}
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,15 @@ class BandTable:
     ----------
     axes : dict of str to ndarray
         Parameter values, one entry per leading axis of ``flux``.
-    flux : ndarray, shape (*lengths of the axes, n_bands)
+    flux : ndarray, shape (…, n_bands)
     bands : tuple of str
     units : str
         Unit of ``flux``.
     axis_units : dict of str to str
+    axis_labels : dict of str to str
+        Symbol and unit of each axis, for figures.
+    title : str
+        Model and base galaxy, for figures.
     """
 
     axes: dict[str, np.ndarray]
@@ -38,6 +47,8 @@ class BandTable:
     bands: tuple[str, ...]
     units: str
     axis_units: dict[str, str]
+    axis_labels: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
 
     def magnitudes(self) -> np.ndarray:
         """Return AB magnitudes, the shape of ``flux``; fluxes that are not positive give NaN."""
@@ -57,10 +68,27 @@ class BandTable:
         """Return ``blue − red`` [AB mag], the shape of the axes."""
         return self.band(blue) - self.band(red)
 
+    def to_xarray(self) -> Any:
+        """Return an ``xarray.Dataset``: ``flux`` and AB ``magnitude`` on the axes and ``band``.
+
+        Raises
+        ------
+        ConfigError
+            Without xarray.
+        """
+        columns = {"flux": (self.flux, self.units), "magnitude": (self.magnitudes(), "mag_ab")}
+        facts = {"title": self.title}
+        return datasets.dataset(self.axes, columns, ("band", self.bands), self.axis_units, facts)
+
+    def to_table(self) -> Any:
+        """Return an astropy ``QTable``: a row for each point, a column of flux for each band."""
+        unit = ASTROPY_UNITS.get(self.units, self.units)
+        columns = {band: (self.flux[..., i], unit) for i, band in enumerate(self.bands)}
+        return datasets.table(self.axes, columns, self.axis_units, {"title": self.title})
+
     def label(self, axis: str) -> str:
-        """Return an axis label with its unit."""
-        unit = self.axis_units.get(axis, "")
-        return f"{axis} [{unit}]" if unit else axis
+        """Return the axis label of a figure: symbol and unit, or the name."""
+        return self.axis_labels.get(axis, axis)
 
 
 @dataclass(frozen=True)
@@ -68,15 +96,22 @@ class Sweep(BandTable):
     """One parameter swept: ``flux`` is (n, n_bands)."""
 
     def plot(self, ax: Axes | None = None, cmap: str = "viridis") -> tuple[Figure, Axes]:
-        """Plot the magnitude in every band against the parameter."""
-        plt, colours = _pyplot()
-        (name, values), ax = *self.axes.items(), ax or plt.subplots(figsize=(7, 4.5))[1]
-        for i, colour in enumerate(colours(len(self.bands), cmap)):
-            ax.plot(values, self.magnitudes()[:, i], "-", color=colour, label=self.bands[i])
+        """Plot the magnitude in every band against the parameter, bright at the top.
+
+        Bands are named beside their curves.
+        """
+        import matplotlib.pyplot as plt
+
+        from tengri.analysis import labels
+
+        (name, values), ax = *self.axes.items(), ax or _new_axes(plt, (7.4, 4.6))
+        curves = labels.plot_bands(ax, values, self.magnitudes(), self.bands, cmap)
         ax.invert_yaxis()
+        ax.margins(x=0.0)
         ax.set_xlabel(self.label(name))
         ax.set_ylabel("AB magnitude")
-        ax.legend(fontsize=9, ncol=2)
+        labels.set_title(ax, self.title)
+        labels.label_curves(ax, curves, [labels.band_label(band) for band in self.bands])
         return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -88,14 +123,18 @@ class Track(Sweep):
         self, x: tuple[str, str], y: tuple[str, str], ax: Axes | None = None, cmap: str = "viridis"
     ) -> tuple[Figure, Axes]:
         """Plot colour ``y`` against colour ``x``; each is (bluer band, redder band)."""
-        plt, _ = _pyplot()
-        ax = ax or plt.subplots(figsize=(6.5, 5))[1]
+        import matplotlib.pyplot as plt
+
+        from tengri.analysis import labels
+
+        ax = ax or _new_axes(plt, (6.5, 5))
         across, up = self.colour(*x), self.colour(*y)
         ax.plot(across, up, color="0.6", lw=0.8, zorder=0)
         points = ax.scatter(across, up, c=self.axes["redshift"], cmap=cmap, s=28)
-        ax.figure.colorbar(points, ax=ax, label="redshift z")
-        ax.set_xlabel(f"{x[0]} − {x[1]} [AB mag]")
-        ax.set_ylabel(f"{y[0]} − {y[1]} [AB mag]")
+        ax.figure.colorbar(points, ax=ax, label=self.label("redshift"))
+        ax.set_xlabel(labels.colour_label(*x))
+        ax.set_ylabel(labels.colour_label(*y))
+        labels.set_title(ax, self.title)
         return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -109,13 +148,17 @@ class Grid(BandTable):
         """Plot the colour ``blue − red`` over the two parameters."""
         if len(self.axes) != 2:
             raise ConfigError(f"A map needs two axes; this grid has {len(self.axes)}.")
-        plt, _ = _pyplot()
-        ax = ax or plt.subplots(figsize=(7, 5))[1]
+        import matplotlib.pyplot as plt
+
+        from tengri.analysis import labels
+
+        ax = ax or _new_axes(plt, (7, 5))
         (x_name, x), (y_name, y) = self.axes.items()
         image = ax.pcolormesh(x, y, self.colour(blue, red).T, cmap=cmap, shading="nearest")
-        ax.figure.colorbar(image, ax=ax, label=f"{blue} − {red} [AB mag]")
+        ax.figure.colorbar(image, ax=ax, label=labels.colour_label(blue, red))
         ax.set_xlabel(self.label(x_name))
         ax.set_ylabel(self.label(y_name))
+        labels.set_title(ax, self.title)
         return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -138,7 +181,7 @@ def sweep_photometry(
         Values of the free parameters that are not swept.
     """
     axis = check_swept(model, name, values)
-    return Sweep({name: axis}, *_evaluate(model, {**(base or {}), name: axis}, [name]))
+    return Sweep({name: axis}, **_evaluate(model, base, {name: axis}))
 
 
 def redshift_track(
@@ -146,8 +189,7 @@ def redshift_track(
 ) -> Track:
     """Return the band fluxes of one galaxy at several redshifts; see `sweep_photometry`."""
     axis = check_swept(model, "redshift", z)
-    batch = {**(base or {}), "redshift": axis}
-    return Track({"redshift": axis}, *_evaluate(model, batch, ["redshift"]))
+    return Track({"redshift": axis}, **_evaluate(model, base, {"redshift": axis}))
 
 
 def grid_photometry(
@@ -171,17 +213,30 @@ def grid_photometry(
     checked = {name: check_swept(model, name, values) for name, values in axes.items()}
     mesh = np.meshgrid(*checked.values(), indexing="ij")
     batch = {name: m.ravel() for name, m in zip(checked, mesh)}
-    flux, bands, units, axis_units = _evaluate(model, {**(base or {}), **batch}, list(checked))
-    return Grid(checked, flux.reshape(*mesh[0].shape, -1), bands, units, axis_units)
+    found = _evaluate(model, base, batch)
+    return Grid(checked, **found | {"flux": found["flux"].reshape(*mesh[0].shape, -1)})
 
 
 def _evaluate(
-    model: PhotometricModel, batch: Mapping[str, Any], swept: list[str]
-) -> tuple[np.ndarray, tuple[str, ...], str, dict[str, str]]:
-    params = model.spec.composition.params
-    flux = np.asarray(model.predict_photometry_batch(batch))
-    units = {name: params[name].unit for name in swept}
-    return flux, model.filter_names, model.units, units
+    model: PhotometricModel, base: Mapping[str, Any] | None, swept: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Return what a `BandTable` holds beside its axes."""
+    params = {name: model.spec.composition.params[name] for name in swept}
+    flux = np.asarray(model.predict_photometry_batch({**(base or {}), **swept}))
+    return {
+        "flux": flux,
+        "bands": model.filter_names,
+        "units": model.units,
+        "axis_units": {name: param.unit for name, param in params.items()},
+        "axis_labels": {name: param.label for name, param in params.items()},
+        "title": model_title(model, base, swept),
+    }
+
+
+def model_title(model: Any, base: Mapping[str, Any] | None, swept: Iterable[str]) -> str:
+    """Return the title of a figure: model, SSP grid, base galaxy."""
+    name = f"{type(model).__name__} on {model.ssp_name}"
+    return galaxy_title(name, base_galaxy(model, base, swept), model.spec.composition.params)
 
 
 def check_swept(model: Any, name: str, values: ArrayLike) -> np.ndarray:
@@ -248,10 +303,6 @@ def colour(flux: Any, blue: str, red: str, bands: Sequence[str] | None = None) -
     return -2.5 * np.log10(ratio)
 
 
-def _pyplot() -> tuple[Any, Any]:
-    """matplotlib is loaded when something is drawn."""
-    import matplotlib.pyplot as plt
-
-    from tengri.analysis.style import colours
-
-    return plt, colours
+def _new_axes(plt: Any, size: tuple[float, float]) -> Any:
+    """Return the axes of a new figure in which labels and titles have room."""
+    return plt.subplots(figsize=size, layout="constrained")[1]

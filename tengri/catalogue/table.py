@@ -147,7 +147,8 @@ def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Ta
         No such file, not of its kind, no table in it, several and no name, or none of that name.
     """
     if not path.is_file():
-        near = [file.name for file in path.parent.glob("*")] if path.parent.is_dir() else []
+        there = path.parent.glob("*") if path.parent.is_dir() else ()
+        near = [file.name for file in there if ending(file).lower() in FORMATS]
         raise DataError(f"{path}: no such catalogue.{suggestion(path.name, near) if near else ''}")
     return _checked(path, name)
 

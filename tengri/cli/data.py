@@ -8,6 +8,7 @@ from typing import Any
 
 from tengri.cli import ssp
 from tengri.cli.output import add_output, emit
+from tengri.errors import ConfigError
 from tengri.grids import files
 
 
@@ -59,10 +60,13 @@ def _add_build(actions: Any) -> None:
 
 def _add_fetch(actions: Any) -> None:
     fetch = actions.add_parser(
-        "fetch", help="download a file; goes on where it was interrupted",
-        epilog="example: tengri data fetch https://example.org/ssp.h5 --sha256 0123…",
+        "fetch", help="download a published file, or any; goes on where it was interrupted",
+        epilog="example: tengri data fetch sdss; tengri data fetch https://example.org/ssp.h5 "
+        "--sha256 0123…",
     )  # fmt: skip
-    fetch.add_argument("url")
+    fetch.add_argument(
+        "url", metavar="NAME|URL", help="a published file (tengri list published), or an address"
+    )
     fetch.add_argument("--sha256", help="expected digest, hexadecimal")
     fetch.add_argument("-o", "--output", type=Path, help="default: the folder for downloads")
     add_output(fetch)
@@ -103,9 +107,14 @@ def build_grid(options: argparse.Namespace) -> int:
 
 def fetch_file(options: argparse.Namespace) -> int:
     """Download a file and print where it is."""
+    from tengri import publications
     from tengri.grids.fetch import fetch
 
-    return _show(options, fetch(options.url, options.output, sha256=options.sha256))
+    if "://" in options.url:
+        return _show(options, fetch(options.url, options.output, sha256=options.sha256))
+    if options.sha256:
+        raise ConfigError("--sha256 is for addresses; the digest of a published file is known.")
+    return _show(options, publications.fetched(options.url, options.output))
 
 
 def list_files(options: argparse.Namespace) -> int:

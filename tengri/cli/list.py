@@ -41,7 +41,9 @@ def rows_of(kind: str, word: str | None = None) -> Rows:
     """
     (entry,) = entry_points(group=GROUP, name=kind)
     rows = entry.load()()
-    chosen = [row for row in rows if word is None or word in str(next(iter(row.values())))]
+    chosen = [
+        row for row in rows if word is None or word.lower() in str(next(iter(row.values()))).lower()
+    ]
     if not chosen:
         names = [str(next(iter(row.values()))) for row in rows]
         raise UnknownNameError(f"No name among {kind} has {word!r}.{suggestion(str(word), names)}")

@@ -106,3 +106,12 @@ def units() -> list[Row]:
     from tengri.forward.units import UNITS
 
     return [{"unit": name} for name in UNITS]
+
+
+def published() -> list[Row]:
+    """Return the published files that can be fetched, and which are kept already."""
+    from tengri import publications
+
+    return [{"name": entry.name, "kind": entry.kind, "MB": round(entry.n_bytes / 1e6, 2),
+             "kept": str(entry.kept) if entry.kept.is_file() else "", "sha256": entry.sha256}
+            for entry in publications.files().values()]  # fmt: skip

@@ -1,8 +1,4 @@
-"""The model that a command line describes: exact, or a surrogate by name.
-
-Surrogates come from whichever package offers ``exact``'s counterpart in the entry-point group
-``tengri.models``: a function ``load(name, spec=…, observation=…, units=…)``.
-"""
+"""The model that a command line describes: exact, or a surrogate by name."""
 
 from __future__ import annotations
 
@@ -14,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tengri.errors import ConfigError, unknown
 from tengri.literal import read_value
+from tengri.model_loading import EXACT
 
 if TYPE_CHECKING:
     from tengri.forward.photometric_model import PhotometricModel
 
-EXACT = "exact"
-GROUP = "tengri.models"
 CONFIG_KEYS = ("instruments", "bands", "ssp", "parameters", "histories", "physics")
 #: Who reads a configuration: it may vary another one.
 CONFIGURATIONS = "tengri.configurations"
@@ -128,9 +123,9 @@ def _exact(
     bands_needed: bool,
 ) -> PhotometricModel:
     """Build the exact model; it has no trained box, so that only ``units`` concern it."""
-    from tengri import SEDModel
     from tengri.components.stellar.ssp import load_named_ssp
     from tengri.factory import build_observation, build_spec
+    from tengri.model_loading import DEFAULT_GALAXY, load_model
 
     has_bands = chosen.get("instruments") or chosen.get("bands")
     if bands_needed and not has_bands:
@@ -138,18 +133,16 @@ def _exact(
             "The exact model needs bands: --instrument SDSS, or --bands sdss_g,2mass_j "
             "(`tengri list instruments`, `tengri list filters`)."
         )
-    parameters = {**chosen["parameters"], **changes} or {"redshift": 0.1}
+    parameters = {**chosen["parameters"], **changes} or DEFAULT_GALAXY
     options = {name: value for name, value in options.items() if name == "units"}
     bands = chosen.get("instruments", ()), chosen.get("bands", ())
     observation = build_observation(*bands) if has_bands else None
-    ssp = load_named_ssp(chosen.get("ssp"))
-    cosmology = read_cosmology(args.cosmology)
     physics = chosen.get("physics") or {}
     if physics:
         physics = {**build_spec(parameters).physics, **physics}
-    return SEDModel(
-        build_spec(parameters, physics), ssp, observation, cosmology=cosmology, **options
-    )
+    ssp = load_named_ssp(chosen.get("ssp"))
+    exact = {"ssp": ssp, "cosmology": read_cosmology(args.cosmology)}
+    return load_model(EXACT, build_spec(parameters, physics), observation, **exact, **options)
 
 
 def _surrogate(
@@ -157,14 +150,14 @@ def _surrogate(
 ) -> PhotometricModel:
     from tengri.components.composition import DISTANCE, belongs_to
     from tengri.factory import build_observation, changed_spec
+    from tengri.model_loading import load_model
 
     if args.ssp or args.config:
         raise ConfigError(
             "--ssp and --config describe the exact model; a surrogate carries its grid, bands "
             "and priors (`tengri info`)."
         )
-    load = _loader()
-    model = load(args.model, **options)
+    model: Any = load_model(args.model, **options)
     check_cosmology(args.cosmology, model.cosmology)
     exact = {name: value for name, value in changes.items()
              if name == DISTANCE.name or belongs_to("sfh", name)}  # fmt: skip
@@ -227,10 +220,3 @@ def check_cosmology(text: str | None, trained: Any) -> None:
         f"--cosmology {text}: this surrogate was trained with {trained}; its stars are as old as "
         f"that Universe. Leave it out, give distance_mpc, or take --model {EXACT}."
     )
-
-
-def _loader() -> Any:
-    found = list(entry_points(group=GROUP))
-    if not found:
-        raise ConfigError(f"No package here loads surrogates; --model {EXACT} works.")
-    return found[0].load()

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from tengri.compilation_cache import machine, trial
 from tengri.compilation_cache.entries import attach, attached, available
 from tengri.compilation_cache.unusable import UnusableError
+from tengri.io.cache import user_cache
 
 ENVIRONMENT = "TENGRI_COMPILATION_CACHE"
 OFF, ON = ("0", "off"), ("1", "on")
@@ -97,11 +98,9 @@ def _root(folder: str | os.PathLike[str] | None) -> Path:
     try:
         if folder or named:
             return Path(folder or named).expanduser().absolute()
-        base = os.environ.get("XDG_CACHE_HOME", "")  # to be ignored if relative, says its standard
-        home = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+        return user_cache() / "compiled"
     except RuntimeError as error:  # nobody's home
         raise UnusableError("there is no home folder", ANOTHER) from error
-    return home / "tengri" / "compiled"
 
 
 def _check_jax() -> None:

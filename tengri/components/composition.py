@@ -48,7 +48,13 @@ from tengri.priors import Uniform
 from tengri.registry import Param, Registry
 
 REDSHIFT = Param(
-    "redshift", 0.1, Uniform(0.01, 8.0), (0.0, MAX_REDSHIFT), "", "cosmological redshift"
+    "redshift",
+    0.1,
+    Uniform(0.01, 8.0),
+    (0.0, MAX_REDSHIFT),
+    "",
+    "cosmological redshift",
+    symbol="$z$",
 )
 
 
@@ -56,6 +62,7 @@ REDSHIFT = Param(
 DISTANCE = Param(
     "distance_mpc", 10.0, Uniform(1.0, 100.0), (1e-6, 1e6), "Mpc",
     "luminosity distance in the place of the cosmological one; acts where it is named",
+    symbol="$d_L$",
 )  # fmt: skip
 
 #: Of a setting that was there from the first version on.

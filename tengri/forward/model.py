@@ -30,6 +30,7 @@ from tengri.forward.packing import Packed, is_traced
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.small_call import compiled_quickly
 from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
+from tengri.forward.summary import BAND_HEAD, ModelSummary, band_rows
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.spectrograph import Spectrograph
@@ -38,6 +39,7 @@ from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
 EXECUTION = Execution(Sizes(128, 1024), Sizes(4096, 65536))
+BEYOND = "beyond rest 3 µm, without dust emission"
 
 
 class SEDResult(NamedTuple):
@@ -307,13 +309,18 @@ class SEDModel(PhotometricModel):
 
     # --- words ----------------------------------------------------------------------------
 
-    def summary(self) -> str:
-        """Return a readable description: grid, bands (with marks), parameters."""
-        return _summary(self, self._observation, self._exact)
-
-    def __repr__(self) -> str:
-        bands = ", ".join(self.filter_names) if self._observation else "no bands"
-        return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
+    def describe(self) -> ModelSummary:
+        """Return what `summary` prints, in parts; bands that see unlit dust have a mark."""
+        filters = self._observation.photometry.filters if self._observation else ()
+        z = redshift_range(self.spec)[0] if filters else 0.0
+        marks = tuple(BEYOND if self._exact.lacks_dust(f, z) else "" for f in filters)
+        return ModelSummary(
+            f"SEDModel on {self.ssp.name}",
+            {"cosmology": str(self.cosmology), "units": self.units},
+            (*BAND_HEAD, "note"),
+            band_rows(filters, marks),
+            self.spec.describe(),
+        )
 
 
 def _derived_of(
@@ -336,18 +343,6 @@ def _derived(
     evaluator: ExactEvaluator, packed: Packed, remaining: Array | None
 ) -> dict[str, Array]:
     return derived_quantities(evaluator, packed.unpack(), remaining)
-
-
-def _summary(model: SEDModel, observation: Observation | None, guard: ExactGuard) -> str:
-    """Return a description of a model, with a mark at bands that see dust that does not emit."""
-    lines = [f"SEDModel on {model.ssp.name}", f"cosmology: {model.cosmology}"]
-    z = redshift_range(model.spec)[0]
-    if observation is not None:
-        lines.append(f"bands ({model.units}):")
-        for f in observation.photometry.filters:
-            mark = "   beyond rest 3 µm, without dust emission" if guard.lacks_dust(f, z) else ""
-            lines.append(f"  {f.name:<16s} pivot {f.pivot:>10.1f} Å{mark}")
-    return "\n".join([*lines, model.spec.summary()])
 
 
 def _check_arguments(spec: Any, ssp: Any, observation: Any) -> None:

@@ -27,13 +27,14 @@ from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
 from tengri.forward.single import Single
+from tengri.forward.summary import Summarised, short
 from tengri.forward.units import check_units
 from tengri.observation import Observation
 from tengri.parameters import Parameters
 from tengri.process import check_process
 
 
-class PhotometricModel(ABC):
+class PhotometricModel(Summarised, ABC):
     """Base of ``SEDModel`` and ``EmulatedSEDModel``.
 
     Parameters
@@ -276,6 +277,10 @@ class PhotometricModel(ABC):
     @abstractmethod
     def mass_remaining(self) -> np.ndarray | None:
         """Surviving mass fraction of the SSP grid, (n_met, n_age), if it has the table."""
+
+    def _short(self) -> str:
+        bands = short(self.filter_names if self._observation else ())
+        return f"{self.ssp_name}; {bands}; {self.spec.n_free} free parameters"
 
     # --- one galaxy, many galaxies --------------------------------------------------------
 

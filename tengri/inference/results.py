@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tengri.analysis.datasets import optional
+from tengri.errors import ConfigError
 from tengri.inference.diagnostics import predictive_p, resampled, weighted_quantiles
 from tengri.inference.observations import FLAGS, UNUSABLE
 
@@ -88,6 +90,29 @@ class Fit:
         """Which posteriors are usable, (n,) of bool."""
         found: np.ndarray = (self.columns["flag"] & UNUSABLE) == 0
         return found
+
+    def to_table(self) -> Any:
+        """Return the columns as an astropy ``Table``, a row for each galaxy."""
+        found = {name: values.astype(str) if values.dtype == object else values
+                 for name, values in self.columns.items()}  # fmt: skip
+        return optional("astropy.table", "to_table()").Table(found)
+
+    def to_xarray(self) -> Any:
+        """Return the draws as an ``xarray.Dataset`` with dimensions chain, draw and galaxy.
+
+        As arviz has it: ``arviz.summary(fit.to_xarray().sel(galaxy=0))``. The draws have equal
+        weights and no order; all are one chain. ``corner.corner`` takes ``fit.draws[0]``.
+
+        Raises
+        ------
+        ConfigError
+            A fit without draws (``fit(…, draws=…)``); without xarray.
+        """
+        if self.draws is None:
+            raise ConfigError("This fit kept no draws: fit(…, draws=1000).")
+        data = {name: (("chain", "draw", "galaxy"), self.draws[:, :, i].T[None])
+                for i, name in enumerate(self.names)}  # fmt: skip
+        return optional("xarray", "to_xarray()").Dataset(data)
 
     def counts(self) -> dict[str, int]:
         """Return how many galaxies there are, how many usable, and how many carry which flag."""

@@ -223,6 +223,46 @@ class Instrument(metaclass=_Factories):
         ]
         return cls(name, Photometry(tuple(chain.from_iterable(curves))), description)
 
+    @classmethod
+    def from_svo(
+        cls,
+        filters: Iterable[str | Path],
+        name: str = "custom",
+        description: str = "",
+        *,
+        refresh: bool = False,
+    ) -> Instrument:
+        """Return an instrument of filters of the SVO Filter Profile Service.
+
+        Parameters
+        ----------
+        filters : sequence
+            Identifiers such as ``SLOAN/SDSS.u``, which are asked for once and kept in
+            ``~/.cache/tengri/svo``, or files of the service: VOTables (.xml, .vot), .dat.
+        name, description : str
+        refresh : bool
+            Ask the service even where its answer is on disk.
+
+        Raises
+        ------
+        ConfigError, DataError
+            As in `tengri.observation.svo.svo_curve` and `FilterCurve.from_file`.
+        """
+        from tengri.observation.svo import VOTABLES, read_votable, svo_curve
+
+        if isinstance(filters, str | Path):
+            raise ConfigError(f"Give a list of filters: [{str(filters)!r}].")
+        curves = []
+        for given in filters:
+            suffix = Path(given).suffix.lower()
+            if suffix in VOTABLES:
+                curves.append(read_votable(given))
+            elif Path(given).is_file():
+                curves.append(FilterCurve.from_file(given))
+            else:
+                curves.append(svo_curve(str(given), refresh))
+        return cls(name, Photometry(tuple(curves)), description)
+
     @staticmethod
     def list() -> list[dict[str, Any]]:
         """Return a row per instrument: factory, name, n_bands, filter_names, description."""

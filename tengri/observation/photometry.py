@@ -119,10 +119,11 @@ class Photometry:
 
     def summary(self) -> str:
         """Return a table of the bands: name, pivot and effective width, range [Å]."""
-        rows = [f"{'band':<16}{'pivot':>12}{'width':>12}{'from':>12}{'to':>12}   [Å]"]
+        wide = max(16, *(len(f.name) + 2 for f in self.filters))
+        rows = [f"{'band':<{wide}}{'pivot':>12}{'width':>12}{'from':>12}{'to':>12}   [Å]"]
         for f in self.filters:
             numbers = (f.pivot, f.effective_width, f.wave[0], f.wave[-1])
-            rows.append(f"{f.name:<16}" + "".join(f"{value:12.1f}" for value in numbers))
+            rows.append(f"{f.name:<{wide}}" + "".join(f"{value:12.1f}" for value in numbers))
         return "\n".join(rows)
 
 

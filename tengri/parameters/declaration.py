@@ -11,8 +11,9 @@ import numpy as np
 
 from tengri.components.composition import SETTINGS, UNCHANGED, Composition, registered_params
 from tengri.errors import ConfigError, ParameterError, unknown
-from tengri.parameters import serialise, summary, validate
+from tengri.parameters import serialise, validate
 from tengri.parameters.parse import Entry, build, compose_named, split
+from tengri.parameters.summary import SpecSummary
 from tengri.parameters.transforms import Layout
 from tengri.parameters.values import Mirror
 from tengri.priors import Distribution
@@ -155,7 +156,11 @@ class Declaration:
 
     def summary(self) -> str:
         """Return a table: name, prior or value, unit, status, description; then the settings."""
-        return summary.table(self._entries, self.settings)
+        return self.describe().text()
+
+    def describe(self) -> SpecSummary:
+        """Return what `summary` prints, in parts."""
+        return SpecSummary.of(self._entries, self.settings)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable description from which `from_dict` rebuilds the spec."""
@@ -253,6 +258,9 @@ class Declaration:
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        return self.describe().html()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_dict, (self.to_dict(),)

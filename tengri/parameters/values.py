@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tengri.errors import ParameterError
+from tengri.numpyro_priors import from_numpyro, is_numpyro
 from tengri.priors import Distribution, Fixed, Uniform, all_numbers, as_number
 from tengri.quantities import is_array
 from tengri.registry import Param
@@ -90,6 +91,8 @@ def _warn_renamed(old: str, new: str, stacklevel: int) -> None:
 
 def read_value(param: Param, value: Any) -> Distribution | Mirror:
     """Return the prior, or the mirror, that a keyword value stands for."""
+    if is_numpyro(value):
+        value = from_numpyro(value, param.name)
     if isinstance(value, Distribution):
         return _checked_shape(param, value.in_unit(param.unit, param.name))
     if value is FREE:

@@ -317,8 +317,21 @@ def test_exact_model_from_the_surrogate(exact, surrogate):
 
 def test_summary_says_what_matters(surrogate):
     text = surrogate.summary()
-    for words in ("tiny", "u, g, r, i", "[0.01, 1]", "out_of_domain: raise", "error bars at 68 %"):
+    for words in ("tiny", "[0.01, 1]", "out_of_domain: raise", "68 % [mmag]"):
         assert words in text
+    assert str(surrogate) == text and "u, g, r, i" in repr(surrogate)
+
+
+def test_exact_model_and_surrogate_print_one_summary(exact, surrogate):
+    one, other = (model.summary().splitlines() for model in (exact, surrogate))
+    for line in ("cosmology: ", "units: ", "  band ", "Parameters: ", "Settings"):
+        assert [sum(row.startswith(line) for row in rows) for rows in (one, other)] == [1, 1], line
+    shape = repr(exact).replace("SEDModel", "EmulatedSEDModel")
+    assert repr(surrogate) == shape
+    for model in (exact, surrogate, exact.spec):
+        page = model._repr_html_()
+        assert page.count("<table") == page.count("</table>") >= 2
+        assert "<th style='text-align:left'>parameter</th>" in page and "redshift" in page
     assert "6 free" not in repr(surrogate) and "7 free parameters" in repr(surrogate)
     assert surrogate.accuracy == {"pooled": {"p50": 1.0}}
 

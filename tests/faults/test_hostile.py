@@ -310,14 +310,14 @@ def test_a_shard_is_named_by_its_number_alone(stored: Path, value: str, injected
 
 
 def test_a_download_stays_in_its_folder(injected: Counter) -> None:
-    from tengri.grids.fetch import _name_in
+    from tengri.io.download import name_in
 
     for url, name in (("https://a.b/../../x.h5", "x.h5"), ("https://a.b/%2e%2e%2fx.h5", "x.h5"),
                       ("https://a.b/c%2Fx.h5", "x.h5")):  # fmt: skip
-        assert _name_in(url) == name
+        assert name_in(url) == name
     for url in ("https://a.b/..", "https://a.b/%2e%2e", "https://a.b/", "https://a.b/x%00.h5"):
         with pytest.raises(DataError, match="no file name"):
-            _name_in(url)
+            name_in(url)
     injected("hostile", 7)
 
 

@@ -130,6 +130,7 @@ class Shifted:
     def __init__(self, model):
         self.spec, self.observation, self.units = model.spec, model.observation, model.units
         self.filter_names, self._model = model.filter_names, model
+        self.ssp_name = model.ssp_name
 
     def predict_photometry_batch(self, params):
         return self._model.predict_photometry_batch(params) * 10 ** (-0.4 * 5e-3)

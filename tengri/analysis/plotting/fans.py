@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tengri.analysis.plotting.sweep import wavelength_axis
 from tengri.analysis.style import colours
 from tengri.components.composition import SETTINGS
 from tengri.components.stellar.sfh import sample_sfh_prior
@@ -78,10 +79,8 @@ def sweep_setting(
         wave, lnu = np.asarray(sed.wavelength), np.asarray(sed.sed)
         shown = (wave >= wave_range[0]) & (wave <= wave_range[1])
         y = lnu / np.interp(normalize_at, wave, lnu) * normalize_at / wave
-        ax.plot(wave[shown], y[shown], color=colour, lw=2.0, label=label)
-    ax.set_xscale("log")
-    ax.set_xlim(*wave_range)
-    ax.set_xlabel(r"Rest wavelength [$\mathrm{\AA}$]")
-    ax.set_ylabel(rf"$\lambda F_\lambda$ (normalised at {normalize_at:g} $\mathrm{{\AA}}$)")
+        ax.plot(wave[shown] / 1e4, y[shown], color=colour, lw=1.8, label=label)
+    wavelength_axis(ax, (wave_range[0] / 1e4, wave_range[1] / 1e4))
+    ax.set_ylabel(rf"$\lambda F_\lambda$ (normalised at {normalize_at / 1e4:g} µm)")
     ax.legend(fontsize=9, ncol=2)
     return ax.figure, ax  # type: ignore[return-value]

@@ -8,14 +8,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
+from tengri.analysis.labels import set_title
 from tengri.analysis.style import colours
-from tengri.analysis.sweeps import check_swept
+from tengri.analysis.sweeps import check_swept, model_title
 from tengri.constants import C_AA_PER_S, LSUN_ERG_S
 from tengri.errors import ParameterError
 from tengri.forward.model import SEDModel
 
+DEFAULT_FORMAT = "{:.2f}"
 SED_XLIM = (912.0, 1e7)
 COMPONENT_STYLES = {"stars": ":", "lya": ":", "dust": "--", "agn": "-."}
 
@@ -27,7 +30,7 @@ def sweep_parameter(
     *,
     ax: Axes | None = None,
     cmap: str = "viridis",
-    label_fmt: str = "{:.2f}",
+    label_fmt: str = DEFAULT_FORMAT,
     unit: str = "",
     log_scale: bool = False,
     components: bool = False,
@@ -53,7 +56,8 @@ def sweep_parameter(
     cmap : str
         Colour map, see ``SWEEP_CMAPS``.
     label_fmt, unit : str
-        Legend text: ``label_fmt.format(value) + unit``.
+        Legend text: ``label_fmt.format(value) + unit``; by default numbers under a title that
+        says symbol and unit.
     log_scale : bool
         Logarithmic ordinate.
     components : bool
@@ -71,7 +75,7 @@ def sweep_parameter(
     Returns
     -------
     (Figure, Axes)
-        The ordinate is λF_λ = νF_ν ∝ L_ν/λ.
+        The abscissa is the rest wavelength in µm, the ordinate λF_λ = νF_ν ∝ L_ν/λ.
 
     Raises
     ------
@@ -91,16 +95,21 @@ def sweep_parameter(
                              f"{wave[0]:g}–{wave[-1]:g} Å.")  # fmt: skip
     unit_scale = _scale(wave, np.asarray(sed.sed), normalize_at)
     parts = model.predict_rest_components_batch(params) if components else {}
-    ax = ax or plt.subplots(figsize=(8, 4))[1]
+    ax = ax or plt.subplots(figsize=(8, 4.2))[1]
+    micron = wave[shown] / 1e4
     for i, colour in enumerate(colours(len(swept), cmap)):
         if reference_idx is not None and i == reference_idx % len(swept):
             colour = "black"
         curve = lambda lnu, i=i: (np.asarray(lnu[i]) * unit_scale[i] / wave)[shown]  # noqa: E731
         label = label_fmt.format(float(swept[i])) + unit
-        ax.plot(wave[shown], curve(sed.sed), color=colour, lw=2.2, label=label)
+        ax.plot(micron, curve(sed.sed), color=colour, lw=1.8, label=label)
         for name, lnu in parts.items():
-            ax.plot(wave[shown], curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)
-    _dress(ax, (lo, hi), log_scale, normalize_at)
+            ax.plot(micron, curve(lnu), COMPONENT_STYLES[name], color=colour, lw=1.0)
+    _dress(ax, (lo / 1e4, hi / 1e4), log_scale, normalize_at)
+    says_nothing = unit == "" and label_fmt == DEFAULT_FORMAT
+    title = model.spec.composition.params[param_name].label if says_nothing else None
+    ax.legend(fontsize=10, ncol=2, title=title)
+    set_title(ax, model_title(model, base, [param_name]))
     return ax.figure, ax  # type: ignore[return-value]
 
 
@@ -116,8 +125,7 @@ def _scale(wave: np.ndarray, lnu: np.ndarray, normalize_at: float | None) -> np.
 def _dress(
     ax: Axes, limits: tuple[float, float], log_scale: bool, normalize_at: float | None
 ) -> None:
-    ax.set_xscale("log")
-    ax.set_xlim(*limits)
+    wavelength_axis(ax, limits)
     if log_scale:
         ax.set_yscale("log")
         top = ax.dataLim.ymax
@@ -126,10 +134,19 @@ def _dress(
         # Emission lines are narrow and tall: the ordinate is that of the continuum.
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.get_lines()])
         ax.set_ylim(0.0, 1.3 * np.percentile(drawn, 98.0))
-    ax.set_xlabel(r"Rest wavelength [$\mathrm{\AA}$]")
     ax.set_ylabel(
         r"$\nu L_\nu$ [$L_\odot$]"
         if normalize_at is None
-        else rf"$\lambda F_\lambda$ (normalised at {normalize_at:g} $\mathrm{{\AA}}$)"
+        else rf"$\lambda F_\lambda$ (normalised at {normalize_at / 1e4:g} µm)"
     )
-    ax.legend(fontsize=10, ncol=2)
+
+
+def wavelength_axis(ax: Axes, limits: tuple[float, float]) -> None:
+    """Make the abscissa a logarithmic rest wavelength [µm], labelled 0.1, 0.2, 0.5, 1 …"""
+    ax.set_xscale("log")
+    ax.set_xlim(*limits)
+    decades = np.log10(limits[1] / limits[0])
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel("Rest wavelength [µm]")

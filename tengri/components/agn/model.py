@@ -20,7 +20,7 @@ Params = Mapping[str, Array]
 FRACTION_AA = 5100.0
 FRACTION = Param("agn_frac_5100", 0.5, Uniform(0.0, 0.95), (0.0, 0.9999), "",
                  "share of the nucleus in the light at 5100 Å that leaves the galaxy, in place of "
-                 "agn_log_lbol", family="agn")  # fmt: skip
+                 "agn_log_lbol", family="agn", symbol=r"$f_{\rm AGN,5100}$")  # fmt: skip
 #: The usual name of log10 of the bolometric luminosity [Lsun].
 LUMINOSITY = "agn_log_lbol"
 

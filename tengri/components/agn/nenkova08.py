@@ -31,7 +31,8 @@ from tengri.priors import LogUniform
 from tengri.registry import Param
 
 TAU = Param("agn_tau_v", 10.0, LogUniform(TAU_V[0], TAU_V[-1]), (TAU_V[0], TAU_V[-1]), "",
-            "V-band optical depth of one cloud of the torus")  # fmt: skip
+            "V-band optical depth of one cloud of the torus",
+            symbol=r"$\tau_{V,\rm torus}$")  # fmt: skip
 #: Where nothing is left [Å].
 ENDS_AA = 1e9
 #: ln τ_V, the ends a rounding error of float32 further out: the bounds are inside, with a slope.

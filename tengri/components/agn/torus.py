@@ -163,12 +163,15 @@ def body_weights(p: Params, hidden: Array) -> Array:
 
 BLACK_BODIES = Torus(
     (
-        Param("agn_T_hot", 1240.0, Uniform(800.0, 1800.0), HOT_K, "K", "hot torus dust"),
-        Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), WARM_K, "K", "warm torus dust"),
+        Param("agn_T_hot", 1240.0, Uniform(800.0, 1800.0), HOT_K, "K", "hot torus dust",
+              symbol=r"$T_{\rm hot}$"),
+        Param("agn_T_warm", 300.0, Uniform(100.0, 500.0), WARM_K, "K", "warm torus dust",
+              symbol=r"$T_{\rm warm}$"),
         Param("agn_frac_hot", 0.45, Uniform(0.0, 1.0), (0.0, 1.0), "",
-              "share of the torus luminosity in hot dust, in type 1"),
+              "share of the torus luminosity in hot dust, in type 1", symbol=r"$f_{\rm hot}$"),
         Param("agn_tau_torus", 5.0, Uniform(0.5, 10.0), (0.01, 100.0), "",
-              "optical depth of torus clouds at 9.7 µm: the silicate bands"),
+              "optical depth of torus clouds at 9.7 µm: the silicate bands",
+              symbol=r"$\tau_{9.7}$"),
     ),
     bodies,
     body_weights,

@@ -32,7 +32,8 @@ from tengri.priors import Uniform
 from tengri.registry import Param, Versioned
 
 MW_EBV = Param("mw_ebv", 0.0, Uniform(0.0, 0.3), (0.0, 20.0), "mag",
-               "E(B-V) of the Milky Way towards the object", family="milky_way")  # fmt: skip
+               "E(B-V) of the Milky Way towards the object", family="milky_way",
+               symbol=r"$E(B-V)_{\rm MW}$")  # fmt: skip
 
 #: The range of R_V in which the laws were measured.
 R_V_RANGE = (2.0, 6.0)

@@ -33,16 +33,18 @@ T_BIRTH_GYR = 0.01
 
 SCREEN_PARAMS = (
     Param("dust_tau_bc", 1.0, Uniform(0.0, 4.0), (0.0, 100.0), "",
-          "V-band optical depth of the birth clouds (stars younger than 10 Myr)", family="dust"),
+          "V-band optical depth of the birth clouds (stars younger than 10 Myr)", family="dust",
+          symbol=r"$\tau_{V,\rm bc}$"),
     Param("dust_tau_diff", 0.3, Uniform(0.0, 3.0), (0.0, 100.0), "",
-          "V-band optical depth of the diffuse dust (all stars)", family="dust"),
+          "V-band optical depth of the diffuse dust (all stars)", family="dust",
+          symbol=r"$\tau_{V,\rm diff}$"),
 )  # fmt: skip
 
 
 #: The share of light that meets no dust: active only where it is mentioned.
 CLEAR = Param("dust_f_clear", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
               "share of the light of stars and gas that meets no dust, neither screen",
-              family="dust")  # fmt: skip
+              family="dust", symbol=r"$f_{\rm clear}$")  # fmt: skip
 
 #: What the light meets that escapes from the gas.
 ESCAPES = ("screened", "picket_fence")

@@ -29,6 +29,7 @@ from tengri.registry import Param, Versioned
 IGM_LOG_NHI_DLA = Param(
     "igm_log_nhi_dla", 20.3, Uniform(19.0, 23.0), (0.0, 25.0), "log10 cm-2",
     "column density of neutral hydrogen in an absorber at the galaxy's redshift", family="igm",
+    symbol=r"$\log_{10} N_{\rm HI}$",
 )  # fmt: skip
 
 DOPPLER_KM_S = 30.0

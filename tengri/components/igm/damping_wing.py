@@ -39,7 +39,7 @@ from tengri.registry import Param, Versioned
 
 IGM_XHI = Param("igm_xhi", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
                 "neutral hydrogen fraction, averaged over volume, of the gas from z = 6 to the "
-                "galaxy: damping wing", family="igm")  # fmt: skip
+                "galaxy: damping wing", family="igm", symbol=r"$\bar x_{\rm HI}$")  # fmt: skip
 
 #: End of reionisation.
 Z_END = 6.0

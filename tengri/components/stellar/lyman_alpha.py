@@ -35,7 +35,8 @@ Params = Mapping[str, Array]
 
 FESC_LYA = Param("neb_fesc_lya", 0.2, Uniform(0.0, 1.0), (0.0, 1.0), "",
                  "share of Lyα that reaches the observer, dust and intergalactic gas included, in "
-                 "place of lya_escape", family="nebular")  # fmt: skip
+                 "place of lya_escape", family="nebular",
+                 symbol=r"$f_{\rm esc}^{\rm Ly\alpha}$")  # fmt: skip
 
 #: C and ξ, and the redshift at which the fall begins and its e-folding.
 HAYES_C, HAYES_XI = 1.67e-3, 2.57

@@ -190,9 +190,11 @@ def _two_step_mean(p: Params, formation: Formation) -> Array:
     return young * p["met_logzsol_young"] + (1 - young) * p["met_logzsol_old"]
 
 
-def _logzsol_param(name: str, default: float, description: str) -> Param:
+def _logzsol_param(name: str, default: float, description: str, when: str = "") -> Param:
     prior, bounds = Uniform(-2.0, 0.2), (-4.0, 1.0)
-    return Param(name, default, prior, bounds, "dex", description, role="metallicity")
+    symbol = rf"$\log_{{10}} Z_{{\star{when}}}/Z_\odot$"
+    return Param(name, default, prior, bounds, "dex", description, role="metallicity",
+                 symbol=symbol)  # fmt: skip
 
 
 METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
@@ -208,8 +210,12 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
     MetallicityHistory(
         "two_step",
         (
-            _logzsol_param("met_logzsol_old", -0.5, "log10(Z/0.0142) before the step"),
-            _logzsol_param("met_logzsol_young", 0.0, "log10(Z/0.0142) after the step"),
+            _logzsol_param(
+                "met_logzsol_old", -0.5, "log10(Z/0.0142) before the step", r", \rm old"
+            ),
+            _logzsol_param(
+                "met_logzsol_young", 0.0, "log10(Z/0.0142) after the step", r", \rm young"
+            ),
             Param(
                 "met_step_age_gyr",
                 1.0,
@@ -217,6 +223,7 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
                 (1e-4, 30.0),
                 "Gyr",
                 "lookback time of the step",
+                symbol=r"$t_{\rm step}$",
             ),
         ),
         _two_step,
@@ -227,8 +234,10 @@ METALLICITY_HISTORIES: Registry[MetallicityHistory] = Registry(
     MetallicityHistory(
         "ramp",
         (
-            _logzsol_param("met_logzsol_0", -1.0, "log10(Z/0.0142) at the Big Bang"),
-            _logzsol_param("met_logzsol_final", 0.0, "log10(Z/0.0142) at the epoch observed"),
+            _logzsol_param("met_logzsol_0", -1.0, "log10(Z/0.0142) at the Big Bang", r", \rm 0"),
+            _logzsol_param(
+                "met_logzsol_final", 0.0, "log10(Z/0.0142) at the epoch observed", r", \rm final"
+            ),
         ),
         _ramp,
         lambda *args: ((1.0, _ramp(*args)),),

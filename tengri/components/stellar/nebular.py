@@ -56,13 +56,15 @@ LEAST_PHOTONS = 1e45
 
 PARAMS = (
     Param("neb_logU", -3.0, Uniform(-4.0, 0.0), (-4.0, 0.0), "log10",
-          "log10 of the ionisation parameter of the gas"),
+          "log10 of the ionisation parameter of the gas", symbol=r"$\log_{10} U$"),
     Param("neb_fesc", 0.0, Uniform(0.0, 1.0), (0.0, 1.0), "",
-          "share of the young stars' light, ionising photons included, that no gas is in front of"),
+          "share of the young stars' light, ionising photons included, that no gas is in front of",
+          symbol=r"$f_{\rm esc}$"),
 )  # fmt: skip
 LOGZ = Param("neb_logz", 0.0, Uniform(-2.0, 0.2), (-2.15, 0.84), "dex",
              "log10(Z/0.0142) of the gas, where it is not that of its stars; "
-             "12 + log(O/H) = 8.56 + neb_logz", family="nebular")  # fmt: skip
+             "12 + log(O/H) = 8.56 + neb_logz", family="nebular",
+             symbol=r"$\log_{10} Z_{\rm gas}/Z_\odot$")  # fmt: skip
 
 
 @dataclass(frozen=True)

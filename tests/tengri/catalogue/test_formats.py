@@ -330,3 +330,12 @@ def test_a_lock_is_called_a_lock(tmp_path, held_open, capsys):
     words = ["predict", str(tmp_path / "foreign.h5"), "-o", str(tmp_path / "o.h5")]
     assert main([*words, "--bands", "sdss_g"]) == 1
     assert "is locked" in capsys.readouterr().err
+
+
+def test_a_missing_catalogue_is_answered_with_catalogues(tmp_path):
+    for name in ("cat.csv", "figure.png", "notes.md"):
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match="no such catalogue") as caught, \
+            open_table(tmp_path / "other.h5"):  # fmt: skip
+        pass
+    assert "cat.csv" in str(caught.value) and "figure.png" not in str(caught.value)

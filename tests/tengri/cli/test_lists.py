@@ -83,3 +83,10 @@ def test_doctor_says_that_the_data_folder_is_gone(capsys, monkeypatch, tmp_path)
     monkeypatch.setenv(files.ENVIRONMENT, str(tmp_path / "nowhere"))
     assert main(["doctor"]) == 1
     assert f"FAIL  {files.ENVIRONMENT}" in capsys.readouterr().out
+
+
+def test_a_band_of_no_telescope_is_answered_with_names_of_bands(capsys):
+    assert main(["list", "filters", "u_band"]) == 1
+    told = capsys.readouterr().err
+    assert "Did you mean" in told and told.count("_u") >= 3 and "Known" not in told
+    assert {row["filter"] for row in printed(capsys, "list", "filters", "CFHT")} >= {"cfht_u"}

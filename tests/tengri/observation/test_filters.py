@@ -127,3 +127,15 @@ def test_euclid_without_its_extra_says_what_to_install(monkeypatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(DataError, match=r"pip install speclite"):
         module._euclid_curve("euclid_vis")  # noqa: SLF001  (load_filter keeps what it read)
+
+
+@pytest.mark.parametrize(("short", "full"), [("cfht_u", "cfht_megacam_us_9301"),
+                                             ("cfht_ks", "cfht_wircam_Ks_8302"),
+                                             ("suprimecam_b", "subaru_suprimecam_B")])  # fmt: skip
+def test_clumsy_names_have_short_ones(short, full) -> None:
+    assert np.array_equal(load_filter(short).trans, load_filter(full).trans)
+
+
+def test_a_band_without_its_telescope_is_answered_with_those_that_have_it() -> None:
+    with pytest.raises(UnknownNameError, match=r"Did you mean .*_u"):
+        load_filter("u_band")

@@ -92,13 +92,16 @@ def salim18(wave_aa: Floats, p: Values) -> Array:
 def delta(highest: float) -> Param:
     """Return the slope parameter, which a law allows up to ``highest``."""
     return Param("dust_delta", 0.0, Uniform(-1.0, 0.4), (-2.0, highest), "",
-                 "slope relative to the starburst curve; negative is steeper")  # fmt: skip
+                 "slope relative to the starburst curve; negative is steeper",
+                 symbol=r"$\delta$")  # fmt: skip
 
 
 AMPLITUDE = Param("dust_bump_strength", 3.0, Uniform(0.0, 6.0), (0.0, 20.0), "",
-                  "amplitude of the 2175 Å bump in k(λ); about 3 in the Milky Way")  # fmt: skip
+                  "amplitude of the 2175 Å bump in k(λ); about 3 in the Milky Way",
+                  symbol=r"$E_{\rm bump}$")  # fmt: skip
 FACTOR = Param("dust_bump_strength", 1.0, Uniform(0.0, 2.0), (0.0, 10.0), "",
-               "2175 Å bump relative to 0.85 - 1.9 dust_delta")  # fmt: skip
+               "2175 Å bump relative to 0.85 - 1.9 dust_delta",
+               symbol=r"$E_{\rm bump}$")  # fmt: skip
 
 NOLL09 = once_not_held(
     DustLaw(

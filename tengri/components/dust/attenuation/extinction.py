@@ -123,7 +123,7 @@ CARDELLI = DustLaw(
     "cardelli",
     (
         Param("dust_Rv", 3.1, Uniform(2.0, 6.0), (2.0, 6.0), "",
-              "ratio of total to selective extinction A_V/E(B-V)"),
+              "ratio of total to selective extinction A_V/E(B-V)", symbol="$R_V$"),
     ),
     cardelli,
     "Cardelli, Clayton & Mathis 1989, ApJ 345, 245",

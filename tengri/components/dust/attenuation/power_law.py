@@ -28,7 +28,7 @@ POWER_LAW = once_not_held(
         "power_law",
         (
             Param("dust_slope", -0.7, Uniform(-1.5, -0.3), (-4.0, 1.0), "",
-                  "exponent of the power-law attenuation curve"),
+                  "exponent of the power-law attenuation curve", symbol=r"$n_{\rm dust}$"),
         ),
         power_law,
         "Charlot & Fall 2000, ApJ 539, 718",

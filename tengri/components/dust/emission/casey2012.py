@@ -50,9 +50,9 @@ PARAMS = (
     DUST_T,
     DUST_BETA_IR,
     Param("dust_alpha_mir", 2.0, Uniform(1.0, 3.0), (0.5, 5.0), "",
-          "slope of the mid-infrared power law, L_ν ∝ λ^α"),
+          "slope of the mid-infrared power law, L_ν ∝ λ^α", symbol=r"$\alpha_{\rm MIR}$"),
     Param("dust_lambda_0_um", 200.0, Uniform(50.0, 400.0), (1.0, 2000.0), "µm",
-          "wavelength at which the dust has optical depth 1"),
+          "wavelength at which the dust has optical depth 1", symbol=r"$\lambda_0$"),
 )  # fmt: skip
 
 B1, B2, B3, B4 = 26.68, 6.246, 1.905e-4, 7.243e-5

@@ -57,16 +57,16 @@ Params = Mapping[str, Array]
 
 def _qpah(least: float) -> Param:
     return Param("dust_qpah", 2.5, Uniform(least, 4.58), (least, 4.58), "%",
-                 "share of the dust mass in PAHs")  # fmt: skip
+                 "share of the dust mass in PAHs", symbol=r"$q_{\rm PAH}$")  # fmt: skip
 
 
 #: q_PAH [%] of the Milky Way's dust, MW3.1_00 to MW3.1_60.
 MILKY_WAY_QPAH = (0.47, 1.12, 1.77, 2.50, 3.19, 3.90, 4.58)
 _STARLIGHT = (
     Param("dust_umin", 1.0, LogUniform(0.1, 25.0), (0.1, 25.0), "",
-          "diffuse starlight, in units of the solar neighbourhood's"),
+          "diffuse starlight, in units of the solar neighbourhood's", symbol=r"$U_{\rm min}$"),
     Param("dust_gamma_dl", 0.01, LogUniform(1e-4, 1.0), (0.0, 1.0), "",
-          "share of the dust mass in starlight stronger than dust_umin"),
+          "share of the dust mass in starlight stronger than dust_umin", symbol=r"$\gamma$"),
 )  # fmt: skip
 PARAMS = (_qpah(MILKY_WAY_QPAH[0]), *_STARLIGHT)
 

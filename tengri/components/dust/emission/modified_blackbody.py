@@ -23,10 +23,12 @@ from tengri.priors import Uniform
 from tengri.registry import Param
 
 DUST_T = Param(
-    "dust_T", 35.0, Uniform(15.0, 80.0), (5.0, 300.0), "K", "temperature of the dust"
+    "dust_T", 35.0, Uniform(15.0, 80.0), (5.0, 300.0), "K", "temperature of the dust",
+    symbol=r"$T_{\rm dust}$"
 )  # fmt: skip
 DUST_BETA_IR = Param(
-    "dust_beta_ir", 1.6, Uniform(1.0, 2.5), (0.0, 4.0), "", "emissivity index: opacity ∝ ν^β"
+    "dust_beta_ir", 1.6, Uniform(1.0, 2.5), (0.0, 4.0), "", "emissivity index: opacity ∝ ν^β",
+    symbol=r"$\beta_{\rm IR}$"
 )  # fmt: skip
 
 _X_MAX = 80.0  # e^-80 of the peak: further down the Wien side float32 has nothing left

@@ -124,6 +124,7 @@ def _ratios(n: int) -> tuple[Param, ...]:
             (-20.0, 20.0),
             "dex",
             f"log10 of the SFR of bin {i} over that of the next older bin",
+            symbol=rf"$\log_{{10}} {{\rm SFR}}_{{{i}}}/{{\rm SFR}}_{{{i + 1}}}$",
         )
         for i in range(n - 1)
     )
@@ -138,6 +139,7 @@ def _sticks(n: int) -> tuple[Param, ...]:
             (1e-4, 0.9999),
             "",
             "stick-breaking variable; uniform in (0, 1) is a flat Dirichlet prior on the SFRs",
+            symbol=f"$z_{{{i}}}$",
         )
         for i in range(n - 1)
     )

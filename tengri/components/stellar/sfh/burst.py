@@ -90,6 +90,7 @@ BURST = SFHFamily(
             (-10.0, 0.0),
             "log10",
             "log10 of the fraction of the formed mass in the burst",
+            symbol=r"$\log_{10} f_{\rm burst}$",
         ),
         Param(
             "sfh_burst_log_tpeak_myr",
@@ -98,6 +99,7 @@ BURST = SFHFamily(
             (-1.0, 4.0),
             "log10 Myr",
             "age at which the burst's mass per dex peaks",
+            symbol=r"$\log_{10} t_{\rm peak}$",
         ),
         Param(
             "sfh_burst_log_tmax_myr",
@@ -106,6 +108,7 @@ BURST = SFHFamily(
             (-1.0, 5.0),
             "log10 Myr",
             "oldest age in the burst; at least 0.3 dex above the peak",
+            symbol=r"$\log_{10} t_{\rm max}$",
         ),
     ),
     log_burst,

@@ -58,6 +58,7 @@ _AGE = Param(
     (0.0, 30.0),
     "Gyr",
     "lookback time of the burst",
+    symbol=r"$t_{\rm burst}$",
 )
 DELTA = SFHFamily(
     "delta",

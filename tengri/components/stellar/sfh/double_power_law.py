@@ -131,8 +131,24 @@ def _inverse(rate: Array) -> Array:
 
 
 PARAMS = (
-    Param("sfh_dpl_alpha", 1.5, Uniform(0.1, 5.0), (0.01, 1000.0), "", "falling slope"),
-    Param("sfh_dpl_beta", 1.0, Uniform(0.1, 3.0), (0.01, 1000.0), "", "rising slope"),
+    Param(
+        "sfh_dpl_alpha",
+        1.5,
+        Uniform(0.1, 5.0),
+        (0.01, 1000.0),
+        "",
+        "falling slope",
+        symbol=r"$\alpha$",
+    ),
+    Param(
+        "sfh_dpl_beta",
+        1.0,
+        Uniform(0.1, 3.0),
+        (0.01, 1000.0),
+        "",
+        "rising slope",
+        symbol=r"$\beta$",
+    ),
     Param(
         "sfh_dpl_tau_gyr",
         3.0,
@@ -140,6 +156,7 @@ PARAMS = (
         (0.01, 100.0),
         "Gyr",
         "cosmic time of the turn-over",
+        symbol=r"$\tau$",
     ),
 )
 DPL = SFHFamily(

@@ -143,6 +143,7 @@ CONST_PARAMS = (
         (0.001, 30.0),
         "Gyr",
         "lookback time at which star formation starts; before the Big Bang means at the Big Bang",
+        symbol=r"$t_{\rm start}$",
     ),
     Param(
         "sfh_const_end_gyr",
@@ -151,6 +152,7 @@ CONST_PARAMS = (
         (0.0, 30.0),
         "Gyr",
         "lookback time at which star formation ends",
+        symbol=r"$t_{\rm end}$",
     ),
 )
 CONST = SFHFamily(
@@ -169,8 +171,24 @@ CONST = SFHFamily(
 def _onset_family(name: str, log_sfr: Kernel, mass: Mass, ages: Ages, reference: str) -> SFHFamily:
     prefix = f"sfh_{name}_"
     params = (
-        Param(f"{prefix}tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time"),
-        Param(f"{prefix}age_gyr", 5.0, ONSET, (0.001, 30.0), "Gyr", "lookback time of the onset"),
+        Param(
+            f"{prefix}tau_gyr",
+            2.0,
+            DECAY,
+            (0.01, 1000.0),
+            "Gyr",
+            "e-folding time",
+            symbol=r"$\tau$",
+        ),
+        Param(
+            f"{prefix}age_gyr",
+            5.0,
+            ONSET,
+            (0.001, 30.0),
+            "Gyr",
+            "lookback time of the onset",
+            symbol=r"$t_{\rm onset}$",
+        ),
     )
     times = as_fractions(params, tau=(0.2, 0.02, 1.0), age=(0.5, 0.05, 1.0))
     return SFHFamily(
@@ -185,7 +203,15 @@ DELAYED = _onset_family(
     "delayed", log_delayed, delayed_masses, delayed_ages, "delayed-τ, e.g. Lee+2010, ApJ 725, 1644"
 )
 EXP_PARAMS = (
-    Param("sfh_exp_tau_gyr", 2.0, DECAY, (0.01, 1000.0), "Gyr", "e-folding time of the rise"),
+    Param(
+        "sfh_exp_tau_gyr",
+        2.0,
+        DECAY,
+        (0.01, 1000.0),
+        "Gyr",
+        "e-folding time of the rise",
+        symbol=r"$\tau$",
+    ),
     Param(
         "sfh_exp_start_gyr",
         0.0,
@@ -193,6 +219,7 @@ EXP_PARAMS = (
         (0.0, 30.0),
         "Gyr",
         "lookback time of the peak, after which there is none",
+        symbol=r"$t_{\rm peak}$",
     ),
 )
 EXP = SFHFamily(

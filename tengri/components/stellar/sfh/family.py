@@ -222,6 +222,7 @@ def amplitude_params(prefix: str) -> dict[Amplitude, Param]:
             "log10 of the peak SFR of the kernel, before any truncation",
             role="amplitude",
             family=SFHFamily.family,
+            symbol=r"$\log_{10} {\rm SFR}_{\rm peak}$",
         ),
         "log_total_mass": Param(
             f"{prefix}log_total_mass",
@@ -232,6 +233,7 @@ def amplitude_params(prefix: str) -> dict[Amplitude, Param]:
             "log10 of the stellar mass formed since the Big Bang",
             role="amplitude",
             family=SFHFamily.family,
+            symbol=r"$\log_{10} M_{\rm formed}$",
         ),
     }
 
@@ -265,6 +267,7 @@ def as_fractions(
             "",
             gyr.description + ", as a fraction of the age of the Universe",
             role="time",
+            symbol=gyr.symbol and rf"{gyr.symbol[:-1]} / t_{{\rm U}}$",
         )
     return times
 

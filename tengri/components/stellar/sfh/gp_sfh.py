@@ -216,6 +216,7 @@ def latent(n_grid: int = N_GRID) -> Param:
         "latent field",
         (n_grid,),
         family="sfh",
+        symbol=r"$\xi$",
     )
 
 
@@ -230,6 +231,7 @@ FIELD = SFHFamily(
             (1e-3, 1.5),
             "dex",
             "scatter of log10 SFR about the mean history",
+            symbol=r"$\sigma_{\rm SFR}$",
         ),
         Param(
             "sfh_field_psd_tau_myr",
@@ -238,6 +240,7 @@ FIELD = SFHFamily(
             (1.0, 1e4),
             "Myr",
             "correlation time of the scatter",
+            symbol=r"$\tau_{\rm SFR}$",
         ),
         latent(),
     ),

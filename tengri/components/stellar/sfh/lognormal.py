@@ -51,8 +51,17 @@ PARAMS = (
         (0.01, 100.0),
         "Gyr",
         "cosmic time of the peak",
+        symbol=r"$t_{\rm peak}$",
     ),
-    Param("sfh_lnorm_width_dex", 0.3, Uniform(0.1, 2.0), (0.02, 5.0), "dex", "standard deviation"),
+    Param(
+        "sfh_lnorm_width_dex",
+        0.3,
+        Uniform(0.1, 2.0),
+        (0.02, 5.0),
+        "dex",
+        "standard deviation",
+        symbol=r"$\sigma$",
+    ),
 )
 LNORM = SFHFamily(
     "lnorm",

@@ -120,14 +120,16 @@ def psb_ages(q: Mapping[str, Array], edges: np.ndarray, t_univ: Array) -> Array:
 
 def _ratio(name: str, what: str) -> Param:
     return Param(f"sfh_psb_{name}", 0.0, StudentT(0.0, 0.3, 2.0, -5.0, 5.0), (-20.0, 20.0), "dex",
-                 f"log10 of the SFR of {what} over that of the next older bin")  # fmt: skip
+                 f"log10 of the SFR of {what} over that of the next older bin",
+                 symbol=rf"$\Delta\log_{{10}}{{\rm SFR}}$, {what}")  # fmt: skip
 
 
 _PARAMS = (
     Param("sfh_psb_tlast_gyr", 0.2, Uniform(0.01, 1.5), (1e-3, 30.0), "Gyr",
-          "lookback time at which the youngest bin begins"),
+          "lookback time at which the youngest bin begins", symbol=r"$t_{\rm last}$"),
     Param("sfh_psb_tflex_gyr", 2.0, Uniform(1.5, 4.0), (1e-3, 30.0), "Gyr",
-          "lookback time at which the flexible bins begin; the published model fixes it"),
+          "lookback time at which the flexible bins begin; the published model fixes it",
+          symbol=r"$t_{\rm flex}$"),
     _ratio("ratio_young", "the youngest bin"),
     *(_ratio(f"ratio_{i}", f"flexible bin {i}") for i in range(N_FLEX - 1)),
     _ratio("ratio_old_0", "the last flexible bin"),

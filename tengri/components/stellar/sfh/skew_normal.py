@@ -71,7 +71,9 @@ def _params(prefix: str, *names: str) -> tuple[Param, ...]:
         "skew": (0.0, Uniform(-1.0, 1.0), (-1.5, 1.5), "", "> 0: the tail is on the young side"),
         "trunc": (2.0, Uniform(1.0, 10.0), (0.2, 100.0), "", "decay of the old side, in widths"),
     }
-    return tuple(Param(prefix + name, *known[name]) for name in names)
+    symbols = {"peak_lbt_gyr": r"$t_{\rm peak}$", "width_gyr": r"$\sigma$", "skew": "skewness",
+               "trunc": "truncation"}  # fmt: skip
+    return tuple(Param(prefix + name, *known[name], symbol=symbols[name]) for name in names)
 
 
 def _family(name: str, log_sfr: Kernel, mass: Mass, reference: str, *names: str) -> SFHFamily:

@@ -108,6 +108,7 @@ TABLE = SFHFamily(
             "Gyr",
             "lookback times of the table, ascending",
             (-1,),
+            symbol="$t$",
         ),
         Param(
             "sfh_table_sfr",
@@ -117,6 +118,7 @@ TABLE = SFHFamily(
             "any",
             "SFR at these times, up to the amplitude",
             (-1,),
+            symbol="SFR",
         ),
     ),
     log_table,

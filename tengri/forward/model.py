@@ -27,7 +27,7 @@ from tengri.forward.line_predictions import LinePredictions
 from tengri.forward.lines import Lines
 from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, is_traced
-from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.photometric_model import PhotometricModel, check_has_bands
 from tengri.forward.small_call import compiled_quickly
 from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
 from tengri.forward.units import CGS
@@ -93,7 +93,7 @@ class SEDModel(PhotometricModel):
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)
         grid = GridSpectra.build(spec.composition, ssp, self.cosmology)
-        filters = () if observation is None else observation.photometry.filters
+        filters = () if observation is None else observation.filters
         self.galaxy = grid.galaxy
         self._exact = ExactGuard.of(grid.galaxy, filters)
         self._sources = ExactEvaluators(spec, grid, filters, self._exact.metallicities)
@@ -110,7 +110,7 @@ class SEDModel(PhotometricModel):
         self._spectra = SpectralFrame(spec, ssp, *own)
         self._lines = LinePredictions(spec, ssp, *own, EXECUTION)
         self._at_rest = RestFrame(spec, *own, EXECUTION)
-        if observation is not None:
+        if filters:
             self._exact.check_reach(*self._sources.prior)
             self._exact.warn_infrared(self._sources.prior[0])
 
@@ -139,7 +139,7 @@ class SEDModel(PhotometricModel):
     def evaluator(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the exact evaluator: see `PhotometricModel.evaluator`."""
         check_process()
-        _ = self.observation
+        check_has_bands(self.observation)
         return self._sources.over(z_range)
 
     # --- spectra --------------------------------------------------------------------------
@@ -179,20 +179,22 @@ class SEDModel(PhotometricModel):
         return SEDResult(wave, sed)
 
     def predict_spectrum(
-        self, wave_obs: Any, params: Mapping[str, Any] | None = None, **sigma_kms: Any
+        self, wave_obs: Any = None, params: Mapping[str, Any] | None = None, **sigma_kms: Any
     ) -> Array:
         """Return f_ν [erg/s/cm²/Hz] at observed wavelengths, or in pixels.
 
         Parameters
         ----------
-        wave_obs : array or Spectrograph
+        wave_obs : array, Spectrograph or str, optional
             Vacuum wavelengths [Å or with a unit]: the spectrum between its nodes, as sharp as the
-            SSP grid. A `Spectrograph`: photons in pixels (`tengri.forward.pixel_spectra`).
+            SSP grid. A `Spectrograph`, or the name of one of the observation, which may be left
+            out where there is one: photons in pixels (`tengri.forward.pixel_spectra`).
         params : mapping, optional
             As in `predict_obs_sed`.
         **sigma_kms
             ``vel_sigma_kms`` of the stars (default 0) and ``gas_sigma_kms`` of the lines of gas
-            (default 100) [km/s], 0 to 1000, for a spectrograph; may be traced.
+            (default 100) [km/s], 0 to 1000, for a spectrograph; may be traced. Where the first is,
+            ``max_sigma_kms`` is how far it may go: less than 1000 is less work, more gives NaN.
 
         Raises
         ------
@@ -202,6 +204,8 @@ class SEDModel(PhotometricModel):
         ConfigError
             Velocities without a spectrograph, or of lines that are not known one by one.
         """
+        if wave_obs is None or isinstance(wave_obs, str):
+            wave_obs = self.observation.spectrograph(wave_obs)
         if isinstance(wave_obs, Spectrograph) or sigma_kms:
             return self._spectra.pixels(wave_obs, params, **sigma_kms)
         wave = as_wavelengths(wave_obs)
@@ -299,7 +303,7 @@ class SEDModel(PhotometricModel):
         return _summary(self, self._observation, self._exact)
 
     def __repr__(self) -> str:
-        bands = ", ".join(self.filter_names) if self._observation else "no bands"
+        bands = ", ".join(self.filter_names if self._observation else ()) or "no bands"
         return f"SEDModel({self.ssp.name}; {bands}; {self.spec.n_free} free parameters)"
 
 
@@ -331,9 +335,10 @@ def _summary(model: SEDModel, observation: Observation | None, guard: ExactGuard
     z = redshift_range(model.spec)[0]
     if observation is not None:
         lines.append(f"bands ({model.units}):")
-        for f in observation.photometry.filters:
+        for f in observation.filters:
             mark = "   beyond rest 3 µm, without dust emission" if guard.lacks_dust(f, z) else ""
             lines.append(f"  {f.name:<16s} pivot {f.pivot:>10.1f} Å{mark}")
+        lines += [f"  {one}" for one in observation.spectrographs]
     return "\n".join([*lines, model.spec.summary()])
 
 

@@ -203,7 +203,7 @@ class Observation:
         if not known:
             raise ConfigError(
                 "This observation has no spectrum: (Instrument.SDSS() + Instrument.DESI())"
-                ".observation(), or give wavelengths."
+                ".observation(), or give wavelengths in Å."
             )
         if name is None:
             raise ConfigError(

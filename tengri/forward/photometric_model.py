@@ -23,8 +23,9 @@ from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.derived import sfh_curve
 from tengri.forward.evaluator import Evaluator, Evaluators, Guard, flux_of
 from tengri.forward.galaxy import Stars
-from tengri.forward.joint_posterior import NONE, JointPosterior, Nuisances, spectra_of
+from tengri.forward.joint_posterior import JointPosterior, spectra_of
 from tengri.forward.no_stars import check_stars, warn_no_stars
+from tengri.forward.nuisances import NONE, Nuisances
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
 from tengri.forward.single import Single

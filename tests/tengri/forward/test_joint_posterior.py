@@ -12,7 +12,7 @@ from tengri import Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.constants import C_AA_PER_S
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.calibration import Calibration, MeasuredSpectrum, log_likelihood
-from tengri.forward.joint_posterior import Nuisances
+from tengri.forward.nuisances import Nuisances
 from tengri.observation import Observation
 from tengri.observation.spectrograph import Spectrograph
 from tengri.priors import LogUniform, Uniform

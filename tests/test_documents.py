@@ -19,8 +19,8 @@ from emulator.description import FORMAT_VERSION, KIND
 from tengri.__main__ import build_parser, main
 from tools.tables import ROOT, documents, rewritten
 
-PAGES = ("install", "tutorial", "train", "own_case", "lines", "catalogues", "fit", "samplers",
-         "extend")  # fmt: skip
+PAGES = ("install", "tutorial", "train", "own_case", "lines", "spectra", "catalogues", "fit",
+         "samplers", "extend")  # fmt: skip
 BLOCK = re.compile(r"^```(python|sh|toml)\n(.*?)^```", re.S | re.M)
 
 

@@ -59,6 +59,7 @@ COMMANDS = (
     "data build bc03-miles --dry-run",
     "data fetch --help",
     "list surrogates",
+    "list spectrographs",
     "info sdss",
     "card sdss",
     "cite sdss",

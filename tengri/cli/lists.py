@@ -15,6 +15,19 @@ def instruments() -> list[Row]:
             for key, entry in INSTRUMENTS.items()]  # fmt: skip
 
 
+def spectrographs() -> list[Row]:
+    """Return factory, pixels, resolving power and purpose of every spectrograph."""
+    from tengri.observation.spectrographs import SPECTROGRAPHS
+
+    rows = []
+    for key, entry in SPECTROGRAPHS.items():
+        pixels = entry.spectrograph()
+        low, high = pixels.resolution.min(), pixels.resolution.max()
+        rows.append({"spectrograph": key, "pixels": len(pixels), "R": f"{low:.0f}–{high:.0f}",
+                     "description": entry.description, "source": entry.reference})  # fmt: skip
+    return rows
+
+
 def filters() -> list[Row]:
     """Return name, pivot and width [Å] of every curve; those of speclite take a second to load."""
     from tengri.observation.filters import collection, filter_names, load_filter

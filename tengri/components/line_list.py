@@ -23,8 +23,9 @@ MICRONS_FROM_AA = 3e4
 GREEK = {"a": ("alpha", "α"), "b": ("beta", "β"), "g": ("gamma", "γ"), "d": ("delta", "δ")}
 #: Spellings of single lines besides the rules.
 SPELT = {"H7": ("Hepsilon", "Hε"), "Pa8": ("Paepsilon",), "Ly6": ("Lyepsilon",)}
-#: Relative distance of a table's wavelength from the one below that is the same line.
-SAME = 5e-6
+#: Relative distance of a table's wavelength from the one below that is the same line; and of one
+#: that others have rounded.
+SAME, NEAR = 5e-6, 5e-5
 
 # Species → wavelengths in vacuum [Å]. Blends that tables give as one line bear the name of their
 # stronger member: He I, [C I] 9853, C II] 2327, [O II] 2472, 7325 and 7334, [Ne IV] 4721.
@@ -94,6 +95,15 @@ def _known() -> tuple[np.ndarray, list[str]]:
              for order, wave in enumerate(waves)]  # fmt: skip
     pairs += [(wave, species) for species, waves in METALS.items() for wave in waves]
     return np.array([wave for wave, _ in pairs]), [species for _, species in pairs]
+
+
+def nearest_line(wave: float) -> tuple[str, float] | None:
+    """Return name and wavelength [Å] of the line that is within 15 km/s of a vacuum wavelength."""
+    known, species = _known()
+    nearest = int(np.argmin(np.abs(known / wave - 1.0)))
+    if abs(known[nearest] / wave - 1.0) > NEAR:
+        return None
+    return named(species[nearest], known[nearest]), float(known[nearest])
 
 
 @dataclass(frozen=True)

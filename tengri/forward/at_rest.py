@@ -130,12 +130,13 @@ def _filters(instrument: Any) -> tuple[FilterCurve, ...]:
     """Return the curves of an instrument, or of an observation."""
     if isinstance(instrument, Instrument):
         instrument = instrument.observation()
-    if not isinstance(instrument, Observation):
+    bare = " without bands" if isinstance(instrument, Observation) else ""
+    if not isinstance(instrument, Observation) or not instrument.filters:
         raise ConfigError(
             f"The bands are those of an Instrument, e.g. Instrument.SDSS(), or of an Observation; "
-            f"got {type(instrument).__name__}."
+            f"got {type(instrument).__name__}{bare}."
         )
-    return instrument.photometry.filters
+    return instrument.filters
 
 
 # Compiled once for all models of the same structure.

@@ -18,6 +18,7 @@ from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Galaxy, Spectra
 from tengri.forward.grid import on_nodes, with_infrared_nodes
+from tengri.forward.grid_lines import GridLines
 from tengri.grids import compact
 from tengri.grids.files import STELLAR_SSP
 
@@ -39,12 +40,15 @@ class GridSpectra:
     lya : LyaLine or None
         Lyα [Lsun/Hz] of the gas, or of the young populations of a grid that has gas in it, where
         it is a term of its own.
+    listed : GridLines or None
+        Lines that the grid lists beside its spectra.
     """
 
     galaxy: Galaxy
     flux: np.ndarray
     gas: np.ndarray | None
     lya: LyaLine | None = None
+    listed: GridLines | None = None
 
     @classmethod
     def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
@@ -76,7 +80,8 @@ class GridSpectra:
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         unit = float(np.floor(np.log10(flux.max())))
         galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet, wave, unit, gas)
-        return cls(galaxy, flux, lit, lya)
+        stars_and_gas = composition.nebular is None and composition.has_stars
+        return cls(galaxy, flux, lit, lya, GridLines.of(ssp, bins) if stars_and_gas else None)
 
     def cut(self, window: slice = EVERYWHERE) -> tuple[Galaxy, Spectra]:
         """Return the equations and the spectra, in float64, of a part of the wavelengths."""

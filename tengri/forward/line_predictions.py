@@ -15,7 +15,8 @@ from tengri.components.stellar.ssp import SSPData
 from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard
-from tengri.forward.lines import LineEvaluator, Lines, check_has_lines, line_list_of
+from tengri.forward.line_sources import check_has_lines, line_list_of
+from tengri.forward.lines import LineEvaluator, Lines
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.small_call import compiled_quickly
@@ -48,7 +49,7 @@ class LinePredictions:
     def line_list(self) -> LineList:
         """Names and wavelengths of the lines."""
         check_has_lines(self.spec.composition, self.ssp)
-        return line_list_of(self.evaluators.grid.galaxy)
+        return line_list_of(self.evaluators.grid)
 
     def predict(self, params: Mapping[str, Any] | None, batch: bool) -> Lines:
         """Return the lines (n_line,), of a batch (n, n_line)."""

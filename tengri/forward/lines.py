@@ -24,6 +24,9 @@ for gas as in spectra, for a nucleus the default width of the line. Redward of L
 Lines of a nucleus bear the prefix ``agn_`` and are as seen: past the torus, behind polar dust and,
 with ``agn_screen="diffuse"``, the host's.
 
+A grid of stars and gas may list its lines: their L is that of its populations
+(`tengri.forward.grid_lines`), and the windows avoid all other lines, which its spectra hold.
+
 Shapes: n_line lines, those of gas first; n_node nodes of the table of gas.
 """
 
@@ -38,19 +41,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.composition import Composition
 from tengri.components.dust.screen import behind
-from tengri.components.line_list import LineList
-from tengri.components.stellar.nebular import has_gas
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.line_list import NEAR, LineList
 from tengri.constants import C_AA_PER_S, C_KM_S, LSUN_ERG_S, LYMAN_ALPHA_AA
 from tengri.errors import ConfigError
 from tengri.forward.evaluator import FixedValues, Params
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.galaxy import Galaxy, Light, Spectra
+from tengri.forward.grid_lines import clear_windows, emitted
 from tengri.forward.grid_spectra import GridSpectra
+from tengri.forward.line_sources import line_list_of, lines_of_stars
 from tengri.grids.compact import LINE_SIGMA_KMS
-from tengri.grids.files import STELLAR_SSP
 from tengri.numerics.linalg import einsum, matmul
 from tengri.static_grid import StaticGrid
 
@@ -144,6 +145,10 @@ class LineEvaluator:
         Mean light in the windows, without lines.
     gas : Array, shape (n_node, n_of_gas), or None
         Luminosities of the lines of gas [Lsun].
+    listed : (Array, Array) or None
+        Luminosities of lines that the grid lists: see `tengri.forward.grid_lines`.
+    n_gas : int
+        Lines of gas or of the grid.
     points : StaticGrid
         Wavelengths [Å] on the profiles, (n_line * 2 * N_SIDE,).
     profile : Array, shape (2 * N_SIDE,)
@@ -156,6 +161,8 @@ class LineEvaluator:
     line_list: LineList = field(metadata={"static": True})
     spectra: Spectra
     gas: Any
+    listed: tuple[Any, Any] | None
+    n_gas: int = field(metadata={"static": True})
     points: StaticGrid = field(metadata={"static": True})
     profile: Any
 
@@ -163,16 +170,19 @@ class LineEvaluator:
     def build(cls, grid: GridSpectra, whole: ExactEvaluator) -> LineEvaluator:
         """Return the evaluator of the lines of a grid's gas and nucleus."""
         gas, agn = grid.galaxy.gas, grid.galaxy.composition.agn
-        listed = line_list_of(grid.galaxy)
-        sigma = [LINE_SIGMA_KMS] * (0 if gas is None else len(gas.table.line_list))
+        lines = line_list_of(grid)
+        wave, n_gas = np.array(lines.waves), len(lines_of_stars(grid))
+        sigma = [LINE_SIGMA_KMS] * n_gas
         sigma += () if agn is None or agn.lines is None else agn.lines.sigma_kms
-        wave = np.array(listed.waves)
-        beside, spectra = grid.without_lines(_windows(wave))
+        windows = _windows(wave) if grid.listed is None else clear_windows(wave, N_SAMPLES)
+        beside, spectra = grid.without_lines(windows)
         offsets, weights = _triangle()
         points = wave[:, None] * (1.0 + np.array(sigma)[:, None] / C_KM_S * offsets)
         table = None if gas is None else jnp.asarray(gas.lines(), float)
-        return cls(whole, grid.galaxy.on(wave), beside, listed, spectra.in_default_float(), table,
-                   StaticGrid(points.ravel()), jnp.asarray(weights, float))  # fmt: skip
+        listed = None if grid.listed is None else grid.listed.in_default_float()
+        profiles = StaticGrid(points.ravel()), jnp.asarray(weights, float)
+        return cls(whole, grid.galaxy.on(wave), beside, lines, spectra.in_default_float(), table,
+                   listed, n_gas, *profiles)  # fmt: skip
 
     @property
     def fixed(self) -> FixedValues:
@@ -202,25 +212,28 @@ class LineEvaluator:
 
     def _gas(self, p: Params) -> Array:
         """Return the luminosities of the lines of gas behind the dust [Lsun]."""
-        galaxy = self.galaxy
-        if galaxy.gas is None:
+        galaxy, n = self.galaxy, self.n_gas
+        if n == 0:
             return jnp.zeros(0)
-        formed, n = galaxy.ssp_weights(p), self.gas.shape[1]
-        young = formed.weights[:, : galaxy.bins.n_young]
-        emitted = galaxy.gas.lines_of(p, young, self.gas) * 10.0**formed.log10_mass
-        screens = galaxy.attenuation_at(galaxy.wave[:n], p)
-        seen = behind(p, screens, jnp.ones(n), jnp.zeros(n))
+        formed, n_young = galaxy.ssp_weights(p), galaxy.bins.n_young
+        if self.listed is not None:
+            young, old = emitted(self.listed, formed.weights, n_young)
+        else:
+            young = galaxy.gas.lines_of(p, formed.weights[:, :n_young], self.gas)  # type: ignore[union-attr]
+            old = jnp.zeros(n)
+        seen = behind(p, galaxy.attenuation_at(galaxy.wave[:n], p), young, old)
         if self._lyman_alpha is not None:
             share = galaxy.composition.lya_escape.share(p)  # type: ignore[union-attr,misc]
-            seen = jnp.where(np.arange(n) == self._lyman_alpha, share, seen)
-        return emitted * seen
+            seen = jnp.where(np.arange(n) == self._lyman_alpha, (young + old) * share, seen)
+        return seen * 10.0**formed.log10_mass
 
     @property
     def _lyman_alpha(self) -> int | None:
         """The place of Lyα where a share of it escapes."""
-        if self.galaxy.gas is None or self.galaxy.composition.lya_escape is None:
+        if self.n_gas == 0 or self.galaxy.composition.lya_escape is None:
             return None
-        return int(np.argmin(np.abs(self.galaxy.wave[: self.gas.shape[1]] - LYMAN_ALPHA_AA)))
+        apart = np.abs(self.galaxy.wave[: self.n_gas] / LYMAN_ALPHA_AA - 1.0)
+        return int(np.argmin(apart)) if apart.min() < NEAR else None
 
     def _stars(self, p: Params) -> Array:
         """Return L_ν of stars and gas behind the dust beside the lines [Lsun/Hz]."""
@@ -289,26 +302,3 @@ def _triangle() -> tuple[np.ndarray, np.ndarray]:
     half = half / (2.0 * half.sum())
     reach = np.sqrt(6.0) * x
     return np.concatenate([-reach[::-1], reach]), np.concatenate([half[::-1], half])
-
-
-def line_list_of(galaxy: Galaxy) -> LineList:
-    """Return the lines of a galaxy's gas, then those of its nucleus."""
-    gas, agn = galaxy.gas, galaxy.composition.agn
-    of_gas = LineList() if gas is None else gas.table.line_list
-    return of_gas if agn is None or agn.lines is None else of_gas + agn.lines.line_list
-
-
-def check_has_lines(composition: Composition, ssp: SSPData) -> None:
-    """Raise ConfigError where there is gas whose lines are not known one by one, or none at all."""
-    if composition.nebular is not None:
-        return
-    if has_gas(ssp) and composition.has_stars:
-        raise ConfigError(
-            f"The lines of the grid {ssp.name} are part of its spectra and no table lists them: "
-            f"take load_ssp_data({STELLAR_SSP!r}) and nebular='cloudy'."
-        )
-    if composition.agn is None or composition.agn.lines is None:
-        raise ConfigError(
-            "Nothing in this model emits lines: set nebular='cloudy' on a grid of stars alone, "
-            f"load_ssp_data({STELLAR_SSP!r})."
-        )

@@ -27,7 +27,7 @@ from tengri.forward.line_predictions import LinePredictions
 from tengri.forward.lines import Lines
 from tengri.forward.no_stars import check_stars
 from tengri.forward.packing import Packed, is_traced
-from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.photometric_model import PhotometricModel, check_has_bands
 from tengri.forward.small_call import compiled_quickly
 from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
 from tengri.forward.summary import BAND_HEAD, ModelSummary, band_rows
@@ -100,7 +100,7 @@ class SEDModel(PhotometricModel):
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)
         grid = GridSpectra.build(spec.composition, ssp, self.cosmology)
-        filters = () if observation is None else observation.photometry.filters
+        filters = () if observation is None else observation.filters
         self.galaxy = grid.galaxy
         self._exact = ExactGuard.of(grid.galaxy, filters, out_of_domain)
         ranges, mode = self._exact.metallicities, self._exact.mode
@@ -119,7 +119,7 @@ class SEDModel(PhotometricModel):
         self._spectra = SpectralFrame(spec, ssp, *own)
         self._lines = LinePredictions(spec, ssp, *own, EXECUTION)
         self._at_rest = RestFrame(spec, *own, EXECUTION)
-        if observation is not None:
+        if filters:
             self._exact.check_reach(*self._sources.prior)
             self._exact.warn_infrared(self._sources.prior[0])
 
@@ -154,7 +154,7 @@ class SEDModel(PhotometricModel):
     def evaluator(self, z_range: tuple[float, float] | None = None) -> ExactEvaluator:
         """Return the exact evaluator: see `PhotometricModel.evaluator`."""
         check_process()
-        _ = self.observation
+        check_has_bands(self.observation)
         return self._sources.over(z_range)
 
     # --- spectra --------------------------------------------------------------------------
@@ -194,20 +194,22 @@ class SEDModel(PhotometricModel):
         return SEDResult(wave, sed)
 
     def predict_spectrum(
-        self, wave_obs: Any, params: Mapping[str, Any] | None = None, **sigma_kms: Any
+        self, wave_obs: Any = None, params: Mapping[str, Any] | None = None, **sigma_kms: Any
     ) -> Array:
         """Return f_ν [erg/s/cm²/Hz] at observed wavelengths, or in pixels.
 
         Parameters
         ----------
-        wave_obs : array or Spectrograph
+        wave_obs : array, Spectrograph or str, optional
             Vacuum wavelengths [Å or with a unit]: the spectrum between its nodes, as sharp as the
-            SSP grid. A `Spectrograph`: photons in pixels (`tengri.forward.pixel_spectra`).
+            SSP grid. A `Spectrograph`, or the name of one of the observation, which may be left
+            out where there is one: photons in pixels (`tengri.forward.pixel_spectra`).
         params : mapping, optional
             As in `predict_obs_sed`.
         **sigma_kms
             ``vel_sigma_kms`` of the stars (default 0) and ``gas_sigma_kms`` of the lines of gas
-            (default 100) [km/s], 0 to 1000, for a spectrograph; may be traced.
+            (default 100) [km/s], 0 to 1000, for a spectrograph; may be traced. Where the first is,
+            ``max_sigma_kms`` is how far it may go: less than 1000 is less work, more gives NaN.
 
         Raises
         ------
@@ -217,6 +219,8 @@ class SEDModel(PhotometricModel):
         ConfigError
             Velocities without a spectrograph, or of lines that are not known one by one.
         """
+        if wave_obs is None or isinstance(wave_obs, str):
+            wave_obs = self.observation.spectrograph(wave_obs)
         if isinstance(wave_obs, Spectrograph) or sigma_kms:
             return self._spectra.pixels(wave_obs, params, **sigma_kms)
         wave = as_wavelengths(wave_obs)
@@ -311,12 +315,14 @@ class SEDModel(PhotometricModel):
 
     def describe(self) -> ModelSummary:
         """Return what `summary` prints, in parts; bands that see unlit dust have a mark."""
-        filters = self._observation.photometry.filters if self._observation else ()
+        filters = self._observation.filters if self._observation else ()
+        spectra = self._observation.spectrographs if self._observation else ()
         z = redshift_range(self.spec)[0] if filters else 0.0
         marks = tuple(BEYOND if self._exact.lacks_dust(f, z) else "" for f in filters)
         return ModelSummary(
             f"SEDModel on {self.ssp.name}",
-            {"cosmology": str(self.cosmology), "units": self.units},
+            {"cosmology": str(self.cosmology), "units": self.units}
+            | {f"spectrum {one.name}": str(one) for one in spectra},
             (*BAND_HEAD, "note"),
             band_rows(filters, marks),
             self.spec.describe(),

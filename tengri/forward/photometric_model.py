@@ -23,7 +23,9 @@ from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.derived import sfh_curve
 from tengri.forward.evaluator import Evaluator, Evaluators, Guard, flux_of
 from tengri.forward.galaxy import Stars
+from tengri.forward.joint_posterior import JointPosterior, spectra_of
 from tengri.forward.no_stars import check_stars, warn_no_stars
+from tengri.forward.nuisances import NONE, Nuisances
 from tengri.forward.packing import Packed, Packer, is_traced
 from tengri.forward.posterior import Posterior
 from tengri.forward.single import Single
@@ -89,7 +91,7 @@ class PhotometricModel(Summarised, ABC):
     @property
     def filter_names(self) -> tuple[str, ...]:
         """Bands in the order of the last axis."""
-        return self.observation.photometry.names
+        return self.observation.filter_names
 
     def evaluator(self, z_range: tuple[float, float] | None = None) -> Evaluator:
         """Return the light of one galaxy in the bands as a pure function: no checks, no units.
@@ -105,7 +107,7 @@ class PhotometricModel(Summarised, ABC):
             A frozen pytree with ``bands(p)``: see `tengri.forward.evaluator`.
         """
         check_process()
-        _ = self.observation
+        check_has_bands(self.observation)
         return self._evaluators.over(z_range)
 
     def pack(self, params: Mapping[str, Any], batch: bool = False) -> Packed:
@@ -227,6 +229,34 @@ class PhotometricModel(Summarised, ABC):
             )
         return BatchedFunction(fn, self.spec, self._guard, self.execution)
 
+    def predict_observation(
+        self, params: Mapping[str, Any] | None = None, **sigma_kms: Any
+    ) -> dict[str, Array]:
+        """Return all that the observation consists of.
+
+        Parameters
+        ----------
+        params : mapping, optional
+            As in `predict_photometry`.
+        **sigma_kms
+            Velocity dispersions of the spectra: see ``SEDModel.predict_spectrum``.
+
+        Returns
+        -------
+        dict
+            ``photometry`` (n_bands,) in the model's units, and each spectrum under its name,
+            (n_pixel,) in erg/s/cm²/Hz.
+
+        Raises
+        ------
+        ConfigError
+            A model without spectra, asked for one; as the two methods.
+        """
+        seen = self.observation
+        found = {"photometry": self.predict_photometry(params)} if seen.filters else {}
+        predict = spectra_of(self)
+        return found | {one.name: predict(one, params, **sigma_kms) for one in seen.spectrographs}
+
     # --- fits and catalogues --------------------------------------------------------------
 
     def flat_function(self, coordinates: str = "unbounded") -> Posterior:
@@ -235,6 +265,16 @@ class PhotometricModel(Summarised, ABC):
         ``coordinates``: ``unbounded`` (R^n, for gradient samplers) or ``unit`` (the unit cube).
         """
         return Posterior(self, coordinates)
+
+    def joint_posterior(
+        self, nuisances: Nuisances = NONE, coordinates: str = "unbounded"
+    ) -> JointPosterior:
+        """Return bands and spectra of the observation as pure functions of one vector.
+
+        ``nuisances`` are velocity dispersions, calibration and noise of the spectra: see
+        `tengri.forward.joint_posterior`. Coordinates are those of `flat_function`.
+        """
+        return JointPosterior(self, nuisances, coordinates)
 
     @property
     def emulation_covariance(self) -> np.ndarray:
@@ -286,13 +326,13 @@ class PhotometricModel(Summarised, ABC):
 
     def _one(self, params: Mapping[str, Any] | None, units: str) -> Array:
         check_process()
-        _ = self.observation
+        check_has_bands(self.observation)
         return self._single.flux({} if params is None else params, units)
 
     def _batch(self, params: Mapping[str, Any], units: str) -> Array:
         check_process()
         p = self.spec.resolve(params, batch=True)
-        _ = self.observation
+        check_has_bands(self.observation)
         evaluator = self._evaluators.choose(p)
         if is_traced(p):
             return _rows_in_trace(evaluator, self.packer.pack(p), units, self.execution)[0]
@@ -300,6 +340,16 @@ class PhotometricModel(Summarised, ABC):
         flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), self.execution.sizes)
         warn_no_stars(np.asarray(log10_mass))
         return flux
+
+
+def check_has_bands(observation: Observation) -> None:
+    """Raise ConfigError for an observation of spectra alone."""
+    if not observation.filters:
+        raise ConfigError(
+            f"This model has no bands, only spectra ({', '.join(observation.spectrum_names)}): "
+            "predict_spectrum and predict_observation serve them; add bands by "
+            "(Instrument.SDSS() + Instrument.DESI()).observation()."
+        )
 
 
 # Compiled once for all models of the same structure.

@@ -9,8 +9,8 @@ lines of a nucleus have their own widths):
                      - \sigma_{grid}^2(\lambda_{rest}), \quad
           \sigma_{line}^2 = \sigma_{LSF}^2 + (\sigma_{gas}/c)^2
 
-in ln λ (`tengri.forward.pixels`). Where the first is negative, the grid is less sharp than what is
-asked for: nothing is spread there, and the pixel is flagged.
+in ln λ at the edges of the pixels (`tengri.forward.pixels`). Where the first is negative, the grid
+is less sharp than what is asked for: nothing is spread there, and the pixel is flagged.
 """
 
 from __future__ import annotations
@@ -111,9 +111,8 @@ class PixelEvaluator:
         p = self.fixed.complete(p)
         light, z = self.whole.spectrum(p), p["redshift"]
         stars, others = self._stars(light, p), self._others(light)
-        middle = 0.5 * (self.log_edges[1:] + self.log_edges[:-1])
-        blur = self._blur(middle)
-        moved = blur + (stars_kms / C_KM_S) ** 2 - self._grid_has(middle, z)
+        blur = self.spread**2
+        moved = blur + (stars_kms / C_KM_S) ** 2 - self._grid_has(self.log_edges, z)
         flux = self.projection.project(self._seen(light, stars, p), moved, z)
         if others:
             flux = flux + self.projection.project(self._seen(light, others, p), blur, z)

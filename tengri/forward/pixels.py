@@ -1,18 +1,19 @@
 r"""Spectra spread over pixels.
 
 A pixel is a band with a rectangular curve: its f_ν is the mean over ln λ, the photons in it over
-its width. It sees the light around it spread by a Gaussian in ln λ of the pixel's σ; of the light
-at λ' the pixel from a to b takes
+its width. Each of its edges sees the light around it spread by a Gaussian in ln λ of the edge's own
+σ; of the light at λ' the pixel from a to b takes
 
-.. math:: P(\lambda') = \Phi\left(\frac{\ln b - \ln\lambda'}{\sigma}\right)
-                      - \Phi\left(\frac{\ln a - \ln\lambda'}{\sigma}\right), \quad
+.. math:: P(\lambda') = \Phi\left(\frac{\ln b - \ln\lambda'}{\sigma_b}\right)
+                      - \Phi\left(\frac{\ln a - \ln\lambda'}{\sigma_a}\right), \quad
           f_{ab} = \frac{1}{\ln(b/a)} \int f_\nu P \, d\ln\lambda'
 
-so that a flat spectrum stays flat, and that pixels of one σ together take every photon; where σ
-changes, they do but for half the second derivative of σ². A line is spread by its own σ: no photon
-of it is lost. The spectrum is linear in λ between its nodes; its photons are counted exactly in
-cells of equal width in ln λ, finer than pixels and line-spread function, and are evenly spread in
-them.
+so that a flat spectrum stays flat, and that neighbours share an edge: the photons of a row of
+pixels are those between its ends, whatever σ does in between. It is diffusion that conserves:
+where σ changes slowly, the spread spectrum is f + ½ (σ² f')' + … with derivatives in ln λ. A line
+is spread by its own σ. The spectrum is linear in λ between its nodes; its photons are counted
+exactly in cells of equal width in ln λ, finer than pixels and line-spread function, and are evenly
+spread in them.
 
 Shapes: n_wave nodes, n_cell cells, n_pixel pixels, n_near cells around each pixel.
 """
@@ -121,7 +122,7 @@ class PixelProjection:
     def project(self, spectrum: Array, variance: Array, z: Array) -> Array:
         """Return the mean of ``spectrum`` (n_wave,) in the pixels, (n_pixel,).
 
-        ``variance`` (n_pixel,) is σ² in ln λ of all that spreads the light around a pixel.
+        ``variance`` (n_pixel + 1,) is σ² in ln λ of all that spreads the light around each edge.
         """
         photons, step = self.photons(spectrum), self.step
         # even spreading in cells is a width of its own (Sheppard 1897), twice: counting and placing
@@ -132,7 +133,8 @@ class PixelProjection:
         near = first[:, None] + np.arange(self.n_near, dtype=np.int32)
         bounds = jnp.asarray(step * np.arange(self.n_near + 1), float)
         low = (at - first.astype(at.dtype) * step)[:, None] - bounds
-        share = self._taken(low + self.log_width[:, None], sigma) - self._taken(low, sigma)
+        high = low + self.log_width[:, None]
+        share = self._taken(high, sigma[1:]) - self._taken(low, sigma[:-1])
         return jnp.sum(photons[near] * share, axis=1) / self.log_width
 
     def _taken(self, distance: Array, sigma: Array) -> Array:

@@ -29,7 +29,7 @@ from tengri.process import check_process
 from tengri.quantities import plain_values
 
 #: Bounds to which velocity dispersions are followed [km/s]: the next one is compiled for.
-REACHES_KMS = (0.0, 100.0, 200.0, 400.0, 1000.0)
+REACHES_KMS = (0.0, 100.0, 200.0, 300.0, 400.0, 600.0, 1000.0)
 
 
 class SpectralFrame:
@@ -74,6 +74,7 @@ class SpectralFrame:
         params: Mapping[str, Any] | None,
         vel_sigma_kms: Any = 0.0,
         gas_sigma_kms: Any = None,
+        max_sigma_kms: float = REACHES_KMS[-1],
     ) -> Array:
         """Return f_ν in the pixels of a spectrograph, (n_pixel,)."""
         check_process()
@@ -90,7 +91,7 @@ class SpectralFrame:
         stars_kms = vel_sigma_kms
         gas_kms = LINE_SIGMA_KMS if gas_sigma_kms is None else gas_sigma_kms
         p = self.spec.resolve({} if params is None else params)
-        evaluator, stars, gas = self._pixels(spectrograph, p, stars_kms, gas_kms)
+        evaluator, stars, gas = self._pixels(spectrograph, p, stars_kms, gas_kms, max_sigma_kms)
         packed = self.packer.pack(p)
         if is_traced({**p, "stars": stars, "gas": gas}):
             return _in_pixels(evaluator, packed, stars, gas)[0]
@@ -109,24 +110,35 @@ class SpectralFrame:
         return np.asarray(evaluator.too_sharp(jnp.asarray(p["redshift"], float), stars))
 
     def _pixels(
-        self, spectrograph: Spectrograph, p: Mapping[str, Any], stars_kms: Any, gas_kms: Any
+        self,
+        spectrograph: Spectrograph,
+        p: Mapping[str, Any],
+        stars_kms: Any,
+        gas_kms: Any,
+        most: float = REACHES_KMS[-1],
     ) -> tuple[PixelEvaluator, Array, Array]:
         """Return the evaluator of a spectrograph, and checked velocity dispersions."""
-        stars, reach = _dispersion("vel_sigma_kms", stars_kms)
-        gas, _ = _dispersion("gas_sigma_kms", gas_kms)
+        stars, reach = _dispersion("vel_sigma_kms", stars_kms, most)
+        gas, _ = _dispersion("gas_sigma_kms", gas_kms, REACHES_KMS[-1])
         return self.evaluators.pixels(self.ssp, spectrograph, p, reach), stars, gas
 
 
-def _dispersion(name: str, value: Any) -> tuple[Array, float]:
+def _dispersion(name: str, value: Any, most: float) -> tuple[Array, float]:
     """Return a velocity dispersion and the bound to which its light is followed [km/s]."""
+    if not 0.0 <= most <= REACHES_KMS[-1]:
+        raise ParameterError(
+            f"max_sigma_kms is a number of 0 to {REACHES_KMS[-1]:g}, got {most!r}."
+        )
     if isinstance(value, jax.core.Tracer):
-        inside = (value >= 0.0) & (value <= REACHES_KMS[-1])
-        return jnp.where(inside, value, jnp.nan), REACHES_KMS[-1]
+        return jnp.where((value >= 0.0) & (value <= most), value, jnp.nan), _reach(most)
     number, _ = plain_values(value, "km/s", name)
     if number.ndim or not 0.0 <= number <= REACHES_KMS[-1]:
         raise ParameterError(f"{name} is a number of 0 to {REACHES_KMS[-1]:g} km/s, got {value!r}.")
-    reach = next(most for most in REACHES_KMS if number <= most)
-    return jnp.asarray(number, float), reach
+    return jnp.asarray(number, float), _reach(float(number))
+
+
+def _reach(number: float) -> float:
+    return next(bound for bound in REACHES_KMS if number <= bound)
 
 
 @jax.jit

@@ -1,9 +1,9 @@
-"""Instruments: the canonical filter sets, one entry each in ``INSTRUMENTS``."""
+"""Instruments by name: filter sets in ``INSTRUMENTS``, spectra in ``SPECTROGRAPHS``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,6 +12,8 @@ from typing import Any
 from tengri.errors import ConfigError, unknown
 from tengri.observation.filters import FilterCurve
 from tengri.observation.photometry import Observation, Photometry
+from tengri.observation.spectrograph import Spectrograph
+from tengri.observation.spectrographs import SPECTROGRAPHS, PixelSet
 
 
 @dataclass(frozen=True)
@@ -152,29 +154,33 @@ INSTRUMENTS: dict[str, FilterSet] = {
 
 
 class _Factories(type):
-    """Make every entry of ``INSTRUMENTS`` a factory: ``Instrument.SDSS()``."""
+    """Make every entry of both registries a factory: ``Instrument.SDSS()``."""
 
     def __getattr__(cls, key: str) -> Callable[[], Instrument]:
         if key in INSTRUMENTS:
             return partial(_instrument, INSTRUMENTS[key])
-        raise AttributeError(str(unknown("instrument", key, INSTRUMENTS)))
+        if key in SPECTROGRAPHS:
+            return partial(_with_spectrum, SPECTROGRAPHS[key])
+        raise AttributeError(str(unknown("instrument", key, {**INSTRUMENTS, **SPECTROGRAPHS})))
 
     def __dir__(cls) -> list[str]:
-        return [*super().__dir__(), *INSTRUMENTS]
+        return [*super().__dir__(), *INSTRUMENTS, *SPECTROGRAPHS]
 
 
 @dataclass(frozen=True)
 class Instrument(metaclass=_Factories):
-    """A named set of bands.
+    """A named set of bands, of spectra, or of both.
 
     Attributes
     ----------
     name : str
         Display name.
-    photometry : Photometry
-        The bands.
+    photometry : Photometry or None
+        The bands; None of a spectrograph.
     description : str
         One line on what it is for.
+    spectrographs : tuple of Spectrograph
+        Pixels and line-spread functions.
 
     Examples
     --------
@@ -183,14 +189,19 @@ class Instrument(metaclass=_Factories):
     ('sdss_u', 'sdss_g', 'sdss_r', 'sdss_i', 'sdss_z')
     >>> (Instrument.SDSS() + Instrument.WISE()).photometry.n_filters
     9
+    >>> (Instrument.SDSS() + Instrument.DESI()).observation().spectrograph()
+    Spectrograph(DESI: 7781 pixels, 3599.6–9824.4 Å)
     """
 
     name: str
-    photometry: Photometry
+    photometry: Photometry = None  # type: ignore[assignment]  # so that none has our message
     description: str = ""
+    spectrographs: tuple[Spectrograph, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.photometry, Photometry):
+        object.__setattr__(self, "spectrographs", tuple(self.spectrographs))
+        alone = self.photometry is None and self.spectrographs
+        if not alone and not isinstance(self.photometry, Photometry):
             raise ConfigError(
                 f"photometry must be a Photometry, got {self.photometry!r}; "
                 "for names use Instrument.from_names([...])."
@@ -263,9 +274,23 @@ class Instrument(metaclass=_Factories):
                 curves.append(svo_curve(str(given), refresh))
         return cls(name, Photometry(tuple(curves)), description)
 
+    @classmethod
+    def spectrum(
+        cls,
+        wave: Any = None,
+        resolution: Any = None,
+        *,
+        edges: Any = None,
+        name: str = "spectrum",
+        description: str = "",
+    ) -> Instrument:
+        """Return a spectrograph of given pixels as an instrument; see `Spectrograph.of`."""
+        pixels = Spectrograph.of(wave, resolution, edges=edges, name=name)
+        return cls(name, description=description, spectrographs=(pixels,))
+
     @staticmethod
     def list() -> list[dict[str, Any]]:
-        """Return a row per instrument: factory, name, n_bands, filter_names, description."""
+        """Return a row per set of bands: factory, name, n_bands, filter_names, description."""
         return [
             {
                 "factory": key,
@@ -280,34 +305,47 @@ class Instrument(metaclass=_Factories):
     @property
     def filter_names(self) -> tuple[str, ...]:
         """Band names, in the order of the fluxes."""
-        return self.photometry.names
+        return self.observation().filter_names
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the band names and curves."""
-        return self.photometry.fingerprint
+        """SHA-256 over the band names and curves, and the spectrographs."""
+        return self.observation().fingerprint
 
     def observation(self) -> Observation:
         """Return the observation to give to a model."""
-        return Observation(photometry=self.photometry)
+        return Observation(self.photometry, self.spectrographs)
 
     def select(self, names: Iterable[str]) -> Instrument:
         """Return the instrument with these bands, in this order."""
-        return Instrument(self.name, self.photometry.select(names), self.description)
+        if self.photometry is None:
+            raise ConfigError(f"{self.name} has no bands to select.")
+        return replace(self, photometry=self.photometry.select(names))
 
     def __add__(self, other: Instrument) -> Instrument:
-        """Return both: a band that both have counts once; two curves of one name are an error."""
+        """Return both: what both have counts once; two curves of one name are an error."""
         if not isinstance(other, Instrument):
             return NotImplemented
         texts = [text for text in (self.description, other.description) if text]
-        both = self.photometry + other.photometry
-        return Instrument(f"{self.name}+{other.name}", both, "; ".join(texts))
+        sets = [one.photometry for one in (self, other) if one.photometry is not None]
+        bands: Any = sum(sets[1:], start=sets[0]) if sets else None
+        more = (one for one in other.spectrographs if one not in self.spectrographs)
+        return Instrument(
+            f"{self.name}+{other.name}", bands, "; ".join(texts), (*self.spectrographs, *more)
+        )
 
     def __str__(self) -> str:
-        title = f"{self.name}: {self.photometry.n_filters} bands"
+        n_bands = len(self.filter_names)
+        counts = [f"{n_bands} bands"] if n_bands else []
+        counts += [f"{len(one)} pixels" for one in self.spectrographs]
         text = f" — {self.description}" if self.description else ""
-        return f"{title}{text}\n{self.photometry.summary()}"
+        return f"{self.name}: {', '.join(counts)}{text}\n{self.observation().summary()}"
 
 
 def _instrument(entry: FilterSet) -> Instrument:
     return Instrument.from_names(entry.filter_names, entry.name, entry.description)
+
+
+def _with_spectrum(entry: PixelSet) -> Instrument:
+    pixels = entry.spectrograph()
+    return Instrument(entry.name, description=entry.description, spectrographs=(pixels,))

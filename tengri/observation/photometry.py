@@ -13,6 +13,7 @@ import numpy as np
 
 from tengri.errors import ConfigError, unknown
 from tengri.observation.filters import FilterCurve, load_filter
+from tengri.observation.spectrograph import Spectrograph
 
 
 @dataclass(frozen=True)
@@ -133,35 +134,96 @@ class Observation:
 
     Attributes
     ----------
-    photometry : Photometry
+    photometry : Photometry or None
         Broad-band fluxes.
+    spectrographs : tuple of Spectrograph
+        Spectra, each with a name of its own.
+
+    Raises
+    ------
+    ConfigError
+        Neither bands nor spectra, something else in their place, or a name twice.
     """
 
     photometry: Photometry = None  # type: ignore[assignment]  # so that none has our message
+    spectrographs: tuple[Spectrograph, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.photometry, Photometry):
+        object.__setattr__(self, "spectrographs", tuple(self.spectrographs))
+        if not (self.photometry is None and self.spectrographs) and not isinstance(
+            self.photometry, Photometry
+        ):
             raise ConfigError(
                 f"An observation needs bands to predict, got photometry={self.photometry!r}; e.g. "
                 "Instrument.SDSS().observation() or "
                 'Observation(photometry=Photometry.from_names(["sdss_g"])).'
             )
+        for one in self.spectrographs:
+            if not isinstance(one, Spectrograph):
+                raise ConfigError(
+                    f"spectrographs are made by Spectrograph.of(wave, resolution), got {one!r}."
+                )
+        twice = [name for name, n in Counter(self.spectrum_names).items() if n > 1]
+        if twice:
+            raise ConfigError(
+                f"Spectra named twice: {', '.join(twice)}. Give each a name: "
+                'Instrument.spectrum(wave, resolution, name="blue").'
+            )
 
     @property
     def can_do_photometry(self) -> bool:
         """Whether band fluxes are among the data."""
-        return self.photometry.n_filters > 0
+        return self.photometry is not None
+
+    @property
+    def filters(self) -> tuple[FilterCurve, ...]:
+        """The bands."""
+        return self.photometry.filters if self.can_do_photometry else ()
 
     @property
     def filter_names(self) -> tuple[str, ...]:
         """Band names, in the order of the fluxes."""
-        return self.photometry.names
+        return tuple(f.name for f in self.filters)
+
+    @property
+    def spectrum_names(self) -> tuple[str, ...]:
+        """Names of the spectra."""
+        return tuple(one.name for one in self.spectrographs)
+
+    def spectrograph(self, name: str | None = None) -> Spectrograph:
+        """Return the spectrograph of a name; without one, the only one.
+
+        Raises
+        ------
+        ConfigError, UnknownNameError
+            No spectrograph, several and no name; a name that none has.
+        """
+        known = {one.name: one for one in self.spectrographs}
+        if name is None and len(known) == 1:
+            return self.spectrographs[0]
+        if not known:
+            raise ConfigError(
+                "This observation has no spectrum: (Instrument.SDSS() + Instrument.DESI())"
+                ".observation(), or give wavelengths in Å."
+            )
+        if name is None:
+            raise ConfigError(
+                f"This observation has several spectra: {', '.join(known)}. Name one."
+            )
+        if name not in known:
+            raise unknown("spectrum", name, known)
+        return known[name]
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of what is observed."""
-        return self.photometry.fingerprint
+        if not self.spectrographs:
+            return self.photometry.fingerprint
+        parts = [one.fingerprint for one in self.spectrographs]
+        parts += [self.photometry.fingerprint] if self.can_do_photometry else []
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def summary(self) -> str:
-        """Return a table of the bands."""
-        return self.photometry.summary()
+        """Return a table of the bands, and a line for each spectrum."""
+        bands = [self.photometry.summary()] if self.can_do_photometry else []
+        return "\n".join([*bands, *map(repr, self.spectrographs)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,13 +28,23 @@ class Spectrograph:
     spread : StaticGrid
         Standard deviation of the line-spread function in ln λ at the edges, (n_pixel + 1,); 0 for
         one that is infinitely sharp.
+    name : str
+        What its spectrum is called in an observation.
     """
 
     grid: StaticGrid
     spread: StaticGrid
+    name: str = "spectrum"
 
     @classmethod
-    def of(cls, wave: Any = None, resolution: Any = None, *, edges: Any = None) -> Spectrograph:
+    def of(
+        cls,
+        wave: Any = None,
+        resolution: Any = None,
+        *,
+        edges: Any = None,
+        name: str = "spectrum",
+    ) -> Spectrograph:
         """Return a spectrograph of given pixels.
 
         Parameters
@@ -45,6 +56,8 @@ class Spectrograph:
             function of wavelengths [Å], or a file of two columns, λ [Å] and R. None: infinite.
         edges : array, shape (n_pixel + 1,), optional
             Edges of pixels, in the place of centres.
+        name : str
+            What its spectrum is called in an observation.
 
         Raises
         ------
@@ -60,7 +73,7 @@ class Spectrograph:
         given = _increasing(wave if edges is None else edges, "wave" if edges is None else "edges")
         ends = _between(given) if edges is None else given
         centres = given if edges is None else 0.5 * (given[1:] + given[:-1])
-        return cls(StaticGrid(ends), StaticGrid(_spread(resolution, ends, centres)))
+        return cls(StaticGrid(ends), StaticGrid(_spread(resolution, ends, centres)), name)
 
     @property
     def edges(self) -> np.ndarray:
@@ -79,11 +92,18 @@ class Spectrograph:
         with np.errstate(divide="ignore"):
             return 1.0 / (FWHM_PER_SIGMA * sigma)
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of name, pixels and line-spread function."""
+        text = f"{self.name} {self.grid.digest} {self.spread.digest}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def __len__(self) -> int:
         return len(self.edges) - 1
 
     def __repr__(self) -> str:
-        return f"Spectrograph({len(self)} pixels, {self.edges[0]:.5g}–{self.edges[-1]:.5g} Å)"
+        ends = f"{self.edges[0]:.5g}–{self.edges[-1]:.5g} Å"
+        return f"Spectrograph({self.name}: {len(self)} pixels, {ends})"
 
 
 def _increasing(values: Any, name: str) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,10 +12,11 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from tengri.analysis.labels import set_title
+from tengri.analysis.line_sweeps import sweep_lines
 from tengri.analysis.style import colours
 from tengri.analysis.sweeps import check_swept, model_title
 from tengri.constants import C_AA_PER_S, LSUN_ERG_S
-from tengri.errors import ParameterError
+from tengri.errors import ConfigError, ParameterError
 from tengri.forward.model import SEDModel
 
 DEFAULT_FORMAT = "{:.2f}"
@@ -38,8 +39,10 @@ def sweep_parameter(
     wave_range: tuple[float, float] | None = None,
     normalize_at: float | None = 5500.0,
     base: Mapping[str, float] | None = None,
+    line: str | Sequence[str] | None = None,
+    quantity: str = "luminosity",
 ) -> tuple[Figure, Axes]:
-    """Plot the rest-frame spectrum for several values of one parameter.
+    """Plot the rest-frame spectrum, or emission lines, for several values of one parameter.
 
     All values go through one vectorised call of the model.
 
@@ -71,6 +74,11 @@ def sweep_parameter(
         Every curve is 1 at this wavelength [Å]; None shows νL_ν in Lsun.
     base : mapping, optional
         Values of the free parameters that are not swept.
+    line : str or sequence of str, optional
+        Emission lines that are drawn against the parameter in the place of spectra, as by
+        `tengri.analysis.line_sweeps.sweep_lines`; ``ax``, ``cmap`` and ``base`` serve both.
+    quantity : str
+        What is drawn of lines: ``luminosity``, ``flux``, ``ew_rest`` or ``ew_obs``.
 
     Returns
     -------
@@ -80,8 +88,19 @@ def sweep_parameter(
     Raises
     ------
     ParameterError, UnknownNameError
-        An unknown or inert parameter, no values, a value that is not finite.
+        An unknown or inert parameter, no values, a value that is not finite; a line that the
+        model does not have.
+    ConfigError
+        A line and an option of spectra, or a quantity of lines without a line.
     """
+    if line is not None:
+        of_spectra = (label_fmt, unit, log_scale, components, reference_idx, wave_range)
+        if of_spectra != ("{:.2f}", "", False, False, None, None) or normalize_at != 5500.0:
+            raise ConfigError("With line= a sweep takes ax, cmap, base and quantity alone.")
+        names = [line] if isinstance(line, str) else list(line)
+        return sweep_lines(model, param_name, values, names, base).plot(quantity, ax, cmap)
+    if quantity != "luminosity":
+        raise ConfigError(f"quantity={quantity!r} is one of lines: give line='Ha_6565'.")
     swept = check_swept(model, param_name, values)
     if reference_idx is not None and not -len(swept) <= reference_idx < len(swept):
         raise ParameterError(f"reference_idx = {reference_idx}, but there are {len(swept)} values.")

@@ -7,11 +7,12 @@ library of stars behind it is less sharp than that, it is the library that count
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from tengri.components.stellar.ssp import SSPData
 
-#: Distances of nodes of which the largest counts: lines and edges have nodes of their own.
+#: Distances of nodes of which the largest counts: lines and edges have nodes of their own. Over
+#: as many again it changes, so that light is not spread by steps.
 NEIGHBOURS = 7
 #: Part of a grid's citation → FWHM [Å] of its library, and the rest wavelengths [Å] that it spans.
 LIBRARIES = {
@@ -32,7 +33,8 @@ def fwhm_aa(ssp: SSPData, wave: np.ndarray) -> np.ndarray:
     """
     nodes = np.asarray(ssp.ssp_wave, np.float64)
     middle, gaps = 0.5 * (nodes[1:] + nodes[:-1]), np.diff(nodes)
-    found = np.interp(wave, middle, maximum_filter1d(gaps, NEIGHBOURS))
+    widest = uniform_filter1d(maximum_filter1d(gaps, NEIGHBOURS), NEIGHBOURS)
+    found = np.interp(wave, middle, widest)
     for name, (width, first, last) in LIBRARIES.items():
         if name in str(ssp.attrs.get("citation", "")):
             inside = (wave >= first) & (wave <= last)

@@ -14,6 +14,7 @@ from tengri.components.dust.attenuation import LAWS
 from tengri.components.dust.emission import EMISSION_MODELS
 from tengri.grids import files
 from tengri.observation import INSTRUMENTS, filter_names, load_filter
+from tengri.observation.spectrographs import SPECTROGRAPHS
 
 KINDS = sorted(entry.name for entry in entry_points(group="tengri.lists"))
 
@@ -37,6 +38,7 @@ def test_names_are_those_of_the_registries(capsys):
         return [next(iter(row.values())) for row in printed(capsys, "list", kind)]
 
     assert names("instruments") == list(INSTRUMENTS)
+    assert names("spectrographs") == list(SPECTROGRAPHS)
     assert names("filters") == list(filter_names())
     assert names("dust") == [*LAWS, *EMISSION_MODELS]
     assert names("parameters") == list(registered_params())

@@ -103,3 +103,72 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ConfigError, match="list of files"):
         Instrument.from_files("blue.txt")
     assert Instrument.SDSS().observation().can_do_photometry
+
+
+# --- spectra ----------------------------------------------------------------------------------
+
+#: Pixels, and R near both ends: those of the papers and of the JWST user documentation.
+SPECTRA = {
+    "DESI": (7781, 2000, 5100),
+    "SDSS_SPECTRA": (3840, 1850, 2200),
+    "BOSS": (4607, 1560, 2650),
+    "JWST_NIRSpec_PRISM": (405, 65, 324),
+    "JWST_NIRSpec_G140M_F070LP": (893, 500, 907),
+    "JWST_NIRSpec_G140M_F100LP": (1367, 692, 1317),
+    "JWST_NIRSpec_G235M_F170LP": (1321, 705, 1312),
+    "JWST_NIRSpec_G395M_F290LP": (1242, 725, 1296),
+    "JWST_NIRSpec_G140H_F070LP": (1856, 1491, 2329),
+    "JWST_NIRSpec_G140H_F100LP": (3456, 1778, 3426),
+    "JWST_NIRSpec_G235H_F170LP": (3272, 1839, 3211),
+    "JWST_NIRSpec_G395H_F290LP": (3435, 1931, 3631),
+}
+
+
+@pytest.mark.parametrize("key", SPECTRA)
+def test_spectrographs_by_name(key) -> None:
+    instrument = getattr(Instrument, key)()
+    (pixels,) = instrument.spectrographs
+    n, first, last = SPECTRA[key]
+    assert len(pixels) == n
+    np.testing.assert_allclose(pixels.resolution[[0, -1]], [first, last], rtol=0.01)
+    assert (np.diff(pixels.edges) > 0.0).all()
+    assert (instrument.filter_names, pixels.name) == ((), key)
+    assert instrument.description in str(instrument)
+
+
+def test_pixels_are_those_of_the_surveys() -> None:
+    desi, boss, prism, g395m = (
+        getattr(Instrument, key)().spectrographs[0]
+        for key in ("DESI", "BOSS", "JWST_NIRSpec_PRISM", "JWST_NIRSpec_G395M_F290LP")
+    )
+    np.testing.assert_allclose(desi.wave, np.linspace(3600.0, 9824.0, 7781), rtol=1e-12)
+    np.testing.assert_allclose(np.diff(np.log10(boss.edges)), 1e-4, rtol=1e-9)
+    # the documentation's dispersion of G395M is 17.95 Å a pixel, and R is 1000 at 3.95 µm
+    np.testing.assert_allclose(np.diff(g395m.edges), 17.95, rtol=0.01)
+    np.testing.assert_allclose(np.interp(39500.0, g395m.wave, g395m.resolution), 1000.0, rtol=0.01)
+    np.testing.assert_allclose(2.2 * np.diff(prism.edges), prism.wave / prism.resolution, rtol=0.02)
+    assert 11000.0 < prism.wave[np.argmin(prism.resolution)] < 13000.0
+
+
+def test_bands_and_spectra_are_one_observation() -> None:
+    both = Instrument.SDSS() + Instrument.DESI() + Instrument.DESI()
+    seen = both.observation()
+    assert (len(seen.filters), seen.spectrum_names) == (5, ("DESI",))
+    assert seen.spectrograph() is seen.spectrograph("DESI")
+    assert seen.fingerprint != Instrument.SDSS().observation().fingerprint
+    assert "7781 pixels" in str(both) and "sdss_g" in str(both)
+    own = Instrument.spectrum(np.arange(4000.0, 5000.0), 900.0, name="mine")
+    three = (own + both).observation()
+    assert three.spectrum_names == ("mine", "DESI")
+    with pytest.raises(ConfigError, match="mine, DESI"):
+        three.spectrograph()
+    with pytest.raises(UnknownNameError, match="Did you mean DESI"):
+        three.spectrograph("DESY")
+    with pytest.raises(ConfigError, match="no spectrum"):
+        Instrument.SDSS().observation().spectrograph()
+    with pytest.raises(ConfigError, match="named twice: spectrum"):
+        Observation(spectrographs=[Instrument.spectrum(edges=e).spectrographs[0]
+                                   for e in ([1, 2, 3], [4, 5, 6])])  # fmt: skip
+    with pytest.raises(ConfigError, match="no bands to select"):
+        own.select(["sdss_g"])
+    assert (own + Instrument.BOSS()).observation().photometry is None

@@ -67,6 +67,8 @@ COMMANDS = (
     f"predict {CATALOGUE} -o out.ecsv --bands sdss_g --set sfh_dpl_log_total_mass=10",
     f"fit {FLUXES} -o fits.ecsv --model sdss_tsnorm --flux f_{{band}} --error e_{{band}} "
     "--redshift redshift --dry-run",
+    f"fit {FLUXES} -o photoz.ecsv --model sdss_tsnorm --flux f_{{band}} --error e_{{band}} "
+    "--method library --library 4096 --page photoz.html --page-redshift redshift",
     "dataset tiny --set data.rows=2048 --set data.shards=2 -o set",
     "dataset verify set",
     "train tiny --set run.steps=40 --out run",

@@ -26,12 +26,12 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.analysis.stars import compare_stars
+from tengri.cli import html_page
 from tengri.cli.output import emit, narrated
 from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
-from train import template
 from train.figures import png
 
 logger = logging.getLogger(__name__)
@@ -87,17 +87,20 @@ def _one(
     out.mkdir(parents=True, exist_ok=True)
     costs = microseconds_per_galaxy(exact, 1024), microseconds_per_galaxy(emulated, 65536)
     line = break_even_text(float(emulated.artefact.training["seconds"]), *costs)
-    parts = [template.pre(line)]
+    parts = [html_page.pre(line)]
     for item in shown:
         picture = png(item.figure)
         plt.close(item.figure)
         atomic.write_bytes(out / f"{item.name}.png", picture)
-        parts += [template.heading(item.caption), template.image(item.name, picture, item.caption)]
-        parts.append(template.pre(accuracy.table_text(item.table)))
+        parts += [
+            html_page.heading(item.caption),
+            html_page.image(item.name, picture, item.caption),
+        ]
+        parts.append(html_page.pre(accuracy.table_text(item.table)))
         logger.info(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
     logger.info(line)
     atomic.write_text(
-        out / "compare.html", template.render(f"Exact and emulated: {args.surrogate}", parts)
+        out / "compare.html", html_page.render(f"Exact and emulated: {args.surrogate}", parts)
     )
     return {
         "surrogate_sha256": emulated.artefact.sha256,
@@ -196,14 +199,14 @@ def _two(
     picture = png(figure)
     plt.close(figure)
     atomic.write_bytes(out / "pareto.png", picture)
-    parts = [template.image("pareto", picture, "Error against throughput; lower right is better.")]
+    parts = [html_page.image("pareto", picture, "Error against throughput; lower right is better.")]
     for name, row in rows.items():
         text = accuracy.table_text(row["accuracy"])
         line = (f"{row['galaxies_per_second']:.3g} galaxies/s in batch, trained in "
                 f"{row['training_seconds']:.0f} s")  # fmt: skip
         logger.info(f"{name}: {line}\n{text}\n")
-        parts += [template.heading(name), template.pre(line), template.pre(text)]
-    atomic.write_text(out / "compare.html", template.render(" and ".join(names), parts))
+        parts += [html_page.heading(name), html_page.pre(line), html_page.pre(text)]
+    atomic.write_text(out / "compare.html", html_page.render(" and ".join(names), parts))
     return rows
 
 

@@ -14,10 +14,11 @@ from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
+from tengri.cli import html_page
 from tengri.errors import DataError
 from tengri.io import atomic
 from tengri.progress import duration
-from train import advice, evaluate, figures, template
+from train import advice, evaluate, figures
 from train.evaluate import Evaluation
 from train.logs import read_metrics
 from train.problem import Problem
@@ -124,7 +125,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             f"**{accuracy.VERDICTS[tables['verdict']]}**",
             "",
-            f"Bands: {template.escaped(', '.join(artefact.band_names))}.",
+            f"Bands: {html_page.escaped(', '.join(artefact.band_names))}.",
             f"Exact model: {training['exact_model']}; cosmology {artefact.cosmology}.",
             _made(training),
             f"Command: `{training['command']}`.",
@@ -146,7 +147,7 @@ def model_card(artefact: Artefact, name: str) -> str:
             "",
             *(f"- {line}" for line in advice.grades(tables)),
             "",
-            *(f"- {template.escaped(line)}" for line in advice.steps(tables, training)),
+            *(f"- {html_page.escaped(line)}" for line in advice.steps(tables, training)),
             "",
             *_family_lines(artefact),
             *(line for note in artefact.target.notes() for line in (note, "")),
@@ -207,29 +208,29 @@ def _page(
     excess = ", ".join(tables["excess_bands"]) or "none"
     worst = evaluate.worst_region_text(tables["worst_region"])
     parts = [
-        f"<p class='{tables['verdict']}'>{template.escaped(verdict)}</p>",
-        template.pre(advice.text(tables, artefact.training, name)),
-        template.heading("Accuracy"),
+        f"<p class='{tables['verdict']}'>{html_page.escaped(verdict)}</p>",
+        html_page.pre(advice.text(tables, artefact.training, name)),
+        html_page.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
-        template.pre(accuracy.table_text(tables)),
-        template.pre(_flux_text(tables)),
-        f"<p>Bands above twice the pooled error: {template.escaped(excess)}. "
-        f"Worst region: {template.escaped(worst)}.</p>",
+        html_page.pre(accuracy.table_text(tables)),
+        html_page.pre(_flux_text(tables)),
+        f"<p>Bands above twice the pooled error: {html_page.escaped(excess)}. "
+        f"Worst region: {html_page.escaped(worst)}.</p>",
     ]
     if speed:
-        parts += [template.heading("Speed"), template.pre(evaluate.throughput_text(speed))]
+        parts += [html_page.heading("Speed"), html_page.pre(evaluate.throughput_text(speed))]
     for key, data in images.items():
-        parts.append(template.image(key, data, captions[key]))
+        parts.append(html_page.image(key, data, captions[key]))
     training = dict(artefact.training)
     training.pop("config")
     parts += [
-        template.heading("Prior and settings"),
-        template.pre(problem.spec.summary()),
-        template.heading("Reproducibility"),
-        template.pre(json.dumps(training, indent=1)),
-        template.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
+        html_page.heading("Prior and settings"),
+        html_page.pre(problem.spec.summary()),
+        html_page.heading("Reproducibility"),
+        html_page.pre(json.dumps(training, indent=1)),
+        html_page.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
-    return template.render(f"Surrogate {name}", parts)
+    return html_page.render(f"Surrogate {name}", parts)
 
 
 def _flux_text(tables: dict[str, Any]) -> str:

@@ -214,6 +214,10 @@ class FitJob(ShardedJob):
         """The columns of the catalogue that are read, sorted."""
         return sorted({*self.measurements.columns, *self.kept})
 
+    def observed(self, start: int, stop: int) -> Observations:
+        """Return the measurements of some rows."""
+        return self._observed(start, stop)[1]
+
     def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
         """Return (what was read, what goes out) of some rows."""
         rows, data = self._observed(start, stop)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tengri.cli import models
+from tengri.cli import fit_options, fit_pages, models
 from tengri.cli.output import add_output, emit
 
 #: Keys of a band in the file of ``--mapping``.
@@ -31,64 +31,11 @@ def add_parser(commands: Any) -> None:
                         help="its ending says the format: .h5 .fits .fits.gz .parquet .csv "
                         ".ecsv .vot")  # fmt: skip
     models.add_options(parser)
-    _data_options(parser.add_argument_group("data"))
-    _method_options(parser.add_argument_group("method"))
-    _work_options(parser.add_argument_group("work"))
+    fit_options.add_data(parser.add_argument_group("data"))
+    fit_options.add_method(parser.add_argument_group("method"))
+    fit_options.add_work(parser.add_argument_group("work"))
     add_output(parser)
     parser.set_defaults(func=_fit, compiles=True)
-
-
-def _data_options(group: Any) -> None:
-    for names, settings in (
-        (["--table"], {"metavar": "NAME",
-                       "help": "HDF5 group or dataset, FITS extension, table of a VOTable"}),
-        (["--flux"], {"default": "{band}", "metavar": "PATTERN",
-                      "help": "columns of the fluxes (default '{band}')"}),
-        (["--error"], {"default": "{band}_err", "metavar": "PATTERN",
-                       "help": "columns of their errors (default '{band}_err')"}),
-        (["--limit"], {"metavar": "PATTERN",
-                       "help": "columns that are true where the flux is an upper limit"}),
-        (["--mapping"], {"type": Path, "metavar": "FILE.toml",
-                         "help": "columns band by band: [BAND] flux = …, error = …, limit = …"}),
-        (["--units"], {"default": "nJy",
-                       "help": "of columns that state none: a flux unit or mag_ab (default nJy)"}),
-        (["--ignore-units"], {"action": "store_true",
-                              "help": "all are in --units, whatever the file states"}),
-        (["--redshift"], {"metavar": "COLUMN", "help": "known redshifts; default: free"}),
-        (["--redshift-error"], {"metavar": "COLUMN",
-                                "help": "then the redshifts are centres of normal priors"}),
-        (["--floor"], {"type": float, "default": 0.0, "metavar": "SHARE",
-                       "help": "error floor as a share of the flux (default 0)"}),
-        (["--zero-point"], {"action": "append", "default": [], "metavar": "BAND=MAG",
-                            "help": "is added to the magnitudes of a band; may be repeated"}),
-        (["--keep"], {"default": "", "metavar": "A,B", "help": "columns to copy to the output"}),
-    ):  # fmt: skip
-        group.add_argument(*names, **settings)
-
-
-def _method_options(group: Any) -> None:
-    for names, settings in (
-        (["--method"], {"default": "auto", "choices": ("auto", "importance", "nuts", "map"),
-                        "metavar": "auto|importance|nuts|map",
-                        "help": "default auto: importance sampling, then NUTS where it fails"}),
-        (["--priors"], {"type": Path, "metavar": "FILE.toml",
-                        "help": "priors by parameter: a number, [lo, hi], or {kind = …, …}"}),
-        (["--outliers"], {"type": float, "default": 0.0, "metavar": "P",
-                          "help": "probability that a band is an outlier (default 0)"}),
-        (["--draws"], {"type": int, "default": 0, "metavar": "N",
-                       "help": "keep N draws with equal weights of each galaxy"}),
-        (["--certify"], {"type": int, "default": 0, "metavar": "N",
-                         "help": "weight N draws of each posterior with the exact model"}),
-        (["--refit"], {"action": "store_true",
-                       "help": "fit with the exact model where --certify fails"}),
-        (["--seed"], {"type": int, "default": 0, "help": "of the random numbers (default 0)"}),
-    ):  # fmt: skip
-        group.add_argument(*names, **settings)
-
-
-def _work_options(group: Any) -> None:
-    group.add_argument("--shard", metavar="i/n", help="make one of n parts; join them without it")
-    group.add_argument("--dry-run", action="store_true", help="measure, write nothing")
 
 
 def _fit(args: argparse.Namespace) -> int:
@@ -98,18 +45,31 @@ def _fit(args: argparse.Namespace) -> int:
         job = _job(args, table)
         if args.dry_run:
             return _dry_run(args, job)
+        if args.look:
+            return fit_pages.look(args, job)
         return _one_shard(args, job) if args.shard else _all(args, job)
 
 
 def _all(args: argparse.Namespace, job: Any) -> int:
+    from tengri.catalogue import qp_ensemble
+    from tengri.errors import ConfigError
     from tengri.progress import Meter
 
+    fit_pages.check(args.page)
+    if args.qp:
+        qp_ensemble.check(args.qp)
+        if not args.draws:
+            raise ConfigError("--qp makes histograms of draws: say --draws 400, for example.")
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), "galaxies", quiet=args.quiet) as meter:
         made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
     counts = job.join()
     seconds = time.perf_counter() - begin
+    if args.page:
+        fit_pages.catalogue(args, job)
+    if args.qp:
+        qp_ensemble.write(args.qp, args.out)
     flagged = ", ".join(f"{n} {what}" for what, n in counts.items()
                         if n and what not in ("rows", "usable"))  # fmt: skip
     text = (
@@ -164,17 +124,24 @@ def _dry_run(args: argparse.Namespace, job: Any) -> int:
 
 def _job(args: argparse.Namespace, table: Any) -> Any:
     from tengri.catalogue.fit import FitJob, Measurements
+    from tengri.catalogue.zero_points import calibrated
     from tengri.inference import FitSettings, Noise
 
     model = _model(args, table)
     settings = FitSettings(
         method=args.method, noise=Noise(outliers=args.outliers), seed=args.seed, draws=args.draws,
-        certify=args.certify, refit=args.refit,
+        certify=args.certify, refit=args.refit, magnitude_prior=args.magnitude_prior,
+        library=args.library,
     )  # fmt: skip
     measurements = Measurements(
         _bands(args, model.filter_names), args.redshift, args.redshift_error, args.units,
         not args.ignore_units, args.floor, _zero_points(args.zero_point),
     )  # fmt: skip
+    if args.zero_points:
+        measurements = calibrated(
+            measurements, model, table, settings, args.out, args.zero_points,
+            args.zero_points_redshift, args.zero_points_reference,
+        )  # fmt: skip
     kept = tuple(name for name in args.keep.split(",") if name)
     n_shards = _shards(args, table.n_rows)
     return FitJob(table, measurements, model, args.out, n_shards, settings, kept)

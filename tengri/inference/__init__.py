@@ -4,5 +4,14 @@ from tengri.inference.fitter import FitSettings, fit
 from tengri.inference.likelihood import Noise
 from tengri.inference.observations import Observations
 from tengri.inference.results import Fit
+from tengri.inference.zero_points import ZeroPoints, solve_zero_points
 
-__all__ = ["Fit", "FitSettings", "Noise", "Observations", "fit"]
+__all__ = [
+    "Fit",
+    "FitSettings",
+    "Noise",
+    "Observations",
+    "ZeroPoints",
+    "fit",
+    "solve_zero_points",
+]

@@ -8,7 +8,7 @@ not converged is continued with more draws, then sampled by NUTS, and otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -34,6 +34,7 @@ from tengri.inference.importance import (
     proposal,
     weighted_draws,
 )
+from tengri.inference.library import CANDIDATES, MIN_LIBRARY_ESS, Library
 from tengri.inference.likelihood import (
     Density,
     Noise,
@@ -42,6 +43,7 @@ from tengri.inference.likelihood import (
     measured_bands,
     own_covariance,
 )
+from tengri.inference.magnitude_prior import MagnitudePrior
 from tengri.inference.mixture import Mixture
 from tengri.inference.observations import FLAGS, Case, Observations
 from tengri.inference.results import Columns, Fit, PosteriorDraws
@@ -49,7 +51,7 @@ from tengri.inference.space import Space
 from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
-METHODS = ("auto", "importance", "nuts", "map")
+METHODS = ("auto", "importance", "nuts", "map", "library")
 #: Galaxies that are held at once.
 BLOCK = 256
 #: Galaxies evaluated together in each stage, on processors and on accelerators.
@@ -67,9 +69,10 @@ class FitSettings:
 
     Attributes
     ----------
-    method : {"auto", "importance", "nuts", "map"}
+    method : {"auto", "importance", "nuts", "map", "library"}
         ``auto``: importance sampling, then NUTS for what has not converged, where blackjax is
         installed. ``map``: the best mode and its Laplace approximation, not judged by draws.
+        ``library``: draws of the prior that all galaxies share, for photometric redshifts.
     noise : Noise
     seed : int
     draws : int
@@ -83,6 +86,11 @@ class FitSettings:
     extra : int
         Further rounds of draws where the first do not suffice.
     plan : SamplingPlan
+    library : int
+        Draws of the library, a power of two.
+    magnitude_prior : str
+        The band by whose magnitude a free redshift is more or less likely
+        (`tengri.inference.magnitude_prior`); none by default.
     """
 
     method: str = "auto"
@@ -94,12 +102,16 @@ class FitSettings:
     refit: bool = False
     extra: int = 4
     plan: SamplingPlan = field(default_factory=SamplingPlan)
+    library: int = 2**18
+    magnitude_prior: str = ""
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise unknown("method", str(self.method), METHODS)
         if self.refit and not self.certify:
             raise ConfigError("refit needs certify: how many draws the exact model is asked for.")
+        if self.library < 2 or self.library & (self.library - 1):
+            raise ConfigError(f"library is a power of two, such as {2**18}; got {self.library}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what decides every posterior, JSON-serialisable."""
@@ -180,14 +192,22 @@ class Fitter:
         if settings.method == "nuts":
             _sampler()
         model.check_priors()
-        return cls(model, settings, density_of(model, known, settings.noise))
+        return cls(model, settings, density_of(model, known, settings))
 
     @cached_property
     def exact(self) -> Fitter:
         """The same fit with the exact model."""
         model = self.model.exact_model()  # type: ignore[attr-defined]
         known = "redshift" not in self.density.space.names
-        return Fitter(model, self.settings, density_of(model, known, self.settings.noise))
+        return Fitter(model, self.settings, density_of(model, known, self.settings))
+
+    @cached_property
+    def library(self) -> Library:
+        """Draws that all galaxies share."""
+        bands = self.model.filter_names
+        one = Observations.of(np.ones((1, len(bands))), np.ones((1, len(bands))), bands)
+        return Library.of(self.density, one.rows(0).cases, self.settings.library,
+                          self.settings.seed)  # fmt: skip
 
     def __call__(self, data: Observations, report: Report = lambda rows: None) -> Fit:
         """Return the posteriors of a catalogue, block by block."""
@@ -201,7 +221,7 @@ class Fitter:
     # --- one block ------------------------------------------------------------------------
 
     def _block(self, data: Observations) -> Fit:
-        data = self._outside_flagged(data)
+        data = self.outside_flagged(data)
         fitted = (data.flag & UNFITTED) == 0
         n, own = len(data), data.rows(fitted)
         columns, draws = self.posteriors(own) if fitted.any() else self._nothing()
@@ -216,7 +236,7 @@ class Fitter:
             kept if self.settings.draws else None,
         )
 
-    def _outside_flagged(self, data: Observations) -> Observations:
+    def outside_flagged(self, data: Observations) -> Observations:
         """Flag galaxies whose known redshift the model does not serve."""
         z = data.cases.redshift
         if z is None or not len(data):
@@ -291,6 +311,9 @@ class Fitter:
         if self.settings.method == "map":
             drawn = _laplace_map(self.settings.plan)(constants, data.cases, MANY.sizes)
             return [(np.arange(len(data)), self._of_laplace(_numpy(drawn)))]
+        if self.settings.method == "library":
+            found = self.library.draws(data.cases, CANDIDATES, self.settings.seed)
+            return [(np.arange(len(data)), self._of_library(_numpy(found[0]), found[1]))]
         mixture = _proposal_map(self.settings.plan)(constants, data.cases, MANY.sizes)
         pending, pooled = np.arange(len(data)), None
         groups: list[tuple[np.ndarray, PosteriorDraws]] = []
@@ -352,6 +375,12 @@ class Fitter:
             evidence, error, np.zeros(len(ess), np.int32), good, "importance",
         )  # fmt: skip
 
+    def _of_library(self, drawn: Draws, ess: np.ndarray) -> PosteriorDraws:
+        """Return weighted candidates; no more of them count than draws of the library do."""
+        post = self._of_weights(drawn)
+        ess = np.minimum(post.ess, ess)
+        return post._replace(ess=ess, converged=ess >= MIN_LIBRARY_ESS, method="library")
+
     def _of_laplace(self, drawn: Draws) -> PosteriorDraws:
         """Return the Laplace approximation: equal weights, and k̂ of what they should be."""
         n, m = drawn.log_weight.shape
@@ -374,15 +403,25 @@ class Fitter:
         )  # fmt: skip
 
 
-def density_of(model: PhotometricModel, known_redshift: bool, noise: Noise) -> Density:
+def density_of(model: PhotometricModel, known_redshift: bool, settings: FitSettings) -> Density:
     """Return the density of a model, its amplitude found."""
+    noise = settings.noise
     space = Space.of(model.spec, ("redshift",) if known_redshift else ())
     bands = len(model.filter_names)
     z = _middle(model) if known_redshift else None
     case = Observations.of(np.ones((1, bands)), np.ones((1, bands)), model.filter_names,
                            redshift=None if z is None else [z]).rows(0).cases  # fmt: skip
     plain = Density(model.evaluator(), own_covariance(model), space, noise, None)
-    return Density(plain.evaluator, plain.covariance, space, noise, find_amplitude(plain, case))
+    return replace(plain, amplitude=find_amplitude(plain, case),
+                   magnitude_prior=_magnitude_prior(settings.magnitude_prior, model))  # fmt: skip
+
+
+def _magnitude_prior(band: str, model: PhotometricModel) -> MagnitudePrior | None:
+    if not band:
+        return None
+    if band not in model.filter_names:
+        raise unknown("band of a magnitude prior", band, model.filter_names)
+    return MagnitudePrior(band, list(model.filter_names).index(band))
 
 
 def _middle(model: PhotometricModel) -> float:

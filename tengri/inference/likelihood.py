@@ -25,6 +25,7 @@ from jax.scipy.stats import norm
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ParameterError
 from tengri.forward.evaluator import Evaluator, flux_of
+from tengri.inference.magnitude_prior import MagnitudePrior
 from tengri.inference.observations import UNIT, Case
 from tengri.inference.space import LN_2PI, Space, log_normal
 from tengri.numerics.small_matrices import cholesky, solve_lower
@@ -182,6 +183,8 @@ class Density:
     noise : Noise
     amplitude : str or None
         The parameter that is log10 of a factor of all fluxes, if there is one.
+    magnitude_prior : MagnitudePrior or None
+        Of a free redshift, beside that of the spec.
     """
 
     evaluator: Evaluator
@@ -189,6 +192,7 @@ class Density:
     space: Space = field(metadata={"static": True})
     noise: Noise = field(metadata={"static": True})
     amplitude: str | None = field(metadata={"static": True})
+    magnitude_prior: MagnitudePrior | None = field(default=None, metadata={"static": True})
 
     @property
     def place(self) -> int | None:
@@ -206,10 +210,20 @@ class Density:
 
     def log_redshift_prior(self, xi: Array, case: Case) -> Array:
         """Return the log density of the galaxy's own prior of its redshift, if it has one."""
-        apart = self._redshift_residual(xi, case)
-        if apart is None:
+        if "redshift" not in self.space.names:
             return jnp.zeros(())
-        return -0.5 * apart * apart - jnp.log(case.redshift_prior[1]) - 0.5 * LN_2PI
+        return self.log_own_prior(self.space.params(xi)["redshift"], case)
+
+    def log_own_prior(self, z: Array, case: Case) -> Array:
+        """Return the same at a redshift: of a normal prior, and of one by magnitude."""
+        total = jnp.zeros(())
+        if case.redshift_prior is not None:
+            mean, width = case.redshift_prior
+            apart = (z - mean) / width
+            total = total - 0.5 * apart * apart - jnp.log(width) - 0.5 * LN_2PI
+        if (prior := self.magnitude_prior) is not None:
+            total = total + prior.log_density(z, case.flux[prior.place], case.seen[prior.place])
+        return total
 
     def _redshift_residual(self, xi: Array, case: Case) -> Array | None:
         if case.redshift_prior is None:

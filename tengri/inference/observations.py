@@ -178,6 +178,20 @@ class Observations:
         """Return the same data with one of ``FLAGS`` set in some rows."""
         return replace(self, flag=self.flag | np.where(where, FLAGS[name], 0).astype(np.int32))
 
+    def recalibrated(self, zero_points: Mapping[str, float]) -> Observations:
+        """Return the same data with offsets [mag] added to the magnitudes.
+
+        Raises
+        ------
+        UnknownNameError
+            A band that was not observed.
+        """
+        factor = 10.0 ** (-0.4 * _by_band(zero_points, self.bands, "zero point", 0.0))
+        factor, seen = factor.astype(default_float()), self.cases.seen
+        flux = np.where(seen, self.cases.flux * factor, 0.0)
+        error = np.where(seen, self.cases.error * factor, 1.0)
+        return replace(self, cases=self.cases._replace(flux=flux, error=error))
+
     def select(self, bands: Sequence[str]) -> Observations:
         """Return the measurements of some bands, in their order.
 

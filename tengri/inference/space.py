@@ -83,6 +83,15 @@ class Space:
             start = stop
         return found
 
+    def named(self, values: Any) -> dict[str, Any]:
+        """Return entries (…, size), in the parameters' own units, by parameter."""
+        found, start = {}, 0
+        for name, shape in zip(self.names, self.shapes):
+            stop = start + math.prod(shape)
+            found[name] = values[..., start:stop].reshape(*values.shape[:-1], *shape)
+            start = stop
+        return found
+
     def vector(self, params: Mapping[str, Any]) -> Array:
         """Return the coordinates (…, size) of parameters: the inverse of `params`."""
         parts = []

@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 from tengri.__main__ import main as program
-from tengri.cli import streams
+from tengri.cli import html_page, streams
 from tengri.errors import ConfigError
 from tengri.observation import FilterCurve
 from tests.faults import catalogue
-from train import template
 
 Counter = Callable[..., None]
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -80,7 +79,7 @@ def test_what_steers_a_terminal_is_escaped(injected: Counter) -> None:
     assert streams.printable("Δm [µm]\n\tok") == "Δm [µm]\n\tok"
     again = json.loads(streams.printable_json(json.dumps(STEERING, ensure_ascii=False)))
     assert again == STEERING and "\x9b" not in streams.printable_json(json.dumps(STEERING))
-    assert template.pre(STEERING + "<script>") == f"<pre>{shown}&lt;script&gt;</pre>"
+    assert html_page.pre(STEERING + "<script>") == f"<pre>{shown}&lt;script&gt;</pre>"
     injected("streams", 3)
 
 

@@ -56,3 +56,24 @@ def test_predictive_p_of_chi_square():
     chi2 = np.array([[5.0, 5.0], [40.0, 60.0]])
     p = predictive_p(chi2, np.full((2, 2), 0.5), np.array([5, 5]))
     assert p[0] == pytest.approx(0.41588, abs=1e-4) and p[1] < 1e-6
+
+
+def test_diagnostics_of_chains_are_those_of_arviz():
+    """Rank-normalised split R̂, bulk and tail sizes of chains that mix, and of one that is off."""
+    import arviz
+
+    rng = np.random.default_rng(5)
+    noise = rng.normal(size=(4, 500, 2))
+    chains = np.empty_like(noise)
+    chains[:, 0] = noise[:, 0]
+    for i in range(1, 500):  # first-order autoregression
+        chains[:, i] = 0.6 * chains[:, i - 1] + noise[:, i]
+    chains[0, :, 1] += 1.5
+    for ours, theirs, words in (
+        (other.rhat, arviz.rhat, {"method": "rank"}),
+        (other.ess_bulk, arviz.ess, {"method": "bulk"}),
+        (other.ess_tail, arviz.ess, {"method": "tail"}),
+    ):
+        expected = [float(theirs(chains[:, :, i], **words)) for i in range(2)]
+        np.testing.assert_allclose(np.asarray(ours(jnp.asarray(chains))), expected, rtol=0.02)
+    assert float(other.rhat(jnp.asarray(chains))[1]) > 1.01

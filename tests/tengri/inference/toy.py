@@ -78,3 +78,49 @@ def posterior(flux, error, slope=SLOPE):
     covariance = np.linalg.inv(precision)
     mean = covariance @ (a.T @ ((flux - LEVEL) / error) + MEAN / WIDTH**2)
     return mean, covariance
+
+
+#: Slopes of the colours in dust, and how they turn with redshift.
+REDDENING = np.array([1.0, 0.6, 0.3])
+TURN = np.array([[1.0, 0.2], [0.4, -0.3], [-0.6, 0.1]])
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class BrightToyEvaluator:
+    """Fluxes 10^(mass - 10) · 100 exp(-reddening τ + turn·(z, z²)) [nJy]."""
+
+    fixed: FixedValues
+
+    def bands(self, p):
+        p = self.fixed.complete(p)
+        z = p["redshift"]
+        colour = jnp.asarray(TURN) @ jnp.stack([z, z * z])
+        flux = 100.0 * jnp.exp(colour - jnp.asarray(REDDENING) * p["dust_tau_diff"])
+        scale = p["sfh_delayed_log_total_mass"] - 10.0 - 32.0
+        return Bands(scale, flux, p["sfh_delayed_log_total_mass"])
+
+
+class BrightToy(Toy):
+    """A model with an amplitude, dust and a redshift: what a library of draws needs."""
+
+    def __init__(self, redshift=(0.05, 1.5)):
+        super().__init__()
+        self.spec = Parameters(
+            sfh_delayed_log_total_mass=(8.0, 12.0), sfh_delayed_age_frac=0.5,
+            sfh_delayed_tau_frac=0.3, dust_tau_diff=(0.0, 2.0), redshift=redshift,
+        )  # fmt: skip
+        ssp = tiny_ssp()
+        self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
+
+    def evaluator(self, z_range=None):
+        return BrightToyEvaluator(FixedValues.of(self.spec))
+
+    def identity(self):
+        return {"model": "bright toy"}
+
+    @staticmethod
+    def light(mass, tau, z):
+        """Return fluxes [nJy] (n, 3) of parameters (n,)."""
+        colour = np.stack([z, z * z], axis=-1) @ TURN.T
+        return 10.0 ** (mass - 10.0)[:, None] * 100.0 * np.exp(colour - np.outer(tau, REDDENING))

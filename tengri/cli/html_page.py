@@ -14,6 +14,9 @@ STYLE = (
     "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
     ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
     ".good{background:#dfd;padding:.6em}"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px}"
+    "td,th{padding:.15em .7em .15em 0;text-align:left;border-bottom:1px solid #ddd;"
+    "white-space:nowrap}"
 )
 
 
@@ -21,6 +24,7 @@ def render(title: str, parts: Iterable[str]) -> str:
     """Return a whole page; ``parts`` are HTML."""
     head = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
         f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>"
         f"<h1>{escaped(title)}</h1>"
     )
@@ -49,3 +53,12 @@ def image(name: str, png: bytes, caption: str) -> str:
         f"<figure><img alt='{escaped(name)}' src='data:image/png;base64,{encoded}'>"
         f"<figcaption>{escaped(caption)}</figcaption></figure>"
     )
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table of texts, escaped; it scrolls where the window is narrow."""
+    top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<div class='wide'><table><tr>{top}</tr>{body}</table></div>"

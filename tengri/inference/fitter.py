@@ -28,17 +28,15 @@ from tengri.inference.diagnostics import MAX_K, MAX_RHAT, MIN_ESS, kish, smoothe
 from tengri.inference.importance import (
     Draws,
     SamplingPlan,
-    adapted,
+    course,
     laplace_draws,
     modes,
     proposal,
-    weighted_draws,
 )
 from tengri.inference.likelihood import (
     Density,
     Noise,
-    chi_square,
-    log_likelihood,
+    fitness,
     measured_bands,
     own_covariance,
 )
@@ -53,8 +51,10 @@ METHODS = ("auto", "importance", "nuts", "map")
 #: Galaxies that are held at once.
 BLOCK = 256
 #: Galaxies evaluated together in each stage, on processors and on accelerators.
-MANY = Execution(Sizes(8, 64), Sizes(64, 64))
+MANY = Execution(Sizes(2, 64), Sizes(64, 64))
 FEW = Execution(Sizes(1, 32), Sizes(32, 32))
+#: Vectors whose entries are turned into the parameters' own units together.
+ENTRIES = Execution(Sizes(4096, 65536), Sizes(65536, 262144))
 #: What must not change a posterior: the flags of data that cannot be fitted.
 UNFITTED = FLAGS["no band was measured"] | FLAGS["no usable redshift"]
 
@@ -338,7 +338,8 @@ class Fitter:
         return [(rows, post)]
 
     def _values(self, xi: np.ndarray) -> np.ndarray:
-        return np.asarray(_values_of(self.density.space)(jnp.asarray(xi, float)))
+        rows = np.asarray(xi, default_float()).reshape(-1, xi.shape[-1])
+        return np.asarray(_values_map()(self.density, rows, ENTRIES.sizes)).reshape(xi.shape)
 
     def _of_weights(self, drawn: Draws) -> PosteriorDraws:
         weight, k = smoothed(drawn.log_weight)
@@ -416,8 +417,7 @@ def _proposal_map(plan: SamplingPlan) -> RowMap:
 def _draws_map(plan: SamplingPlan) -> RowMap:
     def one(constants: tuple[Density, Array], row: Any) -> tuple[Draws, Mixture]:
         (density, seed), (case, mixture, turn) = constants, row
-        drawn = weighted_draws(density, mixture, case, _key(seed, case, 1 + turn), plan.final)
-        return drawn, adapted(density, mixture, drawn)
+        return course(density, mixture, case, _key(seed, case, 1 + turn), plan)
 
     return RowMap(one)
 
@@ -427,7 +427,7 @@ def _laplace_map(plan: SamplingPlan) -> RowMap:
     def one(constants: tuple[Density, Array], case: Case) -> Draws:
         density, seed = constants
         first, second = jax.random.split(_key(seed, case, 0))
-        return laplace_draws(density, case, modes(density, case, first, plan), second, plan.final)
+        return laplace_draws(density, case, modes(density, case, first, plan), second, plan.total)
 
     return RowMap(one)
 
@@ -439,19 +439,18 @@ def _chains_map(plan: Any) -> RowMap:
         chains = _sampler().nuts(density, case, start, root, _key(seed, case, 1000), plan)
         xi = chains.xi.reshape(-1, chains.xi.shape[-1])
         flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-        parts = case, density.covariance
-        likelihood = jax.vmap(lambda f: log_likelihood(f, *parts, density.noise))(flux)
+        found = fitness(flux.T, case, density.covariance, density.noise)
         own = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
-        chi2 = jax.vmap(lambda f: chi_square(f, *parts))(flux)
-        in_own_units = likelihood + own + density.space.log_prior(xi)
-        return chains, Draws(xi, jnp.zeros(len(xi)), likelihood, in_own_units, chi2)
+        in_own_units = found.log_likelihood + own + density.space.log_prior(xi)
+        none = jnp.zeros(len(xi))
+        return chains, Draws(xi, none, found.log_likelihood, in_own_units, found.chi2)
 
     return RowMap(one)
 
 
 @cache
-def _values_of(space: Space) -> Any:
-    return jax.jit(space.values)
+def _values_map() -> RowMap:
+    return RowMap(lambda density, xi: density.space.values(xi))
 
 
 def _numpy(drawn: Draws) -> Draws:

@@ -268,7 +268,8 @@ class Fitter:
         drawn = post.xi[rows, some], post.values[rows, some]
         found = certificate(self.density, self.exact.density, data.cases, *drawn)
         bad = ~found.good
-        columns |= {"exact_ess": found.ess, "exact_shift": found.shift, "refitted": bad & False}
+        columns |= {"exact_ess": found.ess, "exact_pareto_k": found.pareto_k,
+                    "exact_shift": found.shift, "refitted": bad & False}  # fmt: skip
         columns["flag"] |= np.where(bad, FLAGS["surrogate not exact enough"], 0).astype(np.int32)
         if self.settings.refit and bad.any():
             again, _ = self.exact.uncertified().posteriors(data.rows(bad))

@@ -8,102 +8,37 @@ not converged is continued with more draws, then sampled by NUTS, and otherwise 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
-from tengri.errors import ConfigError, unknown
-from tengri.forward.batching import Execution, RowMap, Sizes
+from tengri.errors import ConfigError
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.inference import results
 from tengri.inference.amplitude import find_amplitude
 from tengri.inference.certificate import certificate
 from tengri.inference.derived import derived_draws
-from tengri.inference.diagnostics import MAX_K, MAX_RHAT, MIN_ESS, kish, smoothed
-from tengri.inference.importance import (
-    Draws,
-    SamplingPlan,
-    course,
-    laplace_draws,
-    modes,
-    proposal,
-)
 from tengri.inference.likelihood import (
     Density,
     Noise,
-    fitness,
     measured_bands,
     own_covariance,
 )
-from tengri.inference.mixture import Mixture
-from tengri.inference.observations import FLAGS, Case, Observations
+from tengri.inference.methods import Sampling, chain_sampler
+from tengri.inference.observations import FLAGS, Observations
 from tengri.inference.results import Columns, Fit, PosteriorDraws
+from tengri.inference.settings import FitSettings
 from tengri.inference.space import Space
-from tengri.parameters.validate import default_float
 from tengri.process import check_process
 
-METHODS = ("auto", "importance", "nuts", "map")
 #: Galaxies that are held at once.
 BLOCK = 256
-#: Galaxies evaluated together in each stage, on processors and on accelerators.
-MANY = Execution(Sizes(2, 64), Sizes(64, 64))
-FEW = Execution(Sizes(1, 32), Sizes(32, 32))
-#: Vectors whose entries are turned into the parameters' own units together.
-ENTRIES = Execution(Sizes(4096, 65536), Sizes(65536, 262144))
 #: What must not change a posterior: the flags of data that cannot be fitted.
 UNFITTED = FLAGS["no band was measured"] | FLAGS["no usable redshift"]
 
 Report = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How a catalogue is fitted.
-
-    Attributes
-    ----------
-    method : {"auto", "importance", "nuts", "map"}
-        ``auto``: importance sampling, then NUTS for what has not converged, where blackjax is
-        installed. ``map``: the best mode and its Laplace approximation, not judged by draws.
-    noise : Noise
-    seed : int
-    draws : int
-        Draws with equal weights that are kept of each galaxy.
-    derived : bool
-        Whether masses, rates, ages and A_V are derived.
-    certify : int
-        Draws of each posterior that are weighted with the exact model; 0: none.
-    refit : bool
-        Whether what fails that is fitted again with the exact model.
-    extra : int
-        Further rounds of draws where the first do not suffice.
-    plan : SamplingPlan
-    """
-
-    method: str = "auto"
-    noise: Noise = field(default_factory=Noise)
-    seed: int = 0
-    draws: int = 0
-    derived: bool = True
-    certify: int = 0
-    refit: bool = False
-    extra: int = 4
-    plan: SamplingPlan = field(default_factory=SamplingPlan)
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise unknown("method", str(self.method), METHODS)
-        if self.refit and not self.certify:
-            raise ConfigError("refit needs certify: how many draws the exact model is asked for.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what decides every posterior, JSON-serialisable."""
-        return asdict(self)
 
 
 def fit(
@@ -178,7 +113,7 @@ class Fitter:
         if settings.certify and not hasattr(model, "exact_model"):
             raise ConfigError("Only the posterior of a surrogate is checked by the exact model.")
         if settings.method == "nuts":
-            _sampler()
+            chain_sampler()
         return cls(model, settings, density_of(model, known, settings.noise))
 
     @cached_property
@@ -239,7 +174,7 @@ class Fitter:
 
     def posteriors(self, data: Observations) -> tuple[Columns, np.ndarray]:
         """Return the columns and draws of galaxies that can be fitted, in their order."""
-        groups = self._sampled(data)
+        groups = Sampling(self.density, self.settings).groups(data)
         made = [self._described(data.rows(rows), post) for rows, post in groups]
         order = np.argsort(np.concatenate([rows for rows, _ in groups]), kind="stable")
         columns = {name: np.concatenate([c[name] for c, _ in made])[order] for name in made[0][0]}
@@ -283,97 +218,6 @@ class Fitter:
         plain = FitSettings(**{**vars(self.settings), "certify": 0, "refit": False})
         return Fitter(self.model, plain, self.density)
 
-    # --- methods --------------------------------------------------------------------------
-
-    def _sampled(self, data: Observations) -> list[tuple[np.ndarray, PosteriorDraws]]:
-        """Return posteriors by groups: (rows, posterior)."""
-        constants = self.density, np.uint32(self.settings.seed)
-        if self.settings.method == "map":
-            drawn = _laplace_map(self.settings.plan)(constants, data.cases, MANY.sizes)
-            return [(np.arange(len(data)), self._of_laplace(_numpy(drawn)))]
-        mixture = _proposal_map(self.settings.plan)(constants, data.cases, MANY.sizes)
-        pending, pooled = np.arange(len(data)), None
-        groups: list[tuple[np.ndarray, PosteriorDraws]] = []
-        for turn in range(1 + self.settings.extra):
-            rows = data.rows(pending).cases, mixture, np.full(len(pending), turn, np.int32)
-            drawn, mixture = _draws_map(self.settings.plan)(constants, rows, FEW.sizes)
-            # the first draws of those that go on are left out: their proposal was a poor one
-            pooled = _numpy(drawn) if turn < 2 else _pooled(pooled, _numpy(drawn))
-            post = self._of_weights(pooled)
-            chains_alone = self.settings.method == "nuts"
-            done = post.converged & (not chains_alone)
-            if turn == self.settings.extra or chains_alone:
-                groups += self._by_chains(data, pending[~done], _rows(post, ~done))
-                groups.append((pending[done], _rows(post, done)))
-                break
-            groups.append((pending[done], _rows(post, done)))
-            pending = pending[~done]
-            mixture, pooled = (jax.tree.map(lambda x: np.asarray(x)[~done], t)  # noqa: B023
-                               for t in (mixture, pooled))  # fmt: skip
-            if not len(pending):
-                break
-        return [(rows, post) for rows, post in groups if len(rows)]
-
-    def _by_chains(
-        self, data: Observations, rows: np.ndarray, before: PosteriorDraws
-    ) -> list[tuple[np.ndarray, PosteriorDraws]]:
-        """Return posteriors of rows by NUTS from the draws before, or those as they are."""
-        if self.settings.method == "importance" or not len(rows):
-            return [(rows, before)]
-        try:
-            sampler = _sampler()
-        except ConfigError:
-            if self.settings.method == "nuts":
-                raise
-            return [(rows, before)]  # they are flagged as not converged
-        plan = sampler.ChainPlan()
-        start = results.equal_draws(before, plan.chains, self.settings.seed)
-        root = _roots(before)
-        start = before.xi[np.arange(len(rows))[:, None], start]
-        start = np.swapaxes(np.linalg.solve(root, np.swapaxes(start, 1, 2)), 1, 2)
-        constants = self.density, np.uint32(self.settings.seed)
-        number = default_float()
-        inputs = data.rows(rows).cases, start.astype(number), root.astype(number)
-        chains, drawn = _chains_map(plan)(constants, inputs, FEW.sizes)
-        post = self._of_chains(_numpy(drawn), jax.tree.map(np.asarray, chains), before)
-        return [(rows, post)]
-
-    def _values(self, xi: np.ndarray) -> np.ndarray:
-        rows = np.asarray(xi, default_float()).reshape(-1, xi.shape[-1])
-        return np.asarray(_values_map()(self.density, rows, ENTRIES.sizes)).reshape(xi.shape)
-
-    def _of_weights(self, drawn: Draws) -> PosteriorDraws:
-        weight, k = smoothed(drawn.log_weight)
-        ess = kish(weight)
-        good = np.asarray((ess >= MIN_ESS) & (k < MAX_K))
-        nan = np.full(len(ess), np.nan)
-        evidence, error = _evidence(drawn.log_weight)
-        return PosteriorDraws(
-            drawn.xi, self._values(drawn.xi), weight, drawn.log_density, drawn.chi2, ess, k, nan,
-            evidence, error, np.zeros(len(ess), np.int32), good, "importance",
-        )  # fmt: skip
-
-    def _of_laplace(self, drawn: Draws) -> PosteriorDraws:
-        """Return the Laplace approximation: equal weights, and k̂ of what they should be."""
-        n, m = drawn.log_weight.shape
-        nan, (evidence, error) = np.full(n, np.nan), _evidence(drawn.log_weight)
-        answered = np.asarray(np.isfinite(drawn.log_density).any(axis=1))
-        return PosteriorDraws(
-            drawn.xi, self._values(drawn.xi), np.full((n, m), 1.0 / m), drawn.log_density,
-            drawn.chi2, nan, smoothed(drawn.log_weight)[1], nan, evidence, error,
-            np.zeros(n, np.int32), answered, "map",
-        )  # fmt: skip
-
-    def _of_chains(self, drawn: Draws, chains: Any, before: PosteriorDraws) -> PosteriorDraws:
-        n, m = drawn.log_weight.shape
-        ess, rhat = chains.bulk.min(axis=1), chains.rhat.max(axis=1)
-        good = (ess >= MIN_ESS) & (rhat < MAX_RHAT)
-        return PosteriorDraws(
-            drawn.xi, self._values(drawn.xi), np.full((n, m), 1.0 / m), drawn.log_density,
-            drawn.chi2, ess, before.pareto_k, rhat, before.log_evidence, before.log_evidence_err,
-            chains.divergent.astype(np.int32), good, "nuts",
-        )  # fmt: skip
-
 
 def density_of(model: PhotometricModel, known_redshift: bool, noise: Noise) -> Density:
     """Return the density of a model, its amplitude found."""
@@ -388,102 +232,3 @@ def density_of(model: PhotometricModel, known_redshift: bool, noise: Noise) -> D
 
 def _middle(model: PhotometricModel) -> float:
     return float(model.spec.get_distribution("redshift").unstandardize(0.0))
-
-
-def _sampler() -> Any:
-    try:
-        from tengri.inference import sampler
-    except ImportError:
-        raise ConfigError("NUTS needs blackjax: pip install 'tengri-sed[fit]'.") from None
-    return sampler
-
-
-# --- compiled once for all models of the same structure ---------------------------------------
-
-
-def _key(seed: Array, case: Case, stage: Any) -> Array:
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), case.index), stage)
-
-
-@cache
-def _proposal_map(plan: SamplingPlan) -> RowMap:
-    def one(constants: tuple[Density, Array], case: Case) -> Mixture:
-        density, seed = constants
-        return proposal(density, case, _key(seed, case, 0), plan)
-
-    return RowMap(one)
-
-
-@cache
-def _draws_map(plan: SamplingPlan) -> RowMap:
-    def one(constants: tuple[Density, Array], row: Any) -> tuple[Draws, Mixture]:
-        (density, seed), (case, mixture, turn) = constants, row
-        return course(density, mixture, case, _key(seed, case, 1 + turn), plan)
-
-    return RowMap(one)
-
-
-@cache
-def _laplace_map(plan: SamplingPlan) -> RowMap:
-    def one(constants: tuple[Density, Array], case: Case) -> Draws:
-        density, seed = constants
-        first, second = jax.random.split(_key(seed, case, 0))
-        return laplace_draws(density, case, modes(density, case, first, plan), second, plan.total)
-
-    return RowMap(one)
-
-
-@cache
-def _chains_map(plan: Any) -> RowMap:
-    def one(constants: tuple[Density, Array], row: Any) -> tuple[Any, Draws]:
-        (density, seed), (case, start, root) = constants, row
-        chains = _sampler().nuts(density, case, start, root, _key(seed, case, 1000), plan)
-        xi = chains.xi.reshape(-1, chains.xi.shape[-1])
-        flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-        found = fitness(flux.T, case, density.covariance, density.noise)
-        own = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
-        in_own_units = found.log_likelihood + own + density.space.log_prior(xi)
-        none = jnp.zeros(len(xi))
-        return chains, Draws(xi, none, found.log_likelihood, in_own_units, found.chi2)
-
-    return RowMap(one)
-
-
-@cache
-def _values_map() -> RowMap:
-    return RowMap(lambda density, xi: density.space.values(xi))
-
-
-def _numpy(drawn: Draws) -> Draws:
-    return Draws(*(np.asarray(x) for x in drawn))
-
-
-def _pooled(one: Draws | None, other: Draws) -> Draws:
-    """Return the draws of two rounds, whose weights are of one posterior."""
-    assert one is not None
-    return Draws(*(np.concatenate(pair, axis=1) for pair in zip(one, other)))
-
-
-def _rows(post: PosteriorDraws, where: np.ndarray) -> PosteriorDraws:
-    arrays = {name: x for name, x in post._asdict().items() if name != "method"}
-    return post._replace(**{name: x[where] for name, x in arrays.items()})
-
-
-def _roots(post: PosteriorDraws) -> np.ndarray:
-    """Return a root of the covariance of weighted draws, (n, size, size)."""
-    total = np.maximum(post.weight.sum(axis=1), 1e-300)[:, None]
-    weight = post.weight / total
-    apart = post.xi - np.einsum("nm,nms->ns", weight, post.xi)[:, None]
-    covariance = np.einsum("nm,nms,nmt->nst", weight, apart, apart).astype(np.float64)
-    return np.linalg.cholesky(covariance + 1e-4 * np.eye(post.xi.shape[2]))
-
-
-def _evidence(log_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ln of the mean weight, and its standard error, each (n,)."""
-    raw = np.asarray(log_weight, np.float64)
-    best = raw.max(axis=1)
-    weight = np.exp(raw - np.where(np.isfinite(best), best, 0.0)[:, None])
-    mean = weight.mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = weight.std(axis=1) / mean / np.sqrt(raw.shape[1])
-        return best + np.log(mean), error

@@ -128,6 +128,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
         "free parameters": len(found.names), "bands": len(data.bands), "galaxies": len(found),
         "first galaxies and compilation [s]": round(first.wall, 1),
         "the same, processor [s]": round(first.processor, 1),
+        "from a compilation cache": bool(jax.config.jax_compilation_cache_dir),
         "seconds": round(used.wall, 1), "processor seconds": round(used.processor, 1),
         "usable": int(usable.sum()), "usable per minute": round(60 * usable.sum() / used.wall),
         "usable per minute of two cores' processor time":

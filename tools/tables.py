@@ -287,7 +287,7 @@ def fits() -> str:
         cells = (str(r["free parameters"]), str(r["bands"]), f"{r['galaxies']:,}",
                  f"{100 * r['usable'] / r['galaxies']:.1f} %",
                  f"{r[PER_MINUTE]:,}", f"{r['usable per minute']:,}",
-                 f"{r['the same, processor [s]']:.0f}",
+                 "–" if r["from a compilation cache"] else f"{r['the same, processor [s]']:.0f}",
                  f"{r['effective draws, 5/50/95 %'][1]:.0f}",
                  f"{100 * found['inside 68 %, pooled']:.1f} %",
                  f"{found['least KS p times parameters']:.2g}")  # fmt: skip

@@ -2,7 +2,7 @@
 
     python benchmarks/fits.py [--mocks 2000] [--model sdss] [--redshift known|free]
         [--ratio 20] [--method importance] [--set NAME=VALUE …] [--certify 0]
-        [--seconds 600] [--row NAME] [-o benchmarks/results/fits.json]
+        [--seed 11] [--seconds 600] [--row NAME] [-o benchmarks/results/fits.json]
 
 Mocks are prior draws; their fluxes come from the exact model with noise at the signal-to-noise
 `--ratio`. A posterior is usable as `tengri.inference.diagnostics` says. Calibration is Talts et al.
@@ -55,13 +55,15 @@ class Clock:
         return Clock(self.wall - before.wall, self.processor - before.processor)
 
 
-def mocks(model: Any, n: int, ratio: float, known: bool) -> tuple[Observations, dict[str, Any]]:
+def mocks(
+    model: Any, n: int, ratio: float, known: bool, seed: int = 11
+) -> tuple[Observations, dict[str, Any]]:
     """Return data of n galaxies, and the parameters they were made from."""
-    truth = model.spec.sample_batch(jax.random.key(11), n)
+    truth = model.spec.sample_batch(jax.random.key(seed), n)
     flux = model.exact_model().predict_photometry_batch(truth, units="nJy")
     flux = np.asarray(flux, np.float64)
     error = np.abs(flux) / ratio
-    seen = flux + error * np.random.default_rng(12).normal(size=flux.shape)
+    seen = flux + error * np.random.default_rng(seed + 1).normal(size=flux.shape)
     z = np.asarray(truth["redshift"]) if known else None
     return Observations.of(seen, error, model.filter_names, redshift=z), truth
 
@@ -110,7 +112,7 @@ def measured(args: argparse.Namespace) -> dict[str, Any]:
     fixed = {name: float(value) for name, _, value in (item.partition("=") for item in args.set)}
     model = emulator.load(args.model)
     model = model.with_spec(changed_spec(model.spec, fixed)) if fixed else model
-    data, truth = mocks(model, args.mocks, args.ratio, args.redshift == "known")
+    data, truth = mocks(model, args.mocks, args.ratio, args.redshift == "known", args.seed)
     settings = FitSettings(method=args.method, draws=RANKED, certify=args.certify)
     begin = Clock.now()
     fitter = Fitter.of(model, data, settings)
@@ -155,6 +157,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--method", default="importance")
     p.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     p.add_argument("--certify", type=int, default=0)
+    p.add_argument("--seed", type=int, default=11, help="of the mocks")
     p.add_argument("--seconds", type=float, default=600.0)
     p.add_argument("--row", default="", help="name of the row (default: model, redshift, S/N)")
     p.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/fits.json"))

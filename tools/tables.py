@@ -279,14 +279,14 @@ def posterior() -> str:
 
 def fits() -> str:
     """Return how quick fits of catalogues are and how well calibrated, Markdown."""
-    rows = _head(["mocks", "free", "bands", "galaxies", "usable", "usable a minute: processor",
-                  "clock", "compiled in [s of processor]", "effective draws (median)",
+    rows = _head(["mocks", "free", "bands", "galaxies", "usable", "usable a minute",
+                  "compiled in [s of processor]", "effective draws (median)",
                   "inside 68 %", "KS p × parameters"])  # fmt: skip
     for name, r in _result("fits").items():
         found = r["calibration of the usable"]
         cells = (str(r["free parameters"]), str(r["bands"]), f"{r['galaxies']:,}",
                  f"{100 * r['usable'] / r['galaxies']:.1f} %",
-                 f"{r[PER_MINUTE]:,}", f"{r['usable per minute']:,}",
+                 f"{r[PER_MINUTE]:,}",
                  "–" if r["from a compilation cache"] else f"{r['the same, processor [s]']:.0f}",
                  f"{r['effective draws, 5/50/95 %'][1]:.0f}",
                  f"{100 * found['inside 68 %, pooled']:.1f} %",

@@ -14,6 +14,7 @@ from tengri.cli import components
 
 ROOT = Path(__file__).resolve().parents[1]
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")
+PER_MINUTE = "usable per minute of two cores' processor time"
 START, END = "<!-- {}: written by python -m tools.tables -->", "<!-- end of {} -->"
 
 
@@ -130,7 +131,7 @@ def in_short() -> str:
         f"{times['exact vs. bagpipes']:.0f} × less than bagpipes for the same work.",
         "- **`sdss_nodes`**, a table for any dust law and history: "
         f"{mmag(table, 'smooth')} of ordinary galaxies; {mmag(table, 'young')} of stars of a few "
-        f"Myr; the worst of all tried {worst:.0f} mmag; {rate['sdss_nodes']:,.0f} galaxies a second.",
+XX
         f"- **`sdss`**, a network: {mmag(sdss, 'smooth')}; {mmag(sdss, 'young')} of stars of a few "
         f"Myr; {rate['sdss']:,.0f} galaxies a second.",
         f"- **Single calls**: {cost['exact, single call']:.0f} µs exact, "
@@ -276,6 +277,24 @@ def posterior() -> str:
     return "\n".join(rows + times)
 
 
+def fits() -> str:
+    """Return how quick fits of catalogues are and how well calibrated, Markdown."""
+    rows = _head(["mocks", "free", "bands", "galaxies", "usable", "usable a minute",
+                  "compiled in [s of processor]", "effective draws (median)",
+                  "inside 68 %", "KS p × parameters"])  # fmt: skip
+    for name, r in _result("fits").items():
+        found = r["calibration of the usable"]
+        cells = (str(r["free parameters"]), str(r["bands"]), f"{r['galaxies']:,}",
+                 f"{100 * r['usable'] / r['galaxies']:.1f} %",
+                 f"{r[PER_MINUTE]:,}",
+                 "–" if r["from a compilation cache"] else f"{r['the same, processor [s]']:.0f}",
+                 f"{r['effective draws, 5/50/95 %'][1]:.0f}",
+                 f"{100 * found['inside 68 %, pooled']:.1f} %",
+                 f"{found['least KS p times parameters']:.2g}")  # fmt: skip
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def _short(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
 
@@ -359,6 +378,7 @@ TABLES = {
     "components": components.markdown,
     "commands": commands,
     "catalogue": catalogue,
+    "fits": fits,
     "first numbers": first_numbers,
     "reliability": reliability,
     "posterior": posterior,

@@ -226,9 +226,9 @@ def _stars(
     text = found.text()
     logger.info(text)
     caption = "Medians and the central 68 % over galaxies of the prior."
-    parts = [template.image("stars", picture, caption), template.pre(text)]
+    parts = [html_page.image("stars", picture, caption), html_page.pre(text)]
     title = f"Stars of {found.names[0]} and of {found.names[1]}"
-    atomic.write_text(out / "stars.html", template.render(title, parts))
+    atomic.write_text(out / "stars.html", html_page.render(title, parts))
     return {"stars": found.numbers()}
 
 

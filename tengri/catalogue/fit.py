@@ -18,8 +18,9 @@ from tengri.components.composition import registered_params
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.units import UNITS
-from tengri.inference.fitter import BLOCK, FitSettings, Fitter
+from tengri.inference.fitter import BLOCK, Fitter
 from tengri.inference.observations import FLAGS, UNUSABLE, Observations, in_njy
+from tengri.inference.settings import FitSettings
 
 FLAG = "flag"
 #: Units of the quantities that are derived from draws.

@@ -23,7 +23,7 @@ from tengri.inference.likelihood import Density, measured_bands, own_variance
 from tengri.inference.observations import Case
 
 #: Cells of the grid, and how far it reaches on either side [σ].
-CELLS, REACH = 48, 7.0
+CELLS, REACH = 32, 6.0
 #: Least width of the grid [dex].
 NARROWEST = 0.05
 #: How far fluxes may be from proportional for a parameter to be an amplitude.
@@ -80,17 +80,16 @@ def draw_amplitude(density: Density, flux: Array, case: Case, key: Array) -> Amp
         One galaxy.
     key : Array
     """
+    flux = flux.T
     low, high = _interval(density, flux, case)
-    edges = low[:, None] + (high - low)[:, None] * jnp.linspace(0.0, 1.0, CELLS + 1)
-    middle = 0.5 * (edges[:, 1:] + edges[:, :-1])
+    width = (high - low) / CELLS
+    middle = low[None] + width[None] * (jnp.arange(CELLS)[:, None] + 0.5)
     log_p = _log_density(density, flux, middle, case)
-    log_p = log_p - jax.scipy.special.logsumexp(log_p, axis=1, keepdims=True)
+    log_p = log_p - jax.scipy.special.logsumexp(log_p, axis=0, keepdims=True)
     first, second = jax.random.split(key)
     cell = _chosen(jnp.exp(log_p), jax.random.uniform(first, low.shape))
-    inside = jax.random.uniform(second, low.shape)
-    width = (high - low) / CELLS
-    value = low + (cell + inside) * width
-    log_q = jnp.take_along_axis(log_p, cell[:, None], axis=1)[:, 0] - jnp.log(width)
+    value = low + (cell + jax.random.uniform(second, low.shape)) * width
+    log_q = jnp.take_along_axis(log_p, cell[None], axis=0)[0] - jnp.log(width)
     return AmplitudeDraw(value, 10.0 ** (value - reference(density)), log_q)
 
 
@@ -110,21 +109,22 @@ def _prior(density: Density) -> Any:
 
 
 def _chosen(p: Array, u: Array) -> Array:
-    """Return the cell in which each u falls, by the cumulative probabilities."""
-    total = jnp.cumsum(p, axis=1)
-    below = total < (u * total[:, -1])[:, None]
-    return jnp.minimum(jnp.sum(below, axis=1), CELLS - 1)
+    """Return the cell in which each u falls, by cumulative probabilities of p (CELLS, n)."""
+    total = jnp.tri(CELLS) @ p  # a product is much cheaper here than a cumulative sum
+    below = total < (u * total[-1])[None]
+    return jnp.minimum(jnp.sum(below, axis=0), CELLS - 1)
 
 
 def _interval(density: Density, flux: Array, case: Case) -> tuple[Array, Array]:
     """Return where the amplitude lies, REACH σ about the best one, within its prior."""
     bounds = _prior(density).reach
     seen = jnp.asarray(measured_bands(case))
-    model = jnp.where(seen & jnp.isfinite(flux), flux, 0.0) / case.error
+    lit = jnp.where(seen[:, None] & jnp.isfinite(flux), flux, 0.0)
+    model = lit / case.error[:, None]
     data = jnp.where(seen, case.flux, 0.0) / case.error
-    power = jnp.sum(model * model, axis=1)
+    power = jnp.sum(model * model, axis=0)
     power = jnp.maximum(power, jnp.finfo(power.dtype).tiny)
-    best, sigma = jnp.sum(model * data, axis=1) / power, 1.0 / jnp.sqrt(power)
+    best, sigma = data @ model / power, 1.0 / jnp.sqrt(power)
     # errors of the surrogate are a share of the flux: beside them the data may say more than true
     share = _own_share(density, seen)
     widened = density.noise.factor**0.5 if density.noise.outliers else 1.0
@@ -144,13 +144,12 @@ def _own_share(density: Density, seen: Array) -> Any:
 
 
 def _log_density(density: Density, flux: Array, value: Array, case: Case) -> Array:
-    """Return likelihood times prior, bands taken as independent, (n, CELLS)."""
+    """Return likelihood times prior, bands taken as independent, (CELLS, n)."""
     factor = 10.0 ** (value - reference(density))
     total = log_amplitude_prior(density, value)
-    for band in range(flux.shape[1]):
-        model = factor * (jnp.where(jnp.isfinite(flux[:, band]), flux[:, band], 0.0)
-                          / case.error[band])[:, None]  # fmt: skip
-        total = total + _log_band(density, model, case, band)
+    for band in range(len(flux)):
+        model = jnp.where(jnp.isfinite(flux[band]), flux[band], 0.0) / case.error[band]
+        total = total + _log_band(density, factor * model[None], case, band)
     return total
 
 

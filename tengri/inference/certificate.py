@@ -76,7 +76,6 @@ def _likelihoods() -> RowMap:
     def one(density: Density, row: tuple[Case, Array]) -> Array:
         case, xi = row
         flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-        parts = case, density.covariance, density.noise
-        return jax.vmap(lambda f: log_likelihood(f, *parts))(flux)
+        return log_likelihood(flux.T, case, density.covariance, density.noise)
 
     return RowMap(one)

@@ -3,31 +3,30 @@ r"""Importance sampling of one galaxy's posterior from a mixture that adapts to 
 1. Many solutions of least squares from prior draws (`tengri.inference.laplace`), each with its
    Gauss-Newton covariance, are the components of a first mixture. Where the redshift is free the
    draws are the best of many in each stratum of its prior, so that no mode is missed.
-2. Rounds of draws move the mixture to the posterior (population Monte Carlo), their weights
-   tempered while they are few.
-3. Final draws carry weights posterior / proposal. Draws of the amplitude come from its own
-   conditional distribution (`tengri.inference.amplitude`).
+2. Rounds of draws move the mixture to the posterior (population Monte Carlo: Cappé et al. 2008,
+   Stat. Comput. 18, 447), their weights tempered while they are few.
+3. The draws of all rounds count, as draws of the mixture of their mixtures (the deterministic
+   mixture of adaptive multiple importance sampling: Cornuet et al. 2012, Scand. J. Stat. 39, 798).
+   Amplitudes come from their own conditional distribution (`tengri.inference.amplitude`).
 
 Written for one galaxy; `tengri.inference.fitter` maps it over a catalogue.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.scipy.special import logsumexp
 
+from tengri.forward.batching import Execution, Sizes, map_traced
 from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior
 from tengri.inference.laplace import Solution, curvature, marginal_curvature, solve
-from tengri.inference.likelihood import (
-    Density,
-    chi_square,
-    log_likelihood,
-    measured_bands,
-)
+from tengri.inference.likelihood import Density, fitness, measured_bands
 from tengri.inference.mixture import (
     Mixture,
     draw,
@@ -39,6 +38,8 @@ from tengri.inference.mixture import (
 from tengri.inference.observations import Case
 from tengri.inference.space import log_normal
 
+#: Draws of a galaxy that are predicted together: what fits a processor's cache.
+FLUXES = Execution(Sizes(128, 128), Sizes(4096, 4096))
 #: Temperature of the evidences that are the weights of the first mixture.
 TEMPERATURE = 4.0
 #: Least effective share of the draws that an update goes by.
@@ -58,17 +59,19 @@ class SamplingPlan:
     scouts : int
         Prior draws in each stratum of a free redshift.
     rounds, draws : int
-        Rounds of adaptation, and draws of each.
-    final : int
-        Weighted draws of the result; of each further round where they do not suffice.
+        Rounds of a course, and draws of each; what has not converged has further courses.
     """
 
     starts: int = 12
     steps: int = 8
     scouts: int = 32
-    rounds: int = 3
-    draws: int = 2048
-    final: int = 4096
+    rounds: int = 4
+    draws: int = 1024
+
+    @property
+    def total(self) -> int:
+        """Draws of a course."""
+        return self.rounds * self.draws
 
 
 class Draws(NamedTuple):
@@ -93,54 +96,68 @@ class Draws(NamedTuple):
 
 
 def proposal(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Mixture:
-    """Return a mixture that is near the posterior of a galaxy."""
-    first, second, third = jax.random.split(key, 3)
-    start = _starts(density, case, first, plan)
-    found = _solutions(density, case, start, second, plan)
-    mixture = _first_mixture(density, found)
-
-    def one_round(mixture: Mixture, key: Array) -> tuple[Mixture, None]:
-        drawn = weighted_draws(density, mixture, case, key, plan.draws)
-        return adapted(density, mixture, drawn), None
-
-    return jax.lax.scan(one_round, mixture, jax.random.split(third, plan.rounds))[0]
-
-
-def weighted_draws(density: Density, mixture: Mixture, case: Case, key: Array, n: int) -> Draws:
-    """Return draws from the mixture with their weights."""
+    """Return a mixture that covers the posterior of a galaxy."""
     first, second = jax.random.split(key)
-    theta = draw(mixture, first, n)
-    log_q, log_p = log_density(mixture, theta), log_normal(theta)
-    xi = _with_amplitude(density, theta, jnp.zeros(n))
-    flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-    if density.amplitude is not None:
-        drawn = draw_amplitude(density, flux, case, second)
-        prior = density.space.priors[density.space.names.index(density.amplitude)]
-        xi = _with_amplitude(density, theta, prior.standardize(drawn.value))
-        flux = flux * drawn.factor[:, None]
-        log_q = log_q + drawn.log_density
-        log_p = log_p + log_amplitude_prior(density, drawn.value)
-    return _weighed(density, case, xi, flux, log_p, log_q)
+    start = _starts(density, case, first, plan)
+    return _first_mixture(density, _solutions(density, case, start, second, plan))
 
 
-def _weighed(
-    density: Density, case: Case, xi: Array, flux: Array, log_p: Array, log_q: Array
-) -> Draws:
-    """Return draws with the weights that prior, proposal and likelihood give them."""
-    parts = case, density.covariance
-    likelihood = jax.vmap(lambda f: log_likelihood(f, *parts, density.noise))(flux)
+def course(
+    density: Density, mixture: Mixture, case: Case, key: Array, plan: SamplingPlan
+) -> tuple[Draws, Mixture]:
+    """Return the weighted draws of some rounds, and the mixture that they lead to."""
+
+    def one_round(mixture: Mixture, key: Array) -> tuple[Mixture, tuple[Mixture, Array, Draws]]:
+        first, second = jax.random.split(key)
+        theta = draw(mixture, first, plan.draws)
+        drawn = _weighed(density, case, *with_amplitude(density, theta, case, second))
+        own = drawn.log_weight - log_density(mixture, theta)
+        return adapted(mixture, theta, own), (mixture, theta, drawn)
+
+    keys = jax.random.split(key, plan.rounds)
+    last, (mixtures, theta, drawn) = jax.lax.scan(one_round, mixture, keys)
+
+    def log_q(x: Array) -> Array:
+        return logsumexp(jax.lax.map(lambda one: log_density(one, x), mixtures), axis=0)
+
+    log_weight = drawn.log_weight - jax.lax.map(log_q, theta) + math.log(plan.rounds)
+    drawn = drawn._replace(log_weight=log_weight)
+    return jax.tree.map(lambda x: x.reshape(plan.total, *x.shape[2:]), drawn), last
+
+
+def with_amplitude(
+    density: Density, theta: Array, case: Case, key: Array
+) -> tuple[Array, Array, Array]:
+    """Return vectors with drawn amplitudes (n, size), fluxes (n, n_bands), and log densities (n,).
+
+    The last are those of the prior over that of the amplitude's draw.
+    """
+    xi = _with_amplitude(density, theta, jnp.zeros(len(theta)))
+    flux = map_traced(lambda v: density.flux(v, case), xi, FLUXES)
+    log_p = log_normal(theta)
+    if density.amplitude is None:
+        return xi, flux, log_p
+    drawn = draw_amplitude(density, flux, case, key)
+    prior = density.space.priors[density.space.names.index(density.amplitude)]
+    xi = _with_amplitude(density, theta, prior.standardize(drawn.value))
+    log_p = log_p + log_amplitude_prior(density, drawn.value) - drawn.log_density
+    return xi, flux * drawn.factor[:, None], log_p
+
+
+def _weighed(density: Density, case: Case, xi: Array, flux: Array, log_p: Array) -> Draws:
+    """Return draws with the weights that prior and likelihood give them; 0 without an answer."""
+    fit = fitness(flux.T, case, density.covariance, density.noise)
     own_prior = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
-    log_weight = likelihood + own_prior + log_p - log_q
+    log_weight = fit.log_likelihood + own_prior + log_p
     log_weight = jnp.where(jnp.isnan(log_weight), -jnp.inf, log_weight)
-    in_own_units = likelihood + own_prior + density.space.log_prior(xi)
-    chi2 = jax.vmap(lambda f: chi_square(f, *parts))(flux)
-    return Draws(xi, log_weight, likelihood, in_own_units, chi2)
+    in_own_units = fit.log_likelihood + own_prior + density.space.log_prior(xi)
+    return Draws(xi, log_weight, fit.log_likelihood, in_own_units, fit.chi2)
 
 
-def adapted(density: Density, mixture: Mixture, drawn: Draws) -> Mixture:
-    """Return the mixture moved to the draws, by weights that are tempered while few count."""
-    best = jnp.max(drawn.log_weight)
-    log_weight = drawn.log_weight - jnp.where(jnp.isfinite(best), best, 0.0)
+def adapted(mixture: Mixture, theta: Array, log_weight: Array) -> Mixture:
+    """Return the mixture moved to its draws (n, d), weights tempered while few count."""
+    best = jnp.max(log_weight)
+    log_weight = log_weight - jnp.where(jnp.isfinite(best), best, 0.0)
     needed = EFFECTIVE_SHARE * log_weight.shape[0]
 
     def halve(ends: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
@@ -153,7 +170,6 @@ def adapted(density: Density, mixture: Mixture, drawn: Draws) -> Mixture:
     all_of_it = kish(_power(log_weight, one)) >= needed
     (low, _), _ = jax.lax.scan(halve, (zero, one), None, length=HALVINGS)
     weight = _power(log_weight, jnp.where(all_of_it, one, low))
-    theta = _without_amplitude(density, drawn.xi)
     moved = updated(mixture, theta, weight)
     return jax.tree.map(lambda a, b: jnp.where(jnp.isfinite(best), a, b), moved, mixture)
 
@@ -187,7 +203,7 @@ def laplace_draws(density: Density, case: Case, mode: Solution, key: Array, n: i
     xi = mode.xi + z @ root.T
     log_q = log_normal(z) + jnp.sum(jnp.log(jnp.diagonal(white)))
     flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-    return _weighed(density, case, xi, flux, log_normal(xi), log_q)
+    return _weighed(density, case, xi, flux, log_normal(xi) - log_q)
 
 
 # --- the first mixture ------------------------------------------------------------------------
@@ -203,16 +219,9 @@ def _starts(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Arr
     xi = jax.random.normal(first, (plan.starts, plan.scouts, size))
     u = jnp.arange(plan.starts)[:, None] + jax.random.uniform(second, xi.shape[:2])
     xi = xi.at[..., place].set(jax.scipy.special.ndtri(jnp.clip(u / plan.starts, 1e-6, 1 - 1e-6)))
-    scouts = xi.reshape(-1, size)
-    if density.place is not None:
-        scouts = scouts.at[:, density.place].set(0.0)
-    flux = jax.vmap(lambda v: density.flux(v, case))(scouts)
-    if density.amplitude is not None:
-        drawn = draw_amplitude(density, flux, case, third)
-        prior = density.space.priors[density.space.names.index(density.amplitude)]
-        scouts = scouts.at[:, density.place].set(prior.standardize(drawn.value))
-        flux = flux * drawn.factor[:, None]
-    score = jax.vmap(lambda f: log_likelihood(f, case, density.covariance, density.noise))(flux)
+    theta = _without_amplitude(density, xi.reshape(-1, size))
+    scouts, flux, _ = with_amplitude(density, theta, case, third)
+    score = fitness(flux.T, case, density.covariance, density.noise).log_likelihood
     score = jnp.where(jnp.isnan(score), -jnp.inf, score).reshape(xi.shape[:2])
     best = jnp.argmax(score, axis=1)
     return scouts.reshape(xi.shape)[jnp.arange(plan.starts), best]

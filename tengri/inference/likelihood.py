@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ from tengri.forward.evaluator import Evaluator, flux_of
 from tengri.inference.magnitude_prior import MagnitudePrior
 from tengri.inference.observations import UNIT, Case
 from tengri.inference.space import LN_2PI, Space, log_normal
-from tengri.numerics.small_matrices import cholesky, solve_lower
+from tengri.numerics.small_matrices import whitened
 
 #: Keeps the root of a certain upper limit differentiable.
 TINY = 1e-12
@@ -57,28 +57,56 @@ class Noise:
             )
 
 
-def log_likelihood(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) -> Array:
-    """Return the log density of the data at predicted fluxes, -inf where one is not finite.
+class Fitness(NamedTuple):
+    """How well predictions fit one galaxy, each (…).
+
+    Attributes
+    ----------
+    log_likelihood : Array
+        Log density of the data; -inf where a prediction is not finite.
+    chi2 : Array
+        χ² of the measured bands.
+    """
+
+    log_likelihood: Array
+    chi2: Array
+
+
+def fitness(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) -> Fitness:
+    """Return the log density of the data at predicted fluxes, and χ².
 
     Parameters
     ----------
-    flux : Array, shape (n_bands,)
-        Prediction [nJy].
+    flux : Array, shape (n_bands, …)
+        Predictions [nJy]; many draws of one galaxy are the last axis.
     case : Case
     covariance : array, shape (n_bands, n_bands), or None
         Of the surrogate's errors [mag²]; None for an exact model.
     noise : Noise
     """
-    good = jnp.all(jnp.isfinite(flux) | ~case.seen)
+    case = _along(case, flux)
+    good = jnp.all(jnp.isfinite(flux) | ~case.seen, axis=0)
     model = _over_errors(flux, case)
-    censored = jnp.zeros(())
-    if case.limit is not None:
-        censored = jnp.sum(_log_below(model, case, covariance))
+    white, log_det = _whitened(model, model, case, covariance)
+    squares = jnp.sum(white * white, axis=0)
     if noise.outliers > 0.0:
         measured = _log_mixture(model, case, covariance, noise)
     else:
-        measured = _log_normal(model, case, covariance)
-    return jnp.where(good, censored + measured, -jnp.inf)
+        width = jnp.where(measured_bands(case), jnp.log(case.error) + 0.5 * LN_2PI, 0.0)
+        measured = -0.5 * squares - log_det - jnp.sum(width, axis=0)
+    if case.limit is not None:
+        measured = measured + jnp.sum(_log_below(model, case, covariance), axis=0)
+    return Fitness(jnp.where(good, measured, -jnp.inf), squares)
+
+
+def log_likelihood(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) -> Array:
+    """Return the log density of the data at predicted fluxes (n_bands, …): see `fitness`."""
+    return fitness(flux, case, covariance, noise).log_likelihood
+
+
+def chi_square(flux: Array, case: Case, covariance: Any) -> Array:
+    """Return χ² of the measured bands at predicted fluxes (n_bands, …)."""
+    return fitness(flux, case, covariance).chi2
 
 
 def residuals(flux: Array, case: Case, covariance: Any) -> Array:
@@ -87,25 +115,26 @@ def residuals(flux: Array, case: Case, covariance: Any) -> Array:
     The covariance counts as a constant: a Gauss-Newton step takes no slope of it.
     """
     model = _over_errors(flux, case)
-    measured = measured_bands(case)
-    apart = jnp.where(measured, model - case.flux / case.error, 0.0)
-    factor = _factor(jax.lax.stop_gradient(model), case, covariance)
-    white = apart if factor is None else solve_lower(factor, apart)
+    white, _ = _whitened(model, jax.lax.stop_gradient(model), case, covariance)
     if case.limit is None:
         return white
     below = jnp.sqrt(TINY - 2.0 * _log_below(model, case, covariance))
     return jnp.where(case.limit, below, white)
 
 
-def chi_square(flux: Array, case: Case, covariance: Any) -> Array:
-    """Return χ² of the measured bands."""
-    r = residuals(flux, case, covariance)
-    return jnp.sum(jnp.where(measured_bands(case), r * r, 0.0))
-
-
 def measured_bands(case: Case) -> Any:
-    """Return which bands have a flux that is no limit, (…, n_bands)."""
+    """Return which bands have a flux that is no limit, in the shape of the case."""
     return case.seen if case.limit is None else case.seen & ~case.limit
+
+
+def _along(case: Case, flux: Array) -> Case:
+    """Return the case with its bands along the first axis of the fluxes."""
+
+    def spread(x: Any) -> Any:
+        return None if x is None else jnp.reshape(x, (*jnp.shape(x), *(1,) * (flux.ndim - 1)))
+
+    by_band = ("flux", "error", "seen", "limit", "correlation")
+    return case._replace(**{name: spread(getattr(case, name)) for name in by_band})
 
 
 def _over_errors(flux: Array, case: Case) -> Array:
@@ -115,35 +144,30 @@ def _over_errors(flux: Array, case: Case) -> Array:
 
 
 def own_variance(model: Array, covariance: Any) -> Array | float:
-    """Return the variance of the surrogate's errors over that of the data, (…, n_bands)."""
+    """Return the variance of the surrogate's errors over that of the data, (n_bands, …)."""
     if covariance is None:
         return 0.0
-    return LN_PER_MAG**2 * model * model * jnp.diagonal(covariance)
+    own = jnp.diagonal(covariance).reshape(-1, *(1,) * (model.ndim - 1))
+    return LN_PER_MAG**2 * model * model * own
 
 
-def _factor(model: Array, case: Case, covariance: Any) -> Array | None:
-    """Return the lower Cholesky factor of the covariance over the errors of the data."""
-    if covariance is None and case.correlation is None:
-        return None
-    measured = measured_bands(case)
-    both = measured[:, None] & measured[None, :]
-    unit = jnp.eye(model.shape[-1])
-    total = unit if case.correlation is None else jnp.where(both, case.correlation, unit)
-    if covariance is not None:
-        own = LN_PER_MAG**2 * jnp.outer(model, model) * covariance
-        total = total + jnp.where(both, own, 0.0)
-    return cholesky(total)
+def _whitened(model: Array, at: Array, case: Case, covariance: Any) -> tuple[Array, Array]:
+    """Return white residuals (n_bands, …) and ln det of the root of their covariance.
 
-
-def _log_normal(model: Array, case: Case, covariance: Any) -> Array:
+    Both over the errors of the data; the surrogate's own errors are those at the prediction ``at``.
+    """
     measured = measured_bands(case)
     apart = jnp.where(measured, model - case.flux / case.error, 0.0)
-    log_det = jnp.sum(jnp.where(measured, jnp.log(case.error) + 0.5 * LN_2PI, 0.0))
-    factor = _factor(model, case, covariance)
-    if factor is not None:
-        apart = solve_lower(factor, apart)
-        log_det = log_det + jnp.sum(jnp.log(jnp.diagonal(factor)))
-    return -0.5 * jnp.sum(apart * apart) - log_det
+    if covariance is None and case.correlation is None:
+        return apart, jnp.zeros(apart.shape[1:])
+    both = measured[:, None] & measured[None, :]
+    unit = jnp.eye(len(model)).reshape(len(model), len(model), *(1,) * (model.ndim - 1))
+    total = unit if case.correlation is None else jnp.where(both, case.correlation, unit)
+    if covariance is not None:
+        relative = jnp.reshape(covariance, unit.shape)
+        own = LN_PER_MAG**2 * at[:, None] * at[None, :] * relative
+        total = total + jnp.where(both, own, 0.0)
+    return whitened(total, apart)
 
 
 def _log_mixture(model: Array, case: Case, covariance: Any, noise: Noise) -> Array:
@@ -158,7 +182,7 @@ def _log_mixture(model: Array, case: Case, covariance: Any, noise: Noise) -> Arr
         )
     ]
     each = jnp.logaddexp(*parts) - jnp.log(case.error) - 0.5 * LN_2PI
-    return jnp.sum(jnp.where(measured, each, 0.0))
+    return jnp.sum(jnp.where(measured, each, 0.0), axis=0)
 
 
 def _log_below(model: Array, case: Case, covariance: Any) -> Array:

@@ -85,35 +85,38 @@ def first_mixture(log_weight: Array, centre: Array, white: Array, root: Array) -
 
 
 def component_densities(mixture: Mixture, x: Array) -> Array:
-    """Return the weighted log density of each component at ``x`` (n, d), as (n, k)."""
-    d = x.shape[-1]
-    apart = x[:, None, :] - mixture.centre
-    white = jnp.einsum("kij,nkj->nki", mixture.white, apart)
-    square = jnp.sum(white * white, axis=-1)
+    """Return the weighted log density of each component at ``x`` (n, d), as (k, n)."""
+    k, d = mixture.centre.shape
+    shift = jnp.sum(mixture.white * mixture.centre[:, None, :], axis=-1)
+    apart = _product(mixture.white.reshape(k * d, d), x.T) - shift.reshape(k * d, 1)
+    square = jnp.sum((apart * apart).reshape(k, d, -1), axis=1)
     log_det = jnp.sum(jnp.log(jnp.abs(jnp.diagonal(mixture.white, axis1=1, axis2=2))), axis=1)
     constant = math.lgamma(0.5 * (DOF + d)) - math.lgamma(0.5 * DOF)
     constant -= 0.5 * d * math.log(DOF * math.pi)
-    return mixture.log_weight + log_det + constant - 0.5 * (DOF + d) * jnp.log1p(square / DOF)
+    level = mixture.log_weight + log_det + constant
+    return level[:, None] - 0.5 * (DOF + d) * jnp.log1p(square / DOF)
 
 
 def log_density(mixture: Mixture, x: Array) -> Array:
     """Return the log density at ``x`` (n, d), (n,)."""
-    return logsumexp(component_densities(mixture, x), axis=1)
+    return logsumexp(component_densities(mixture, x), axis=0)
 
 
 def draw(mixture: Mixture, key: Array, n: int) -> Array:
     """Draw ``n`` points (n, d); components in proportion to their weights, by strata."""
     first, second, third = jax.random.split(key, 3)
-    weight = jnp.exp(mixture.log_weight)
+    k, d = mixture.centre.shape
     position = (jnp.arange(n) + jax.random.uniform(first, (n,))) / n
-    below = jnp.cumsum(weight) / jnp.sum(weight) < position[:, None]
-    which = jnp.minimum(jnp.sum(below, axis=1), len(weight) - 1)
-    normal = jax.random.normal(second, (n, mixture.centre.shape[-1]))
-    tiny = jnp.finfo(normal.dtype).tiny
-    uniform = jax.random.uniform(third, (n, DOF // 2), minval=tiny)
-    chi2 = -2.0 * jnp.sum(jnp.log(uniform), axis=1)
-    scaled = normal * jnp.sqrt(DOF / chi2)[:, None]
-    return mixture.centre[which] + jnp.einsum("nij,nj->ni", mixture.root[which], scaled)
+    share = jnp.cumsum(jnp.exp(mixture.log_weight))
+    which = jnp.sum((share / share[-1])[:, None] < position[None], axis=0).clip(max=k - 1)
+    normal = jax.random.normal(second, (d, n))
+    uniform = jax.random.uniform(third, (DOF // 2, n), minval=1e-9)
+    chi2 = -2.0 * jnp.log(jnp.prod(uniform, axis=0))
+    scaled = normal * jnp.sqrt(DOF / chi2)[None]
+    # a point of every component costs less than a matrix for every point
+    points = _product(mixture.root.reshape(k * d, d), scaled).reshape(k, d, n)
+    points = points + mixture.centre[:, :, None]
+    return jnp.take_along_axis(points, which[None, None], axis=0)[0].T
 
 
 def updated(mixture: Mixture, x: Array, weight: Array) -> Mixture:
@@ -125,17 +128,20 @@ def updated(mixture: Mixture, x: Array, weight: Array) -> Mixture:
     weight : Array, shape (n,)
         They sum to one.
     """
-    parts = component_densities(mixture, x)[:, :-FIXED]
-    share = jnp.exp(parts - logsumexp(parts, axis=1, keepdims=True))
-    mass = weight[:, None] * share
+    parts = component_densities(mixture, x)[:-FIXED]
+    mass = weight * jnp.exp(parts - logsumexp(parts, axis=0, keepdims=True))
     effective = 1.0 / jnp.sum(weight * weight)
-    count = effective * jnp.sum(mass, axis=0)
-    norm = jnp.maximum(jnp.sum(mass, axis=0), 1e-12)
-    own = jnp.einsum("nk,nd->kd", mass, x) / norm[:, None]
+    total = jnp.sum(mass, axis=1)
+    count = effective * total
+    norm = jnp.maximum(total, 1e-12)
+    mean = weight @ x
+    covariance = _second_moments((x - mean).T, weight[None])[0]
+    own = _product(mass, x) / norm[:, None]
     trust = (count / (count + 1.0))[:, None]
     centre = mixture.centre[:-FIXED] + trust * (own - mixture.centre[:-FIXED])
-    apart = x[:, None, :] - centre
-    scatter = jnp.einsum("nk,nki,nkj->kij", mass, apart, apart) / norm[:, None, None]
+    scatter = _second_moments((x - mean).T, mass) / norm[:, None, None]
+    own, apart = own - mean, centre - mean
+    scatter = scatter - _outer(own, apart) - _outer(apart, own) + _outer(apart, apart)
     before = mixture.root[:-FIXED] @ jnp.swapaxes(mixture.root[:-FIXED], 1, 2)
     trust = (count / (count + INERTIA))[:, None, None]
     # the covariance of a t is larger than its scatter matrix by DOF / (DOF - 2)
@@ -145,9 +151,23 @@ def updated(mixture: Mixture, x: Array, weight: Array) -> Mixture:
     white = jnp.where(good[:, None, None], white, mixture.white[:-FIXED])
     root = jnp.where(good[:, None, None], root, mixture.root[:-FIXED])
     centre = jnp.where(good[:, None], centre, mixture.centre[:-FIXED])
-    mean = weight @ x
-    covariance = jnp.einsum("n,ni,nj->ij", weight, x - mean, x - mean)
     return with_fixed(jnp.log(count + 0.25), centre, white, root, mean, covariance)
+
+
+def _second_moments(x: Array, mass: Array) -> Array:
+    """Return sums of products of points x (d, n) by the masses (k, n) of components, (k, d, d)."""
+    d, n = x.shape
+    products = (x[:, None, :] * x[None, :, :]).reshape(d * d, n)
+    return _product(mass, products.T).reshape(-1, d, d)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Return the matrix product, on accelerators too in full precision."""
+    return jnp.matmul(a, b, precision="highest")
+
+
+def _outer(a: Array, b: Array) -> Array:
+    return a[:, :, None] * b[:, None, :]
 
 
 def whitening(covariance: Array) -> tuple[Array, Array]:

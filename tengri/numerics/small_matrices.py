@@ -38,20 +38,25 @@ def inverse_lower(lower: Array) -> Array:
     return jax.lax.fori_loop(0, lower.shape[-1], one_row, jnp.zeros_like(lower))
 
 
-def solve_lower(lower: Array, vector: Array) -> Array:
-    """Return x of L x = b for lower triangular L (…, d, d) and b (…, d)."""
-    index = jnp.arange(lower.shape[-1])
-
-    def one_entry(i: Array, found: Array) -> Array:
-        known = jnp.sum(lower[..., i, :] * found, axis=-1)
-        entry = (vector[..., i] - known) / lower[..., i, i]
-        return jnp.where(index == i, entry[..., None], found)
-
-    return jax.lax.fori_loop(0, lower.shape[-1], one_entry, jnp.zeros_like(vector))
-
-
 def solve_positive(matrix: Array, vector: Array) -> Array:
     """Return x of A x = b for symmetric positive definite A (…, d, d) and b (…, d)."""
     inverse = inverse_lower(cholesky(matrix))
     inner = jnp.sum(inverse * vector[..., None, :], axis=-1)
     return jnp.sum(inverse * inner[..., :, None], axis=-2)
+
+
+def whitened(matrix: Array, vector: Array) -> tuple[Array, Array]:
+    """Return (L⁻¹ b, ln det L) of matrices A = L Lᵀ (d, d, …) and vectors b (d, …).
+
+    The batch comes last, so that each of the d steps runs along it; NaN if A is not positive.
+    """
+    white, log_det = [], jnp.zeros(vector.shape[1:], vector.dtype)
+    while vector.shape[0]:
+        pivot = jnp.sqrt(matrix[0, 0])
+        column = matrix[1:, 0] / pivot[None]
+        first = vector[0] / pivot
+        white.append(first)
+        log_det = log_det + jnp.log(pivot)
+        vector = vector[1:] - column * first[None]
+        matrix = matrix[1:, 1:] - column[:, None] * column[None, :]
+    return jnp.stack(white), log_det

@@ -16,7 +16,7 @@ from tests.tengri.inference.toy import BANDS, MEAN, NAMES, SLOPE, Toy, posterior
 ERROR = np.array([3.0, 2.0, 4.0])
 SMALL = {
     "derived": False,
-    "plan": SamplingPlan(starts=8, steps=4, scouts=16, draws=512, final=2048),
+    "plan": SamplingPlan(starts=8, steps=4, scouts=16, draws=512, rounds=4),
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from emulator.loading import load
+from emulator.spectral.model import EmulatedSpectrumModel
 from emulator.surrogate import EmulatedSEDModel
 from tengri import SEDModel, load_ssp_data
 from tengri.analysis import accuracy
@@ -30,6 +31,7 @@ from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
 from train import template
 from train.figures import png
+from train.spectral import comparison as spectral
 
 logger = logging.getLogger(__name__)
 POINTS = 81
@@ -50,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the page that the command line asks for; return the exit code."""
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
     with narrated(args):
-        numbers = _compared(load(args.surrogate), args, out)
+        model = load(args.surrogate)
+        if isinstance(model, EmulatedSpectrumModel):
+            numbers = spectral.run(model, args, out)
+        else:
+            numbers = _compared(model, args, out)
     atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
     text = f"page     {out / 'compare.html'}\nnumbers  {out / 'compare.json'}"
     emit(args.json, text, {"page": str(out / "compare.html"), **numbers})
@@ -59,7 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> dict[str, Any]:
     if args.other:
-        return _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
+        other = load(args.other)
+        if isinstance(other, EmulatedSpectrumModel):
+            raise ConfigError(f"{args.other} is a surrogate of spectra: compare it by itself.")
+        return _two(first, other, (args.surrogate, args.other), args.n, out)
     exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
     return _one(exact, first, args, out)
 

@@ -20,8 +20,8 @@ Array = np.ndarray
 
 #: Light fainter than this share of a population's largest λL_λ counts in proportion.
 FAINT = 1e-4
-#: Turns for A and V, and steps of conjugate gradients in each.
-TURNS, STEPS = 5, 12
+#: Turns for A and V, steps of conjugate gradients in each, and of the last, in float64.
+TURNS, STEPS, LAST = 4, 12, 30
 
 
 def relative_weights(wave: Array, lnu: Array) -> Array:
@@ -35,24 +35,30 @@ def factors(light: Array, weight: Array, n: int) -> tuple[Array, Array]:
 
     A is orthonormal.
     """
+    brightest = light.max()  # single precision has too few powers of ten for L_ν of one star
+    light, weight = light / brightest, weight * brightest
     rows, columns = _separable(weight)
     u, s, vt = np.linalg.svd(light * rows[:, None] * columns, full_matrices=False)
     a, v = u[:, :n] / rows[:, None], s[:n, None] * vt[:n] / columns
+    few = light.astype(np.float32), weight.astype(np.float32)
     for _ in range(TURNS):
         # orthonormal as errors count on average: well-posed equations
         q, r = np.linalg.qr(a * rows[:, None])
         a, v = q / rows[:, None], r @ v
-        v = solved(a, light, weight, v)
+        v = solved(a, *few, v)
         q, r = np.linalg.qr((v * columns).T)
         v, a = q.T / columns, a @ r.T
-        a = solved(v.T, light.T, weight.T, a.T).T
+        a = solved(v.T, few[0].T, few[1].T, a.T).T
     q, r = np.linalg.qr(a)
-    return q, solved(q, light, weight, r @ v, 4 * STEPS)
+    return q, brightest * solved(q, light, weight, r @ v, LAST)
 
 
 def solved(a: Array, light: Array, weight: Array, v: Array, steps: int = STEPS) -> Array:
-    """Return V (n, n_wave) that mixes A (n_population, n) to ``light``, improved from ``v``."""
-    square = weight**2
+    """Return V (n, n_wave) that mixes A (n_population, n) to ``light``, improved from ``v``.
+
+    In the precision of ``light``.
+    """
+    a, v, square = a.astype(light.dtype), v.astype(light.dtype), weight**2
     scale = 1.0 / np.sqrt((a**2).T @ square)
     x = v / scale
     gradient = scale * (a.T @ (square * (light - a @ v)))
@@ -60,12 +66,12 @@ def solved(a: Array, light: Array, weight: Array, v: Array, steps: int = STEPS) 
     for _ in range(steps):
         image = a @ (scale * direction)
         curvature = np.sum(square * image**2, axis=0)
-        step = size / np.maximum(curvature, np.finfo(float).tiny)
+        step = size / np.maximum(curvature, np.finfo(light.dtype).tiny)
         x = x + step * direction
         gradient = gradient - step * scale * (a.T @ (square * image))
         before, size = size, np.sum(gradient**2, axis=0)
-        direction = gradient + size / np.maximum(before, np.finfo(float).tiny) * direction
-    return scale * x
+        direction = gradient + size / np.maximum(before, np.finfo(light.dtype).tiny) * direction
+    return (scale * x).astype(np.float64)
 
 
 def _separable(weight: Array) -> tuple[Array, Array]:

@@ -75,6 +75,7 @@ def _both(fast: EmulatedSpectrumModel, exact: SEDModel, params: Draws) -> tuple[
         sed = fast.predict_rest_sed_batch(params)
         ours = np.asarray(fast.predict_photometry_batch(params, units="maggies"), np.float64)
     good = np.isfinite(truth).all(axis=1) & (truth.max(axis=1) > 0.0)
+    good &= np.isfinite(fluxes).all(axis=1)  # no stars by then
     seen = np.isin(exact.galaxy.wave, fast.galaxy.wave)
     mine = np.full(truth.shape, np.nan)
     mine[:, seen] = np.asarray(sed.sed, np.float64)[:, np.isin(fast.galaxy.wave, exact.galaxy.wave)]

@@ -5,7 +5,7 @@ The file is one of `emulator.hdf5`, of the kind and with the document of every s
 
 =========================  ===================================================================
 ``grids/<i>/axes/…``       lgmet, lg_age_gyr, wave [Å], age_edges_gyr of grid i
-``grids/<i>/loadings/…``   young, old and, for stars alone, gas; float32
+``grids/<i>/loadings/…``   young and old, float32
 ``grids/<i>/eigenspectra/…``  young and old, (n_r, n_wave)
 ``grids/<i>/ionising/…``   of stars alone: what gas around them answers to
 ``errors/<level>``         relative error of L_ν that this share of galaxies stays below, (n_wave,)

@@ -20,7 +20,7 @@ import numpy as np
 from emulator.spectral.decomposition import factors, relative_weights
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.loadings import Loadings
-from tengri.components.stellar.nebular import NEBULAR_MODELS, Gas, has_gas
+from tengri.components.stellar.nebular import has_gas
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins
@@ -41,13 +41,13 @@ class CompressedGrid:
     ----------
     about : dict
         ``name`` and ``sha256`` of the whole grid, ``gas``, whether nebular light is part of it,
-        ``attrs``, its provenance, and ``nebular``, the gas whose loadings it has.
+        and ``attrs``, its provenance.
     axes : dict
         ``lgmet`` (n_met,), ``lg_age_gyr`` (n_age,), ``wave`` (n_wave,) [Å], ``age_edges_gyr``
         (n_age + 1,).
     loadings, eigenspectra : dict
         Of the parts ``young`` and ``old``: (n_met, n_young or n_old, n_r) and (n_r, n_wave), in
-        units of ``10**log10_unit`` Lsun/Hz; loadings of ``gas`` (n_lit, n_r), if any.
+        units of ``10**log10_unit`` Lsun/Hz.
     mass_remaining : ndarray, shape (n_met, n_age), or None
     ionising : IonisingLight or None
     """
@@ -81,15 +81,9 @@ class CompressedGrid:
             a, v = _mixed(wave, spectra.reshape(-1, len(wave)), n, part)
             loadings[part] = a.reshape(*spectra.shape[:2], n).astype(np.float32)
             eigenspectra[part] = v.astype(np.float32)
-        gas = has_gas(ssp)
-        about = {"name": ssp.name, "sha256": ssp.sha256, "gas": gas, "log10_unit": unit,
+        about = {"name": ssp.name, "sha256": ssp.sha256, "gas": has_gas(ssp), "log10_unit": unit,
                  "attrs": {k: v for k, v in ssp.attrs.items() if isinstance(v, str | int | float)},
-                 "nebular": ""}  # fmt: skip
-        if not gas:
-            for name, model in NEBULAR_MODELS.items():
-                lit = Gas(model.table(), ssp, bins.node[: bins.n_young])
-                loadings["gas"] = _of_gas(lit, ssp, bins, inside, n).astype(np.float32)
-                about["nebular"] = name
+                 }  # fmt: skip
         axes = dict(zip(AXES, (ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, wave, edges)))
         return cls(about, axes, loadings, eigenspectra, ssp.ssp_mass_remaining, ssp.ionising)
 
@@ -114,7 +108,7 @@ class CompressedGrid:
         # a bin that is split has the spectra of the old
         flux[:, bins.node[bins.n_young :]] = old
         flux = np.maximum(flux, 0.0) * 10.0 ** self.about["log10_unit"]
-        mixed = Loadings(*(self.loadings[part] for part in PARTS), self.loadings.get("gas"))
+        mixed = Loadings(*(self.loadings[part] for part in PARTS))
         return SSPData(lgmet, lg_age, wave, flux, self.mass_remaining, edges, self.ionising,
                        self.name, "", self.about["sha256"], dict(self.about["attrs"]),
                        gas=self.has_gas, loadings=mixed)  # fmt: skip
@@ -171,20 +165,6 @@ def _mixed(wave: Array, spectra: Array, n: int, part: str) -> tuple[Array, Array
             "no more."
         )
     return factors(spectra, relative_weights(wave, spectra), n)
-
-
-def _of_gas(gas: Gas, ssp: SSPData, bins: AgeBins, inside: Array, n: int) -> Array:
-    """Return the loadings of the gas's spectra, (n_lit, n)."""
-    wave = gas.table.with_nodes(ssp.ssp_wave)
-    young = np.asarray(ssp.ssp_flux[:, bins.node[: bins.n_young]], np.float64)
-    young = np.stack([[np.interp(wave, ssp.ssp_wave, s) for s in row] for row in young])
-    lit = gas.spectra(wave, young)
-    seen = (wave >= ssp.ssp_wave[inside][0]) & (wave <= ssp.ssp_wave[inside][-1])
-    lit = lit[:, seen]
-    size = np.maximum(lit.max(axis=1, keepdims=True), np.finfo(float).tiny)
-    lit = lit / size
-    a, _ = factors(lit, relative_weights(wave[seen], lit), min(n, len(lit)))
-    return a * (size / size.max())
 
 
 def _expect(what: str, found: Any, expected: Any) -> None:

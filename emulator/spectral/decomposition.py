@@ -5,9 +5,8 @@ r"""Few eigenspectra that mix to every population of a grid: weighted least squa
 
 with weights W of errors relative to the light of every population at every wavelength, so that the
 young, the old, the metal-poor and the metal-rich count alike (Gabriel & Zamir 1979, Technometrics
-21, 489: in turns for A and V). Each turn solves all wavelengths, or all populations, side by side
-by conjugate gradients (Hestenes & Stiefel 1952, J. Res. NBS 49, 409), which cost products of
-matrices where normal equations of every wavelength would take minutes.
+21, 489: in turns for A and V). Each turn solves all wavelengths, or all populations, side by side:
+`tengri.numerics.low_rank.solved`.
 
 Shapes: n populations, n_wave wavelengths, n_r eigenspectra.
 """
@@ -16,12 +15,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from tengri.numerics.low_rank import solved
+
 Array = np.ndarray
 
 #: Light fainter than this share of a population's largest λL_λ counts in proportion.
 FAINT = 1e-4
 #: Turns for A and V, steps of conjugate gradients in each, and of the last, in float64.
-TURNS, STEPS, LAST = 4, 12, 30
+TURNS, STEPS, LAST = 10, 20, 30
 
 
 def relative_weights(wave: Array, lnu: Array) -> Array:
@@ -45,33 +46,12 @@ def factors(light: Array, weight: Array, n: int) -> tuple[Array, Array]:
         # orthonormal as errors count on average: well-posed equations
         q, r = np.linalg.qr(a * rows[:, None])
         a, v = q / rows[:, None], r @ v
-        v = solved(a, *few, v)
+        v = solved(a, *few, v, STEPS)
         q, r = np.linalg.qr((v * columns).T)
         v, a = q.T / columns, a @ r.T
-        a = solved(v.T, few[0].T, few[1].T, a.T).T
+        a = solved(v.T, few[0].T, few[1].T, a.T, STEPS).T
     q, r = np.linalg.qr(a)
     return q, brightest * solved(q, light, weight, r @ v, LAST)
-
-
-def solved(a: Array, light: Array, weight: Array, v: Array, steps: int = STEPS) -> Array:
-    """Return V (n, n_wave) that mixes A (n_population, n) to ``light``, improved from ``v``.
-
-    In the precision of ``light``.
-    """
-    a, v, square = a.astype(light.dtype), v.astype(light.dtype), weight**2
-    scale = 1.0 / np.sqrt((a**2).T @ square)
-    x = v / scale
-    gradient = scale * (a.T @ (square * (light - a @ v)))
-    direction, size = gradient, np.sum(gradient**2, axis=0)
-    for _ in range(steps):
-        image = a @ (scale * direction)
-        curvature = np.sum(square * image**2, axis=0)
-        step = size / np.maximum(curvature, np.finfo(light.dtype).tiny)
-        x = x + step * direction
-        gradient = gradient - step * scale * (a.T @ (square * image))
-        before, size = size, np.sum(gradient**2, axis=0)
-        direction = gradient + size / np.maximum(before, np.finfo(light.dtype).tiny) * direction
-    return (scale * x).astype(np.float64)
 
 
 def _separable(weight: Array) -> tuple[Array, Array]:

@@ -114,8 +114,7 @@ class GridSpectra:
             return Spectra(young, old, lit)
         node, mixed = self.galaxy.bins.node, self.loadings
         shared = bool(node[n - 1] == node[n])
-        return Spectra(mixed.of_young(young, shared), mixed.of_old(old),
-                       None if lit is None else mixed.of_gas(lit))  # fmt: skip
+        return Spectra(mixed.of_young(young, shared), mixed.of_old(old), lit)
 
 
 def _separated(

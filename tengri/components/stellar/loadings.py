@@ -4,8 +4,7 @@ Whatever is linear in the spectra (other wavelengths, means over windows, light 
 the loadings as they are: so a grid's spectra may be made as those of any grid, and the sums over
 them cost what the few spectra cost.
 
-Shapes: n_met metallicities; n_young and n_old bins of age, the one that holds 10 Myr split in two;
-n_lit spectra of the gas, see `tengri.components.stellar.nebular`.
+Shapes: n_met metallicities; n_young and n_old bins of age, the one that holds 10 Myr split in two.
 """
 
 from __future__ import annotations
@@ -26,13 +25,10 @@ class Loadings:
     young : ndarray, shape (n_met, n_young, n_r)
         Of the stars younger than 10 Myr.
     old : ndarray, shape (n_met, n_old, n_r)
-    gas : ndarray, shape (n_lit, n_r), or None
-        Of the gas around young stars, where it is a component.
     """
 
     young: np.ndarray
     old: np.ndarray
-    gas: np.ndarray | None = None
 
     def of_young(self, spectra: np.ndarray, shared: bool) -> LowRank:
         """Return spectra (n_met · n_young, n_wave) as mixtures.
@@ -49,9 +45,3 @@ class Loadings:
         """Return spectra (n_met · n_old, n_wave) as mixtures."""
         loadings = self.old.reshape(-1, self.old.shape[-1]).astype(np.float64)
         return LowRank.of(loadings, np.ones(len(spectra), bool), spectra)
-
-    def of_gas(self, spectra: np.ndarray) -> LowRank | np.ndarray:
-        """Return spectra (n_lit, n_wave) as mixtures, if it is known how they mix."""
-        if self.gas is None or len(self.gas) != len(spectra):
-            return spectra
-        return LowRank.of(self.gas.astype(np.float64), np.ones(len(spectra), bool), spectra)

@@ -62,9 +62,9 @@ def test_a_matrix_of_low_rank_is_found_again():
     rng = np.random.default_rng(0)
     a, v = rng.random((40, 3)), rng.random((3, 60))
     found, few = factors(a @ v, relative_weights(np.ones(60), a @ v), 3)
-    np.testing.assert_allclose(found @ few, a @ v, rtol=1e-9)
+    np.testing.assert_allclose(found @ few, a @ v, rtol=1e-5)
     matrix = LowRank.of(found, np.arange(40) != 7, a @ v)
-    np.testing.assert_allclose(matrix @ np.eye(60), a @ v, rtol=1e-9)
+    np.testing.assert_allclose(matrix @ np.eye(60), a @ v, rtol=1e-5)
     summed = sum_of_rows(jnp.asarray(rng.random(40), float), matrix.in_default_float())
     assert summed.shape == (60,)
 

@@ -89,7 +89,7 @@ def spectra_cost() -> str:
     rows = _head(["µs of processor time", "wavelengths", "exact", "emulated", "ratio"])
     for grid, found in _result("spectra")["cost"].items():
         for what in ("rest", "bands"):
-            name = "spectrum at rest" if what == "rest" else f"{found['bands']} bands"
+            name = "spectrum at rest" if what == "rest" else f"{found['n_bands']} bands"
             cells = " | ".join(f"{found[what][m]:.3g}" for m in ("exact", "emulated"))
             rows.append(f"| {grid}: {name} | {found['wavelengths']} | {cells} | "
                         f"{found[what]['ratio']:.1f} × |")  # fmt: skip

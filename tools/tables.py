@@ -72,14 +72,15 @@ def populations() -> str:
 def spectra() -> str:
     """Return the errors of pixels and bands of the surrogate of spectra, Markdown."""
     record = _result("spectra")
-    rows = _head(["", "pixels [%]: 50 %", "99 %", "99.9 %", "worst", "bands [mmag]: 50 %", "99 %"])
+    pixels = ("pixels [%]: 50 %", "99 %", "99.9 %", "worst")
+    rows = _head(["", *pixels, "bands [mmag]: 50 %", "99 %"])
     for name, found in record["populations"].items():
-        pixels, bands = found["pixels"], found["bands_mmag"]
-        shown = [f"{pixels[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
+        of_pixels, bands = found["pixels"], found["bands_mmag"]
+        shown = [f"{of_pixels[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
         shown += [f"{bands[q]:.2f}" for q in ("p50", "p99")]
         rows.append(f"| {name} | {' | '.join(shown)} |")
-    for name, pixels in record["lines"].items():
-        shown = [f"{pixels[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
+    for name, errors in record["lines"].items():
+        shown = [f"{errors[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
         rows.append(f"| lines: {name} | {' | '.join(shown)} | – | – |")
     return "\n".join(rows)
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from emulator import hdf5
 from emulator.consistency import check
-from emulator.description import FORMAT_VERSION, KIND
+from emulator.description import FORMAT_VERSION, KIND, SPECTRUM
 from emulator.networks import build_network
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import target_from_dict
@@ -89,7 +89,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
             "target": artefact.target.to_dict(),
             "spec": artefact.spec.to_dict(),
             "parameters": parameter_table(artefact.spec),
-            "bands": [_band(f) for f in filters],
+            "bands": [band_about(f) for f in filters],
             "network": artefact.network.to_dict(),
             "input_columns": list(artefact.target.columns),
             "input_log": list(artefact.in_scaling.log),
@@ -106,7 +106,7 @@ def document(artefact: Artefact) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def _band(curve: FilterCurve) -> dict[str, Any]:
+def band_about(curve: FilterCurve) -> dict[str, Any]:
     """Return what identifies a band; its curve is kept apart."""
     about = {"name": curve.name, "sha256": curve.fingerprint, "pivot_aa": curve.pivot}
     return about | ({"reference": curve.reference} if curve.reference else {})
@@ -159,17 +159,22 @@ def _float64(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(path: str | Path) -> Artefact:
-    """Read an artefact; its seal is checked before anything is parsed.
+    """Read an artefact of bands; its seal is checked before anything is parsed.
 
     Raises
     ------
     DataError
-        Missing, damaged, of another kind, of a newer format version, or malformed.
+        Missing, damaged, of another kind, of a newer format version, of spectra, or malformed.
     """
-    path = Path(path)
-    sealed, doc, stored = hdf5.read(path, KIND, newest=FORMAT_VERSION)
+    return parsed(Path(path), *hdf5.read(Path(path), KIND, newest=FORMAT_VERSION))
+
+
+def parsed(path: Path, sealed: str, doc: Mapping[str, Any], stored: hdf5.Arrays) -> Artefact:
+    """Return the artefact of what was read; raises as `read` does."""
     try:
-        _check_document(doc)
+        if doc["target"]["name"] == SPECTRUM:
+            raise DataError(f"{path}: a surrogate of spectra, where one of bands is needed.")
+        check_document(doc, _TABLES)
         artefact = _build(doc, stored, sealed)
         check(artefact)
         artefact.cosmology_object()
@@ -182,9 +187,9 @@ _TABLES = ("spec", "target", "network", "cosmology", "ssp", "accuracy", "trainin
 _TEXTS = ("card", "created")
 
 
-def _check_document(doc: Mapping[str, Any]) -> None:
+def check_document(doc: Mapping[str, Any], tables: tuple[str, ...]) -> None:
     """Raise where a part of the document is not of its kind."""
-    for kind, names in ((dict, _TABLES), (str, _TEXTS)):
+    for kind, names in ((dict, tables), (str, _TEXTS)):
         for name in names:
             if not isinstance(doc[name], kind):
                 raise TypeError(f"{name} is {type(doc[name]).__name__}, not {kind.__name__}")
@@ -195,7 +200,7 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
     scaling = hdf5.nested(stored, "scaling")
     return Artefact(
         spec=Parameters.from_dict(doc["spec"]),
-        photometry=_photometry(doc["bands"], hdf5.nested(stored, "filters")),
+        photometry=photometry_of(doc["bands"], hdf5.nested(stored, "filters")),
         target=target_from_dict(doc["target"]),
         network=build_network(**doc["network"]),
         params=hdf5.nested(stored, "weights"),
@@ -222,7 +227,8 @@ def _in_scaling(stored: Mapping[str, Any], doc: Mapping[str, Any]) -> InputScali
     return InputScaling.from_dict({**stored, "log": log, "shift": shift})
 
 
-def _photometry(bands: Any, curves: Mapping[str, Any]) -> Photometry:
+def photometry_of(bands: Any, curves: Mapping[str, Any]) -> Photometry:
+    """Return the bands of a document and their stored curves, each held against its hash."""
     filters = []
     for i, band in enumerate(bands):
         about = {"name": band["name"], "reference": band.get("reference", "")}

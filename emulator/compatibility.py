@@ -19,7 +19,7 @@ from tengri.observation import Observation, Photometry
 from tengri.parameters import Parameters
 
 if TYPE_CHECKING:
-    from emulator.artefact import Artefact
+    from emulator.trained import Artefact
 
 
 def check_spec(

@@ -15,6 +15,8 @@ from tengri.errors import TengriError
 
 KIND = "tengri-surrogate"
 FORMAT_VERSION = 1
+#: Name of the target whose artefact holds spectra: see `emulator.spectral.artefact`.
+SPECTRUM = "spectrum"
 
 
 def describe(path_or_name: str | os.PathLike[str]) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def describe(path_or_name: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = published.resolve(path_or_name)
     sealed, document, arrays = hdf5.read(path, KIND, newest=FORMAT_VERSION)
-    weights = [a for name, a in arrays.items() if name.startswith("weights/")]
+    weights = [a for name, a in arrays.items()
+               if name.startswith(("weights/", "grids/")) and "/axes/" not in name]  # fmt: skip
     bars = {name.split("/")[1]: a for name, a in arrays.items() if name.startswith("error_bars/")}
     return {"path": str(path), "sha256": sealed, **document, "error_bars": bars,
             "n_weights": sum(a.size for a in weights)}  # fmt: skip
@@ -39,16 +42,28 @@ def text(d: Mapping[str, Any]) -> str:
 
 
 def _head(d: Mapping[str, Any]) -> list[str]:
-    network, ssp = d["network"], d["ssp"]
+    ssp = d["ssp"]
     return [
         f"surrogate '{d['target']['name']}' of the exact model, {d['created']}",
-        f"bands      {', '.join(band['name'] for band in d['bands'])}",
-        f"network    {network['name']} {network['width']} × {network['depth']}, "
-        f"{d['n_weights']} weights",
+        f"bands      {', '.join(band['name'] for band in d['bands'])}{_any(d)}",
+        f"{_learnt(d)}, {d['n_weights']} weights",
         f"SSP grid   {ssp['name']}, sha256 {ssp['sha256']}",
         f"cosmology  {', '.join(f'{k} {_short(v)}' for k, v in d['cosmology'].items())}",
         *_older(d["spec"]),
     ]
+
+
+def _any(d: Mapping[str, Any]) -> str:
+    """Say that the bands of a spectrum are those of any observation."""
+    return " by default; any observation" if d["target"]["name"] == SPECTRUM else ""
+
+
+def _learnt(d: Mapping[str, Any]) -> str:
+    """Return the network in words, or the grids of a spectrum."""
+    if d["target"]["name"] == SPECTRUM:
+        return f"spectra    {', '.join(grid['name'] for grid in d['grids'])}"
+    network = d["network"]
+    return f"network    {network['name']} {network['width']} × {network['depth']}"
 
 
 def _older(spec: Mapping[str, Any]) -> list[str]:

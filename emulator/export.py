@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emulator import artefact as artefacts
 from emulator import published
-from emulator.artefact import Artefact
+from emulator.artefact import Artefact, arrays
+from emulator.reading import read_any
 from emulator.scaling import BELOW_FLOOR
+from emulator.spectral.artefact import SpectralArtefact
 from emulator.surrogate import EmulatedSEDModel
 from emulator.targets.numpy_part import NumPyPart
 from emulator.verification import SAME
@@ -79,7 +80,12 @@ def to_numpy(
         The files cannot be written, or do not reproduce the surrogate.
     """
     source = published.resolve(path_or_name)
-    artefact = artefacts.read(source)
+    artefact = read_any(source)
+    if isinstance(artefact, SpectralArtefact):
+        raise ConfigError(
+            "The target 'spectrum' has no form in NumPy alone: no export. Its eigenspectra are "
+            "arrays of the file itself (tengri info)."
+        )
     name = name or (source.parent.name if source.name == published.FILE else source.stem)
     if not name.isidentifier():
         raise ConfigError(f"{name!r} is no name of a module: give --name, letters and _ only.")
@@ -130,7 +136,7 @@ def module_text(code: Path, name: str) -> str:
 
 
 def _arrays(artefact: Artefact) -> dict[str, np.ndarray]:
-    stored = artefacts.arrays(artefact)
+    stored = arrays(artefact)
     return {n: a for n, a in stored.items() if n.split("/")[0] in ("weights", "scaling")}
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from emulator import artefact, published
+from emulator import published
+from emulator.reading import read_any
+from emulator.spectral.artefact import SpectralArtefact
+from emulator.spectral.model import EmulatedSpectrumModel
 from emulator.surrogate import EmulatedSEDModel
 from emulator.trained import Artefact
 from tengri.forward.units import CGS
@@ -20,7 +24,7 @@ def load(
     observation: Observation | None = None,
     out_of_domain: str = "raise",
     units: str = CGS,
-) -> EmulatedSEDModel:
+) -> EmulatedSEDModel | EmulatedSpectrumModel:
     """Load a surrogate.
 
     Parameters
@@ -28,9 +32,9 @@ def load(
     path_or_name : str or path
         A file, a run folder, or the name of a published surrogate.
     spec : Parameters, optional
-        A narrower spec than the trained one.
+        A narrower spec than the trained one; any, of a surrogate of spectra.
     observation : Observation, optional
-        Some of the trained bands, in any order.
+        Some of the trained bands, in any order; any, of a surrogate of spectra.
     out_of_domain : str
         ``raise``, ``warn``, ``clip`` or ``nan``: see `emulator.domain`.
     units : str
@@ -38,7 +42,7 @@ def load(
 
     Returns
     -------
-    EmulatedSEDModel
+    EmulatedSEDModel, or EmulatedSpectrumModel where the surrogate has spectra
 
     Raises
     ------
@@ -49,12 +53,21 @@ def load(
     """
     file = published.resolve(path_or_name)
     read = _read(file, *_identity(file))
-    return EmulatedSEDModel(read, spec, observation, out_of_domain, units)
+    return model_of(read, spec, observation, out_of_domain, units)
+
+
+def model_of(
+    found: Artefact | SpectralArtefact, *options: Any
+) -> EmulatedSEDModel | EmulatedSpectrumModel:
+    """Return the model of an artefact; further arguments are those of `load`."""
+    if isinstance(found, SpectralArtefact):
+        return EmulatedSpectrumModel(found, *options)
+    return EmulatedSEDModel(found, *options)
 
 
 @lru_cache(maxsize=4)  # many models of one surrogate: one for each galaxy's redshift, say
-def _read(file: Path, *identity: int) -> Artefact:
-    return artefact.read(file)
+def _read(file: Path, *identity: int) -> Artefact | SpectralArtefact:
+    return read_any(file)
 
 
 def _identity(file: Path) -> tuple[int, ...]:

@@ -316,7 +316,7 @@ def _sfh_quantities(stars: Stars, packed: Packed, remaining: Array | None) -> di
     return sfh_quantities(stars, packed.unpack(), remaining)
 
 
-def check_ssp(artefact: Artefact, ssp: Any) -> None:
+def check_ssp(artefact: Any, ssp: Any) -> None:
     """Raise DataError, with both hashes, if ``ssp`` is not the grid of the training."""
     if ssp.sha256 != artefact.ssp["sha256"]:
         raise DataError(

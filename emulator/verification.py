@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from emulator.artefact import CHECK_UNITS, Artefact, read
-from emulator.surrogate import EmulatedSEDModel, check_ssp
+from emulator.artefact import CHECK_UNITS, Artefact
+from emulator.loading import model_of
+from emulator.reading import read_any
+from emulator.spectral.artefact import SpectralArtefact
+from emulator.surrogate import check_ssp
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, DataError
 from tengri.parameters import differences
+
+Some = TypeVar("Some", Artefact, SpectralArtefact)
 
 #: Re-evaluated fluxes above 1e-4 of the brightest band agree to this, in any default float.
 SAME = 3e-5
@@ -72,12 +77,12 @@ def verify(path: str | Path, model: Any = None) -> Report:
     ConfigError
         A model with other components, cosmology or bands.
     """
-    artefact = read(path)
+    artefact = read_any(path)
     if not artefact.checks:
         raise DataError(f"{path}: carries no check pairs, so that it cannot be verified.")
     params = artefact.checks["params"]
     stored, exact = (artefact.checks[f"flux_{which}"] for which in ("surrogate", "exact"))
-    difference = _worst(evaluate(EmulatedSEDModel(artefact), params), stored)
+    difference = _worst(evaluate(model_of(artefact), params), stored)
     if not difference <= SAME:
         raise DataError(f"{path}: its check fluxes come out different by {difference:.1e}.")
     exact_difference = None
@@ -93,24 +98,24 @@ def verify(path: str | Path, model: Any = None) -> Report:
                   error_table(stored, exact))  # fmt: skip
 
 
-def with_checks(artefact: Artefact, params: dict[str, Any], flux_exact: Any) -> Artefact:
+def with_checks(artefact: Some, params: dict[str, Any], flux_exact: Any) -> Some:
     """Return the artefact with check pairs.
 
     Parameters
     ----------
-    artefact : Artefact
+    artefact : Artefact or SpectralArtefact
     params : dict
         Free parameters by name, each (n,), inside the trained box.
     flux_exact : array, shape (n, n_bands)
         Fluxes of the exact model [maggies].
     """
     stored = {name: np.asarray(v, np.float64) for name, v in params.items()}
-    fluxes = evaluate(EmulatedSEDModel(artefact), stored)
+    fluxes = evaluate(model_of(artefact), stored)
     return replace(artefact, checks={"params": stored, "flux_surrogate": fluxes,
                                      "flux_exact": np.asarray(flux_exact, np.float64)})  # fmt: skip
 
 
-def check_model(artefact: Artefact, model: Any) -> None:
+def check_model(artefact: Artefact | SpectralArtefact, model: Any) -> None:
     """Raise unless ``model`` is the exact model that the surrogate was trained on."""
     check_ssp(artefact, model.ssp)
     artefact.spec.check_physics()

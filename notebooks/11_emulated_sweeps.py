@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tengri
-from tengri import Fixed, Parameters, Uniform
+from tengri import Fixed, Instrument, Parameters, Uniform
 from tengri.analysis.compare import compare
 from tengri.analysis.plotting import setup_style
 
@@ -147,3 +147,91 @@ axes[1].hist(error, bins=np.geomspace(1e-3, 30.0, 40), histtype="step",
 axes[1].set(xscale="log", xlabel="|Δm|, emulated − exact [mmag]", ylabel="galaxies")
 axes[1].legend()
 save(figure, "emulated_stochastic")
+
+# %% [markdown]
+# ## Spectra
+#
+# `spectrum_compact` has the whole spectrum: the exact equations on a grid of few eigenspectra. With
+#
+#     SEDModel = lambda spec, ssp, observation=None: emulator.load(
+#         "spectrum_compact", spec=spec, observation=observation)
+#
+# all of notebook 09 runs on it as it stands. Its three sweeps of spectra, one panel each, and
+# below each what the emulated spectra are off by.
+
+# %%
+SPECTRAL = {
+    name: prior if name != "met_logzsol" else Fixed(-0.3)
+    for name, prior in GALAXY.items()
+    if name != "dust_tau_diff"
+}
+LAWS = ("calzetti", "cardelli", "smc", "lmc", "noll09")
+
+
+def spectra(spec, params):
+    """Return rest wavelengths, and spectra of both models for some parameters."""
+    fast = tengri.load_model("spectrum_compact", spec=spec)
+    found = fast.predict_rest_sed_batch(params)
+    exact_sed = fast.exact_model().predict_rest_sed_batch(params).sed
+    return np.asarray(found.wavelength), np.asarray(exact_sed), np.asarray(found.sed)
+
+
+def panel(axes, found, labels, reach):
+    """Draw exact (lines) and emulated (dots) spectra, and their difference below."""
+    wave, exact_sed, emulated_sed = found
+    shown = (wave >= reach[0]) & (wave <= reach[1])
+    for i, label in enumerate(labels):
+        colour = f"C{i}"
+        axes[0].plot(wave[shown], (exact_sed[i] / wave)[shown], color=colour, lw=1.2, label=label)
+        axes[0].plot(wave[shown][::9], (emulated_sed[i] / wave)[shown][::9], ".", ms=2, color="k")
+        axes[1].plot(wave[shown], 100.0 * (emulated_sed[i] / exact_sed[i] - 1.0)[shown], lw=0.7,
+                     color=colour)  # fmt: skip
+    axes[0].set(xscale="log", yscale="log", ylabel="λF$_λ$ (any unit)")
+    axes[0].legend(fontsize=7)
+    axes[1].set(xscale="log", xlabel="rest wavelength [Å]", ylabel="Δ [%]")
+
+
+figure, axes = plt.subplots(2, 3, figsize=(13, 5), sharex="col", height_ratios=(3, 1),
+                            layout="constrained")  # fmt: skip
+depths = np.array([0.0, 0.3, 0.7, 1.5, 3.0])
+dust_spec = Parameters(**SPECTRAL, dust_tau_diff=Uniform(0.0, 3.0))
+panel(axes[:, 0], spectra(dust_spec, {"dust_tau_diff": depths}),
+      [f"τ = {depth:g}" for depth in depths], (1000.0, 1e4))  # fmt: skip
+
+at_rest = {**SPECTRAL, "redshift": Fixed(0.0)}
+by_law = [spectra(Parameters(**at_rest, dust_law_diff=law, dust_tau_diff=(0.0, 1.0)),
+                  {"dust_tau_diff": np.array([0.7])}) for law in LAWS]  # fmt: skip
+panel(axes[:, 1], (by_law[0][0], *(np.concatenate(s) for s in zip(*(x[1:] for x in by_law)))),
+      LAWS, (1000.0, 1e4))  # fmt: skip
+
+luminosities = np.array([9.0, 10.0, 11.0, 12.0, 13.0])
+agn_spec = Parameters(**SPECTRAL, dust_tau_diff=Fixed(0.3), agn_model="standard",
+                      agn_log_lbol=Uniform(8.0, 14.0))  # fmt: skip
+panel(axes[:, 2], spectra(agn_spec, {"agn_log_lbol": luminosities}),
+      [f"log L = {value:g}" for value in luminosities], (1000.0, 1e6))  # fmt: skip
+for ax, title in zip(axes[0], ("diffuse optical depth", "dust law", "luminosity of the nucleus")):
+    ax.set_title(title)
+save(figure, "emulated_spectra")
+
+# %% [markdown]
+# The NIRCam track of notebook 09 through the same surrogate, at any redshift and in any band.
+
+# %%
+nircam_spec = Parameters(
+    sfh_tsnorm_log_peak_sfr=Fixed(1.0),
+    sfh_tsnorm_peak_lbt_gyr=Fixed(0.3),
+    sfh_tsnorm_width_gyr=Fixed(0.2),
+    sfh_tsnorm_skew=Fixed(0.0),
+    sfh_tsnorm_trunc=Fixed(3.0),
+    met_logzsol=Fixed(-0.5),
+    dust_tau_bc=Fixed(0.3),
+    dust_tau_diff=Fixed(0.2),
+    dust_slope=Fixed(-0.7),
+    redshift=Uniform(0.5, 8.0),
+)
+of_spectra = tengri.load_model(
+    "spectrum_compact", spec=nircam_spec, observation=Instrument.JWST_NIRCam().observation()
+)
+track = compare(of_spectra.exact_model(), of_spectra, track=np.linspace(0.5, 8.0, 64))
+show("NIRCam track, from spectra", track)
+save(track.plot(), "emulated_track_spectra")

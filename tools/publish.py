@@ -19,6 +19,9 @@ import jax
 
 from emulator import verification
 from emulator.artefact import Artefact, read, write
+from emulator.reading import read_any
+from emulator.spectral.artefact import SpectralArtefact
+from emulator.spectral.artefact import write as write_spectra
 from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.io import atomic
@@ -26,6 +29,9 @@ from tengri.io.jsonable import jsonable
 from train import evaluate, report
 from train.problem import Problem
 from train.runfolder import RunFolder
+from train.spectral import pipeline
+from train.spectral import report as spectral_report
+from train.spectral.problem import SpectralProblem, is_spectral
 
 ROOT = Path(__file__).resolve().parents[1] / "checkpoints"
 #: GitHub and PyPI frown on larger files.
@@ -53,6 +59,8 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     """
     folder = RunFolder.open(run)
     config = folder.config()
+    if is_spectral(config):
+        return _publish_spectra(folder, name, rows)
     sized = replace(config.run, evaluation_rows=rows, seed=config.run.seed + PUBLISHED)
     problem = Problem.build(replace(config, run=sized))
     trained = read(folder.artefact)
@@ -66,6 +74,26 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     checks = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
     artefact = with_checks(bare, checks, galaxies.maggies[: evaluate.CHECK_ROWS])
     return _write(ROOT / name, artefact, result, problem, timing_rows)
+
+
+def _publish_spectra(folder: RunFolder, name: str, rows: int) -> Path:
+    """Write a surrogate of spectra, judged afresh, under ``checkpoints/name``."""
+    config = folder.config()
+    problem = SpectralProblem.build(config)
+    trained = read_any(folder.artefact)
+    assert isinstance(trained, SpectralArtefact)
+    training = {**trained.training, "command": command_of(folder)}
+    artefact, _ = pipeline.judged(
+        problem, replace(trained, training=training), name, rows, config.run.seed + PUBLISHED
+    )
+    out = ROOT / name
+    out.mkdir(parents=True, exist_ok=True)
+    write_spectra(out / "surrogate.h5", artefact)
+    verification.verify(out / "surrogate.h5")
+    numbers = spectral_report.numbers(artefact)
+    atomic.write_text(out / "report.json", json.dumps(jsonable(numbers), indent=1) + "\n")
+    atomic.write_text(out / "card.md", artefact.card)
+    return out
 
 
 #: Added to the seed of the run, so that it is judged on draws that it has never seen.

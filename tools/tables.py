@@ -70,6 +70,34 @@ def populations() -> str:
     return "\n".join(rows)
 
 
+def spectra() -> str:
+    """Return the errors of pixels and bands of the surrogate of spectra, Markdown."""
+    record = _result("spectra")
+    pixels = ("pixels [%]: 50 %", "99 %", "99.9 %", "worst")
+    rows = _head(["", *pixels, "bands [mmag]: 50 %", "99 %"])
+    for name, found in record["populations"].items():
+        of_pixels, bands = found["pixels"], found["bands_mmag"]
+        shown = [f"{of_pixels[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
+        shown += [f"{bands[q]:.2f}" for q in ("p50", "p99")]
+        rows.append(f"| {name} | {' | '.join(shown)} |")
+    for name, errors in record["lines"].items():
+        shown = [f"{errors[q]:.3f}" for q in ("p50", "p99", "p99.9", "p100")]
+        rows.append(f"| lines: {name} | {' | '.join(shown)} | – | – |")
+    return "\n".join(rows)
+
+
+def spectra_cost() -> str:
+    """Return what a spectrum costs, exact and emulated, Markdown."""
+    rows = _head(["µs of processor time", "wavelengths", "exact", "emulated", "ratio"])
+    for grid, found in _result("spectra")["cost"].items():
+        for what in ("rest", "bands"):
+            name = "spectrum at rest" if what == "rest" else f"{found['n_bands']} bands"
+            cells = " | ".join(f"{found[what][m]:.3g}" for m in ("exact", "emulated"))
+            rows.append(f"| {grid}: {name} | {found['wavelengths']} | {cells} | "
+                        f"{found[what]['ratio']:.1f} × |")  # fmt: skip
+    return "\n".join(rows)
+
+
 def training() -> str:
     """Return where the time of a training goes, Markdown."""
     trainings = _result("training")["trainings"]
@@ -131,7 +159,8 @@ def in_short() -> str:
         f"{times['exact vs. bagpipes']:.0f} × less than bagpipes for the same work.",
         "- **`sdss_nodes`**, a table for any dust law and history: "
         f"{mmag(table, 'smooth')} of ordinary galaxies; {mmag(table, 'young')} of stars of a few "
-XX
+        "Myr; the worst of all tried "
+        f"{worst:.0f} mmag; {rate['sdss_nodes']:,.0f} galaxies a second.",
         f"- **`sdss`**, a network: {mmag(sdss, 'smooth')}; {mmag(sdss, 'young')} of stars of a few "
         f"Myr; {rate['sdss']:,.0f} galaxies a second.",
         f"- **Single calls**: {cost['exact, single call']:.0f} µs exact, "
@@ -363,6 +392,8 @@ def _result(name: str) -> dict[str, Any]:
 TABLES = {
     "accuracy": accuracy,
     "populations": populations,
+    "spectra": spectra,
+    "spectra cost": spectra_cost,
     "rivals": rivals,
     "training": training,
     "ablation": ablation,

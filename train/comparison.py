@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from emulator.loading import load
+from emulator.spectral.model import EmulatedSpectrumModel
 from emulator.surrogate import EmulatedSEDModel
 from tengri import PhotometricModel, SEDModel
 from tengri.analysis import accuracy
@@ -33,6 +34,7 @@ from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
 from train.figures import png
+from train.spectral import comparison as spectral
 
 logger = logging.getLogger(__name__)
 POINTS = 81
@@ -53,7 +55,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the page that the command line asks for; return the exit code."""
     out = Path(args.out or f"compare-{Path(args.surrogate).stem}")
     with narrated(args):
-        numbers = _compared(load(args.surrogate), args, out)
+        model = load(args.surrogate)
+        if isinstance(model, EmulatedSpectrumModel):
+            numbers = spectral.run(model, args, out)
+        else:
+            numbers = _compared(model, args, out)
     atomic.write_text(out / "compare.json", json.dumps(numbers, indent=1) + "\n")
     names = (["compare"] if not args.stars else []) + (["stars"] if "stars" in numbers else [])
     pages = [str(out / f"{name}.html") for name in names]
@@ -70,6 +76,8 @@ def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> d
         return _stars(first, with_stars, args, out)
     if args.other:
         other = load(args.other)
+        if isinstance(other, EmulatedSpectrumModel):
+            raise ConfigError(f"{args.other} is a surrogate of spectra: compare it by itself.")
         rows = _two(first, other, (args.surrogate, args.other), args.n, out)
         alike = first.artefact.ssp["sha256"] == other.artefact.ssp["sha256"]
         return rows if alike else {**rows, **_stars(first, other, args, out)}

@@ -19,6 +19,7 @@ from train.rows import RowMaker
 from train.runfolder import RunFolder
 from train.schedule import Costs, Plan, make_plan
 from train.signals import Signals
+from train.spectral.problem import SpectralProblem, is_spectral
 
 BYTES = 4  # float32
 NOTHING = "nothing has been written (dry run)"
@@ -27,6 +28,9 @@ CHECKPOINT_COPIES = 4  # weights, their mean and two moments
 
 def describe(config: Config, out: Path) -> list[str]:
     """Measure a few real steps and return the plan, line by line; nothing stays on disk."""
+    if is_spectral(config):
+        words = SpectralProblem.build(config).words
+        return [*words, f"would write: {out}/{{config.json, surrogate.h5, report/}}", NOTHING]
     problem = Problem.build(config)
     if problem.target.tabulated:
         return [*_model(problem), *tabulation.words(problem), *_files(problem, out)]

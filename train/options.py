@@ -91,6 +91,8 @@ class ModelOptions:
         Further bands by filter name, or all of them.
     ssp : str
         Name or path of the SSP grid; empty means the embedded default.
+    ssp_stars : str
+        Of a target of spectra: the grid of stars alone that serves specs with gas around them.
     histories : tuple of str
         For a target that serves any history: families that train and judge it beside that of
         ``parameters``, with their default priors; ``"dpl+field"`` is a sum.
@@ -105,6 +107,7 @@ class ModelOptions:
     instruments: Names = ()
     bands: Names = ()
     ssp: str = ""
+    ssp_stars: str = ""
     histories: Names = ("tsnorm", "continuity", "dirichlet", "delayed+burst", "dpl+field")
     parameters: dict[str, Any] = field(default_factory=dict)
     physics: dict[str, Any] = field(default_factory=dict)
@@ -174,7 +177,7 @@ class NetworkOptions:
         Inputs that have a learnt table of their own: those in which the exact model interpolates
         between nodes.
     target : str
-        Of ``emulator.targets.TARGETS``.
+        Of ``emulator.targets.TARGETS``, or ``spectrum``.
     whiten : bool
         Rotate the outputs to their principal components.
     components : int
@@ -187,6 +190,8 @@ class NetworkOptions:
     eigenspectra : int
         Of a target that is tabulated: how many spectra its young populations are mixed of, and as
         many its old ones.
+    span : (float, float)
+        Of a target of spectra: the rest wavelengths [Å] that are kept.
     """
 
     name: str = "resmlp"
@@ -202,6 +207,7 @@ class NetworkOptions:
     components: Count = 0
     by_band: StrictBool = False
     eigenspectra: Positive = 24
+    span: tuple[float, float] = (0.0, 1e10)
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -13,9 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-import emulator
 from emulator import verification
-from emulator.artefact import Artefact, ssp_info, write
+from emulator.artefact import Artefact, read, ssp_info, write
 from emulator.history import cosmology_to_dict
 from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
@@ -32,6 +31,8 @@ from train.problem import Problem
 from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, is_run, versions
 from train.signals import Signals, Stopped
+from train.spectral import pipeline as spectral
+from train.spectral.problem import is_spectral
 
 logger = logging.getLogger(__name__)
 PROOF_ROWS = 1024
@@ -41,6 +42,10 @@ SAME_MAG = 2e-4
 
 def start(config: Config, out: Path, command: str) -> int:
     """Train a configuration in a new folder; return the exit code."""
+    if is_spectral(config):
+        spectral.start(config, out, command)
+        with _held(out):
+            return spectral.run(RunFolder.open(out))
     if config.data.source == "stored":
         config = with_physics_of(Path(config.data.path), config)
     problem = Problem.build(config)  # a configuration that cannot work leaves no folder behind
@@ -68,6 +73,8 @@ def resume(path: Path, overrides: Sequence[str] = ()) -> int:
                 logger.info(message)
         devices.wait("recovered")
         folder = RunFolder.open(path)
+        if is_spectral(folder.config()):
+            return spectral.run(folder)
         problem = Problem.build(folder.config())
         if folder.done() is None:
             return _train(problem, folder)
@@ -197,7 +204,7 @@ def _prove(problem: Problem, folder: RunFolder) -> int:
     found = verification.verify(folder.artefact)
     if wrong := recovery.artefact_problem(folder.path) or recovery.report_problem(folder.path):
         raise DataError(wrong)
-    again = proof(problem, emulator.load(folder.artefact))
+    again = proof(problem, EmulatedSEDModel(read(folder.artefact)))
     for name, found_now in again.items():
         value = done["proof"].get(name, math.nan)
         if not abs(found_now - value) <= 1e3 * SAME_MAG + 1e-3 * value:

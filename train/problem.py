@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 
 from emulator.artefact import Artefact, read
+from emulator.description import SPECTRUM
 from emulator.networks import Network, build_network, n_weights
 from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
@@ -63,6 +64,11 @@ class Problem:
         ssp = load_named_ssp(config.model.ssp)
         model = SEDModel(spec, ssp, observation)
         _check_redshift(spec)
+        if config.network.target == SPECTRUM:
+            raise ConfigError(
+                "The target 'spectrum' is decomposed, not trained: it has no rows. `tengri train` "
+                "makes it."
+            )
         if config.network.target not in TARGETS:
             raise unknown("surrogate target", config.network.target, TARGETS)
         build = TARGETS[config.network.target].build

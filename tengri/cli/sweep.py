@@ -1,4 +1,4 @@
-"""``tengri sweep``: band magnitudes, or emission lines, as one parameter changes."""
+"""``tengri sweep``: band magnitudes, lines or spectra, as one parameter changes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from typing import Any
 from tengri.cli import models
 from tengri.cli.output import add_output, emit
 
+#: Values of a sweep unless said: of bands and lines, of spectra.
+N_VALUES, N_SPECTRA = 81, 5
+
 
 def add_parser(commands: Any) -> None:
     """Add ``sweep`` to the program."""
     parser = commands.add_parser(
         "sweep",
-        help="plot band magnitudes or emission lines against one parameter",
+        help="plot band magnitudes, emission lines or spectra against one parameter",
         description="Sweep one parameter from LO to HI through the exact model or a surrogate and "
-        "plot the magnitude in every band, or with --line the luminosities of emission lines "
-        "(exact model). Free parameters rest at their prior median.",
+        "plot the magnitude in every band, with --line the luminosities of emission lines, or with "
+        "--spectrum a fan of rest-frame spectra (both of the exact model, or of a surrogate of "
+        "spectra). Free parameters rest at their prior median.",
         epilog="example: tengri sweep dust_tau_diff 0 3 --instrument SDSS -o sweep.png",
     )
     parser.add_argument("parameter", metavar="PARAMETER")
@@ -26,7 +30,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--line", metavar="A,B", default="",
                         help="emission lines in the place of bands, e.g. Ha_6565,OIII_5008; "
                         "--json has fluxes and equivalent widths, too")  # fmt: skip
-    parser.add_argument("-n", type=int, default=81, help="number of values (default 81)")
+    parser.add_argument("--spectrum", action="store_true",
+                        help="rest-frame spectra in the place of bands")  # fmt: skip
+    parser.add_argument("-n", type=int, help="number of values (default 81; of spectra 5)")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE",
                         help="figure, .png .pdf or .svg (default sweep_PARAMETER.png)")  # fmt: skip
     models.add_options(parser)
@@ -40,13 +46,20 @@ def _sweep(args: argparse.Namespace) -> int:
     from tengri.analysis.galaxy import base_galaxy, galaxy_text
     from tengri.errors import ConfigError
 
-    if args.n < 2 or not args.lo < args.hi:
+    n = args.n or (N_SPECTRA if args.spectrum else N_VALUES)
+    if n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
     lines = [name for name in args.line.split(",") if name]
-    changes, values = {args.parameter: (args.lo, args.hi)}, np.linspace(args.lo, args.hi, args.n)
-    model = models.build(args, changes, bands_needed=not lines, units="mag_ab")
+    if lines and args.spectrum:
+        raise ConfigError("A sweep is of lines or of spectra: give --line or --spectrum.")
+    changes, values = {args.parameter: (args.lo, args.hi)}, np.linspace(args.lo, args.hi, n)
+    bands_needed = not (lines or args.spectrum)
+    model = models.build(args, changes, bands_needed=bands_needed, units="mag_ab")
     base = rest(model, args.parameter)
-    sweep, numbers = _swept(model, args.parameter, values, lines, base)
+    if args.spectrum:
+        sweep, numbers = _spectra(model, args.parameter, values, base)
+    else:
+        sweep, numbers = _swept(model, args.parameter, values, lines, base)
     galaxy = base_galaxy(model, base, sweep.axes)
     out = args.out or Path(f"sweep_{args.parameter}.png")
     _save(sweep, out)
@@ -70,6 +83,16 @@ def _swept(
     found = sweep_lines(model, name, values, lines, base)
     quantities = {q: np.asarray(getattr(found.lines, q), np.float64) for q in QUANTITIES}
     return found, {"lines": found.lines.names, "units": QUANTITIES, **quantities}
+
+
+def _spectra(
+    model: Any, name: str, values: Any, base: dict[str, Any]
+) -> tuple[Any, dict[str, Any]]:
+    """Return a sweep of rest-frame spectra and its numbers."""
+    from tengri.analysis.spectrum_sweeps import sweep_spectra
+
+    found = sweep_spectra(model, name, values, base)
+    return found, {"units": "erg/s/Hz", "wavelength": found.wavelength, "sed": found.sed}
 
 
 def rest(model: Any, swept: str) -> dict[str, Any]:

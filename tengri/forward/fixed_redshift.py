@@ -126,17 +126,15 @@ class FixedRedshiftEvaluator:
         nodes, onto = zip(*(_interpolated(drawn, row) for row in seen))
         band = np.repeat(np.arange(len(nodes)), [n.size for n in nodes])
         sums = (band == np.arange(len(nodes))[:, None]).astype(float)
-        which = np.concatenate(onto, axis=1)
         more = -sum(n.size for n in nodes) % NODE_STEP
+        which = np.pad(np.concatenate(onto, axis=1), ((0, 0), (0, more)))
         wave = np.pad(galaxy.wave[np.concatenate(nodes)], (0, more), mode="edge")
 
-        def at_nodes(of_stars: Any) -> np.ndarray:
-            return np.pad(of_stars @ which, ((0, 0), (0, more)))
-
-        gas = None if spectra.gas is None else at_nodes(spectra.gas)
+        young, old = spectra.young @ which, spectra.old @ which
+        gas = None if spectra.gas is None else spectra.gas @ which
         # what escapes of Lyα lies behind neither screen nor IGM
         lya = spectra.lya and spectra.lya._replace(profile=bands @ spectra.lya.profile)
-        compressed = Spectra(at_nodes(spectra.young), at_nodes(spectra.old), gas, lya)
+        compressed = Spectra(young, old, gas, lya)
         return cls(
             grid.galaxy,
             jnp.asarray(wave, float),

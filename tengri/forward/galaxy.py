@@ -45,6 +45,7 @@ from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA, SOFTEST_XRAY_AA
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
 from tengri.numerics.linalg import matmul
+from tengri.numerics.low_rank import Matrix, in_default_float, sum_of_rows
 from tengri.static_grid import digest_of
 
 Params = Mapping[str, Array]
@@ -85,19 +86,19 @@ class Spectra(NamedTuple):
 
     Stars ``young`` (n_met·n_young, n_wave) and ``old``; ``gas`` (n_lit, n_wave), if any: see
     `tengri.components.stellar.nebular`; ``lya``, where Lyα is not part of them. NumPy in float64,
-    or JAX in the default float.
+    or JAX in the default float; of low rank where the grid is compressed.
     """
 
-    young: Array | np.ndarray
-    old: Array | np.ndarray
-    gas: Array | np.ndarray | None = None
+    young: Matrix
+    old: Matrix
+    gas: Matrix | None = None
     lya: LyaLine | None = None
 
     def in_default_float(self) -> Spectra:
         """Return them as JAX arrays of the process's default float."""
-        gas = None if self.gas is None else jnp.asarray(self.gas, float)
+        gas = None if self.gas is None else in_default_float(self.gas)
         lya = None if self.lya is None else self.lya.in_default_float()
-        return Spectra(jnp.asarray(self.young, float), jnp.asarray(self.old, float), gas, lya)
+        return Spectra(in_default_float(self.young), in_default_float(self.old), gas, lya)
 
 
 class SSPWeights(NamedTuple):
@@ -260,11 +261,11 @@ class Galaxy(Stars):
         front of: with a picket fence also what escapes from the young.
         """
         n = self.bins.n_young
-        young = matmul(w[:, :n].reshape(-1), flux.young)
-        old = matmul(w[:, n:].reshape(-1), flux.old)
+        young = sum_of_rows(w[:, :n].reshape(-1), flux.young)
+        old = sum_of_rows(w[:, n:].reshape(-1), flux.old)
         if self.gas is None or flux.gas is None:
             return young, old
-        lit = p, young, w[:, :n], jnp.asarray(flux.gas)
+        lit = p, young, w[:, :n], flux.gas
         if self.composition.escape == "screened":
             return self.gas.around(*lit), old
         escaped, inside = self.gas.apart(*lit)

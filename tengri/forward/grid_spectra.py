@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tengri.components.composition import Composition
+from tengri.components.stellar.loadings import Loadings
 from tengri.components.stellar.lyman_alpha import FESC_LYA, LyaLine, drawn, separated
 from tengri.components.stellar.nebular import Gas, has_gas
 from tengri.components.stellar.ssp import SSPData
@@ -49,6 +50,7 @@ class GridSpectra:
     gas: np.ndarray | None
     lya: LyaLine | None = None
     listed: GridLines | None = None
+    loadings: Loadings | None = None
 
     @classmethod
     def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
@@ -81,7 +83,8 @@ class GridSpectra:
         unit = float(np.floor(np.log10(flux.max())))
         galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet, wave, unit, gas)
         stars_and_gas = composition.nebular is None and composition.has_stars
-        return cls(galaxy, flux, lit, lya, GridLines.of(ssp, bins) if stars_and_gas else None)
+        listed = GridLines.of(ssp, bins) if stars_and_gas else None
+        return cls(galaxy, flux, lit, lya, listed, ssp.loadings)
 
     def cut(self, window: slice = EVERYWHERE) -> tuple[Galaxy, Spectra]:
         """Return the equations and the spectra, in float64, of a part of the wavelengths."""
@@ -112,7 +115,12 @@ class GridSpectra:
         scale, n = 10.0**-self.galaxy.log10_flux_unit, self.galaxy.bins.n_young
         by_bin = flux.astype(np.float64)[:, self.galaxy.bins.node] * scale
         young, old = (part.reshape(-1, flux.shape[-1]) for part in (by_bin[:, :n], by_bin[:, n:]))
-        return Spectra(young, old, None if gas is None else gas * scale)
+        lit = None if gas is None else gas * scale
+        if self.loadings is None:
+            return Spectra(young, old, lit)
+        node, mixed = self.galaxy.bins.node, self.loadings
+        shared = bool(node[n - 1] == node[n])
+        return Spectra(mixed.of_young(young, shared), mixed.of_old(old), lit)
 
 
 def _separated(

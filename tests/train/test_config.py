@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from emulator import published
-from emulator.artefact import read
+from emulator.description import describe
+from emulator.reading import read_any
 from tengri.errors import ConfigError, UnknownNameError
 from tengri.factory import build_observation, build_spec
 from train import config as configs
@@ -34,8 +35,8 @@ def test_published_surrogates_have_the_names_of_their_configurations() -> None:
     assert set(published.names()) <= set(configs.names())
     for name in published.names():
         config = configs.load(name)
-        artefact = read(published.resolve(name))
-        assert config.network.target == artefact.target.name
+        artefact = read_any(published.resolve(name))
+        assert config.network.target == describe(name)["target"]["name"]
         observation = build_observation(config.model.instruments, config.model.bands)
         assert observation.photometry.names == artefact.band_names
         trained = artefact.training["config"]["model"]["parameters"]

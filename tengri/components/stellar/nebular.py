@@ -44,6 +44,7 @@ from tengri.grids.files import STELLAR_SSP
 from tengri.grids.ionising import UNIT_PHOTONS
 from tengri.numerics.interpolation import fixed_hat_weights, hat_weights
 from tengri.numerics.linalg import einsum, matmul
+from tengri.numerics.low_rank import Matrix, sum_of_rows
 from tengri.priors import Uniform
 from tengri.registry import Change, Param, Registry, Versioned
 
@@ -168,15 +169,15 @@ class Gas:
         logu = hat_weights(p["neb_logU"], self.table.logu)
         return jnp.concatenate([jnp.outer(logu, lit).reshape(-1), w.reshape(-1)])
 
-    def around(self, p: Params, stars: Array, w: Array, spectra: Array) -> Array:
+    def around(self, p: Params, stars: Array, w: Array, spectra: Matrix) -> Array:
         """Return the light of young stars, some of it through the gas around them, (n_wave,)."""
         escaped, lit = self.apart(p, stars, w, spectra)
         return escaped + lit
 
-    def apart(self, p: Params, stars: Array, w: Array, spectra: Array) -> tuple[Array, Array]:
+    def apart(self, p: Params, stars: Array, w: Array, spectra: Matrix) -> tuple[Array, Array]:
         """Return that light in two: what passes the gas by, and gas with what it leaves."""
         escaping = p["neb_fesc"]
-        return escaping * stars, (1.0 - escaping) * matmul(self.weights(p, w), spectra)
+        return escaping * stars, (1.0 - escaping) * sum_of_rows(self.weights(p, w), spectra)
 
     def lyman_alpha_of(self, p: Params, w: Array, peak: Array) -> Array:
         """Return L_ν at the peak of the line that the gas emits, scalar; ``peak`` (n_lit,)."""

@@ -30,6 +30,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from tengri.components.stellar.ionising import IonisingLight
+from tengri.components.stellar.loadings import Loadings
 from tengri.errors import DataError
 from tengri.grids import files, readers
 from tengri.grids.ages import log_midpoint_edges
@@ -67,6 +68,8 @@ class SSPData:
         What was measured on the spectra.
     notes : tuple of str
         What was done on loading, is missing, or cannot be told.
+    loadings : Loadings or None
+        How the populations mix of few spectra, where the grid is compressed.
     """
 
     ssp_lgmet: Array
@@ -84,6 +87,7 @@ class SSPData:
     gas: bool | None = None
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
+    loadings: Loadings | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

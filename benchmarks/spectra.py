@@ -1,0 +1,152 @@
+"""Spectra of a surrogate against the exact model: errors by population, and what one costs.
+
+    python benchmarks/spectra.py [spectrum_compact] [--rows 600] [--grid FILE]
+        [-o benchmarks/results/spectra.json]
+
+Relative errors [%] of pixels with more than 1e-3 of a galaxy's largest λL_λ, against the exact
+model in float64, for the *prior* of the surrogate, for *smooth*, *bursty*, *young* and *spike* of
+`benchmarks.populations`, and |Δm| [mmag] in bands that follow from the spectra. µs of processor
+time per spectrum of a batch, least of some tries, models asked in turn; with ``--grid`` also on
+another grid of stars, decomposed here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import emulator
+from benchmarks.populations import POPULATIONS, Draws
+from emulator.spectral.artefact import SpectralArtefact
+from emulator.spectral.compressed_grid import CompressedGrid
+from emulator.spectral.model import EmulatedSpectrumModel
+from tengri import Parameters, SEDModel, load_ssp_data
+from tengri.analysis import accuracy
+from tengri.io import atomic
+from train.spectral.evaluation import draws, judge, line_errors, table
+
+Z = (0.001, 1.0)
+BATCH, TRIES = 1024, 7
+SEED = 5
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", nargs="?", default="spectrum_compact")
+    parser.add_argument("--rows", type=int, default=600)
+    parser.add_argument("--grid", type=Path)
+    default = Path("benchmarks/results/spectra.json")
+    parser.add_argument("-o", "--output", type=Path, default=default)
+    args = parser.parse_args()
+    fast = emulator.load(args.name)
+    record: dict[str, Any] = {"surrogate": args.name, "sha256": fast.artefact.sha256,
+                              "galaxies": args.rows, "populations": {}}  # fmt: skip
+    for population in ("prior", *POPULATIONS):
+        if population == "laws":
+            continue
+        record["populations"][population] = row = errors(fast.artefact, population, args.rows)
+        print(population, row, flush=True)
+    record["lines"] = lines(fast.artefact, args.rows)
+    print("lines", record["lines"], flush=True)
+    record["cost"] = {"embedded": cost(fast, fast.exact_model())}
+    if args.grid:
+        record["cost"][args.grid.stem] = cost(*decomposed(fast.artefact, args.grid))
+    for grid, costs in record["cost"].items():
+        print(grid, costs, flush=True)
+    atomic.write_text(args.output, json.dumps(record, indent=1) + "\n")
+
+
+def errors(artefact: SpectralArtefact, population: str, n: int) -> dict[str, Any]:
+    """Return the errors of pixels and bands of one population."""
+    fast, params = drawn(artefact, population, n)
+    found = judge(population, fast, fast.exact_model(), params)
+    lit = accuracy.bright(found.exact)
+    dm = 1e3 * np.abs(accuracy.delta_mag(found.exact, found.emulated))[lit]
+    bands = {f"p{q:g}": float(np.percentile(dm, q)) for q in (50.0, 99.0, 99.9, 100.0)}
+    return {"pixels": table(found.error), "bands_mmag": bands}
+
+
+def drawn(
+    artefact: SpectralArtefact, population: str, n: int
+) -> tuple[EmulatedSpectrumModel, Draws]:
+    """Return the surrogate under the spec of a population, and its galaxies."""
+    if population == "prior":
+        return EmulatedSpectrumModel(artefact), draws(artefact.spec, SEED, n)
+    ((components, draw),) = POPULATIONS[population]
+    params = draw(np.random.default_rng(SEED), n)
+    params = {**params, "redshift": np.random.default_rng(SEED + 1).uniform(*Z, n)}
+    params["met_logzsol"] = np.clip(params["met_logzsol"], -2.0, 0.2)
+    spec = {name: (float(v.min()), float(v.max()) + 1e-6) for name, v in params.items()}
+    return EmulatedSpectrumModel(artefact, Parameters(**components, **spec)), params
+
+
+def lines(artefact: SpectralArtefact, n: int) -> dict[str, Any]:
+    """Return the errors of lines of gas around the stars of the prior."""
+    spec = artefact.spec.with_params(nebular="cloudy", neb_logU=(-4.0, -1.0))
+    fast = EmulatedSpectrumModel(artefact, spec)
+    return line_errors(fast, fast.exact_model(), draws(spec, SEED, n))
+
+
+def decomposed(artefact: SpectralArtefact, path: Path) -> tuple[EmulatedSpectrumModel, SEDModel]:
+    """Return both models on another grid."""
+    ssp, n = load_ssp_data(path), artefact.grids[0].loadings["old"].shape[-1]
+    grid = CompressedGrid.of(ssp, n)
+    bare = SpectralArtefact(artefact.spec, artefact.photometry, (grid,), artefact.cosmology)
+    fast = EmulatedSpectrumModel(bare)
+    return fast, fast.exact_model(ssp)
+
+
+def cost(fast: EmulatedSpectrumModel, exact: SEDModel) -> dict[str, Any]:
+    """Return µs of processor time per spectrum and per galaxy in bands, and their ratios."""
+    params = draws(fast.spec, SEED, BATCH)
+    observation = fast.observation
+    band_model = emulator.load("sdss_nodes")
+    sdss = band_model.observation
+    calls: dict[str, dict[str, Callable[[], Any]]] = {
+        "rest": {
+            "exact": lambda: exact.predict_rest_sed_batch(params).sed,
+            "emulated": lambda: fast.predict_rest_sed_batch(params).sed,
+        },
+        "bands": {
+            "exact": lambda: exact.predict_photometry_batch(params),
+            "emulated": lambda: fast.predict_photometry_batch(params),
+        },
+    }
+    found: dict[str, Any] = {
+        "wavelengths": len(fast.galaxy.wave),
+        "bands": len(observation.photometry.names),
+    }
+    for what, models in calls.items():
+        found[what] = timed(models)
+        found[what]["ratio"] = found[what]["exact"] / found[what]["emulated"]
+    of_bands = fast.with_observation(sdss)
+    found["sdss"] = timed({
+        "emulated spectrum": lambda: of_bands.predict_photometry_batch(params),
+        "table of bands": lambda: band_model.predict_photometry_batch(params),
+    })  # fmt: skip
+    return found
+
+
+def timed(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Return µs of processor time per galaxy, the least of some tries in turn."""
+    for call in calls.values():
+        jax.block_until_ready(call())
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(TRIES):
+        for name, call in calls.items():
+            begin = time.process_time()
+            jax.block_until_ready(call())
+            best[name] = min(best[name], 1e6 * (time.process_time() - begin) / BATCH)
+    return best
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Surrogates of spectra: the exact equations on a grid of few eigenspectra."""

@@ -1,0 +1,1 @@
+"""Surrogates of spectra: made, judged and shown."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.compatibility import joined
-from emulator.domain import MODES
 from emulator.spectral.artefact import SpectralArtefact
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.constants import MAG_PER_LN
@@ -26,8 +25,8 @@ class EmulatedSpectrumModel(SEDModel):
 
     Spectra, lines, bands at any redshift and derived quantities with the same calls, dicts, units
     and errors as the exact model. The stars' light is a mixture of few eigenspectra; everything
-    else is computed as the exact model computes it. Nothing is learnt over a box: it answers
-    wherever the exact model does, and clamps metals to the grid as that does.
+    else is computed as the exact model computes it. Nothing is learnt over a box: only the
+    metallicities of the grid have ends.
 
     Parameters
     ----------
@@ -38,8 +37,7 @@ class EmulatedSpectrumModel(SEDModel):
     observation : Observation, optional
         Any bands; by default those that it was judged in.
     out_of_domain : str
-        One of `emulator.domain.MODES`, as in other surrogates; there is no trained box to leave,
-        so that all of them answer alike.
+        What happens for metallicities off the grid, as in ``SEDModel``.
     units : str
         Unit of ``predict_photometry``, default erg/s/cm²/Hz.
 
@@ -62,8 +60,6 @@ class EmulatedSpectrumModel(SEDModel):
         out_of_domain: str = "raise",
         units: str = CGS,
     ) -> None:
-        if out_of_domain not in MODES:
-            raise unknown("out_of_domain mode", str(out_of_domain), MODES)
         spec = artefact.spec if spec is None else spec
         if not isinstance(spec, Parameters):
             raise ConfigError(f"spec must be Parameters(...), got {type(spec).__name__}.")
@@ -71,7 +67,8 @@ class EmulatedSpectrumModel(SEDModel):
             observation = Observation(photometry=artefact.photometry)
         self.artefact, self.out_of_domain = artefact, out_of_domain
         self.grid = artefact.grid_for(spec.composition)
-        super().__init__(spec, self.grid.ssp, observation, artefact.cosmology_object(), units)
+        cosmology = artefact.cosmology_object()
+        super().__init__(spec, self.grid.ssp, observation, cosmology, units, out_of_domain)
 
     def __reduce__(self) -> Any:
         """Models are values: what was compiled or computed from them stays behind."""

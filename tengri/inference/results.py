@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tengri.analysis.datasets import optional
 from tengri.errors import ConfigError
 from tengri.inference.diagnostics import predictive_p, resampled, weighted_quantiles
 from tengri.inference.observations import FLAGS, UNUSABLE
+from tengri.optional import optional
 
 #: Quantiles of every parameter: the median, 68 and 95 per cent.
 QUANTILES = {"p02": 0.025, "p16": 0.16, "p50": 0.5, "p84": 0.84, "p97": 0.975}

@@ -165,7 +165,7 @@ figure.savefig(FIGURES / "spectrum_fit.png", dpi=80)
 
 # %%
 names = posterior.names
-figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+figure, axes = plt.subplots(1, 5, figsize=(12, 2.8), layout="constrained")
 for ax, name in zip(axes.flat, names):
     ax.hist(np.asarray(draws[name]), bins=30, density=True, alpha=0.6)
     ax.axvline(truth[name], color="k", ls="--")

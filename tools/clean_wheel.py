@@ -75,6 +75,7 @@ COMMANDS = (
     "verify sdss --exact",
     "sign --help",
     "compare run --n 256 --sweep dust_tau_diff -o page",
+    "compare run --n 64 --population prior -o galaxies",
     "export run --numpy --name small",
 )
 

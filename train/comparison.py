@@ -28,7 +28,7 @@ from tengri.analysis.compare import (
 from tengri.cli.output import emit, narrated
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.io import atomic
-from train import template
+from train import population_tables, populations, template
 from train.figures import png
 
 logger = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> dict[str, Any]:
+    if args.population:
+        return _populations(first, args, out)
     if args.other:
         return _two(first, load(args.other), (args.surrogate, args.other), args.n, out)
     exact = first.exact_model(load_ssp_data(args.ssp) if args.ssp else None)
@@ -124,6 +126,27 @@ def _comparisons(exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Nam
     if not (args.sweep or args.grid or args.track):
         c = compare(exact, emulated, n_draws=args.n)
         yield _shown("draws", f"{args.n} prior draws", c, c.plot())
+
+
+def _populations(
+    surrogate: EmulatedSEDModel, args: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    """Write how large errors are on populations, and whether error bars hold for them."""
+    if args.other or args.sweep or args.grid or args.track or args.ssp:
+        raise ConfigError(
+            "--population takes one surrogate and no --sweep, --grid, --track, --ssp."
+        )
+    tables, parts = {}, []
+    for name in args.population:
+        found = population_tables.table(populations.judged(surrogate, name, args.n))
+        tables[name] = found
+        parts += [template.heading(name), template.pre(population_tables.text(name, found))]
+        logger.info(population_tables.text(name, found))
+    out.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(
+        out / "compare.html", template.render(f"Populations: {args.surrogate}", parts)
+    )
+    return {"surrogate_sha256": surrogate.artefact.sha256, "populations": tables}
 
 
 def _shown(name: str, caption: str, c: Comparison, figure: Figure) -> Shown:

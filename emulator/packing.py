@@ -15,7 +15,7 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 
 #: Where packed arrays are kept in a file; what is worth it.
-PREFIX, LEAST_SIZE = "packed/", 1 << 14
+PREFIX, LEAST_SIZE = "packed/", 1 << 12
 #: Whole numbers of a column stay below this, so that their differences are exact in 32 bits.
 MOST = 1 << 28
 #: No array of a surrogate is unpacked to more bytes than this.
@@ -56,26 +56,28 @@ def unpacked(arrays: Mapping[str, np.ndarray]) -> Arrays:
 
 
 def _pack(values: np.ndarray) -> Arrays | None:
-    """Return the parts of a packed array, or None where nothing is won."""
-    if values.ndim != 2 or values.dtype != np.float32 or values.size < LEAST_SIZE:
+    """Return the parts of a packed array (n,) or (n, n_column), or None where nothing is won."""
+    if values.ndim not in (1, 2) or values.dtype.kind != "f" or values.size < LEAST_SIZE:
         return None
-    unit = _units(values)
-    whole = np.round(values / unit).astype(np.float64)
+    columns = values.reshape(len(values), -1)
+    unit = _units(columns)
+    whole = np.round(columns / unit).astype(np.float64)
     if not np.isfinite(whole).all() or np.abs(whole).max() >= MOST:
         return None
     steps = np.diff(whole.T, n=2, axis=1, prepend=np.zeros((len(unit), 2))).astype(np.int32)
     unsigned = ((steps << 1) ^ (steps >> 31)).astype("<u4")  # small numbers of either sign
     planes = unsigned.reshape(-1, 1).view(np.uint8).T  # bytes of equal significance
     data = lzma.compress(planes.tobytes(), preset=6)
-    return {"unit": unit.astype(np.float32), "shape": np.array(values.shape, np.int64),
+    return {"unit": unit.astype(values.dtype), "shape": np.array(values.shape, np.int64),
             "bytes": np.frombuffer(data, np.uint8)}  # fmt: skip
 
 
 def _unpack(path: str, unit: np.ndarray, shape: np.ndarray, data: np.ndarray) -> np.ndarray:
-    n, columns = (int(size) for size in shape)
+    sizes = tuple(int(length) for length in shape)
+    n, columns = (*sizes, 1)[:2]
     size = 4 * n * columns
-    if unit.shape != (columns,) or n < 1 or not 0 < size <= MAX_BYTES:
-        raise ValueError(f"{path}: {unit.shape} units of an array {n} × {columns}")
+    if len(sizes) > 2 or unit.shape != (columns,) or n < 1 or not 0 < size <= MAX_BYTES:
+        raise ValueError(f"{path}: {unit.shape} units of an array {sizes}")
     inflate = lzma.LZMADecompressor(lzma.FORMAT_XZ, MEMORY_LIMIT)
     try:
         raw = inflate.decompress(data.tobytes(), size + 1)
@@ -87,12 +89,13 @@ def _unpack(path: str, unit: np.ndarray, shape: np.ndarray, data: np.ndarray) ->
     unsigned = np.ascontiguousarray(planes.T).view("<u4").astype(np.int64)
     steps = ((unsigned >> 1) ^ -(unsigned & 1)).reshape(columns, n)
     whole = np.cumsum(np.cumsum(steps, axis=1), axis=1)
-    return np.ascontiguousarray((whole * unit[:, None].astype(np.float64)).T, np.float32)
+    values = (whole * unit[:, None].astype(np.float64)).T.astype(unit.dtype)
+    return np.ascontiguousarray(values.reshape(sizes))
 
 
 def _units(values: np.ndarray) -> np.ndarray:
     """Return the largest power of two of which all values of a column are multiples."""
     mantissa, exponent = np.frexp(values.astype(np.float64))
-    whole = np.abs(mantissa * 2.0**24).astype(np.int64)
-    power = np.where(whole == 0, 127, exponent - 24 + np.log2(np.maximum(whole & -whole, 1)))
+    whole = np.abs(mantissa * 2.0**53).astype(np.int64)
+    power = np.where(whole == 0, 127, exponent - 53 + np.log2(np.maximum(whole & -whole, 1)))
     return np.asarray(2.0 ** np.min(power, axis=0))

@@ -184,7 +184,7 @@ def _bounded(
            if not name.startswith("sfh_") and (name in drawn or name == "redshift")}  # fmt: skip
     n = len(drawn["met_logzsol"])
     z = np.random.default_rng([seed, 1]).uniform(*box["redshift"], n)
-    params = {name: np.clip(v, *box[name]) if name in box else v
+    params: Draws = {name: np.clip(v, *box[name]) if name in box else v
               for name, v in {**drawn, "redshift": z}.items()}  # fmt: skip
     others = {name: (float(v.min()), float(v.max()) + 1e-6) for name, v in params.items()
               if name not in box}  # fmt: skip
@@ -202,7 +202,9 @@ def _read(surrogate: EmulatedSEDModel, path: Path, n: int) -> Draws:
                 f"({', '.join(surrogate.spec.free_params)})."
             )
         columns = table.read(names, 0, min(n, table.n_rows))
-    params = {name: np.ma.filled(np.ma.asarray(columns[name], float), np.nan) for name in names}
+    params: Draws = {
+        name: np.ma.filled(np.ma.asarray(columns[name], float), np.nan) for name in names
+    }
     if bad := [name for name, values in params.items() if not np.isfinite(values).all()]:
         raise DataError(f"{path}: missing or infinite numbers in {', '.join(bad)}.")
     return params

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from tengri import Observation, Photometry
 from tengri.__main__ import main
 from tengri.errors import ConfigError, DataError
 from train import config as configs
-from train import population_tables, populations
+from train import error_fit, population_tables, populations
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,24 @@ def test_the_command_writes_a_page_and_numbers(tmp_path, capsys):
     assert numbers["populations"]["young"]["galaxies"] == 48
     assert "young" in (out / "compare.html").read_text()
     assert "inside the 68 % bar" in capsys.readouterr().out
+
+
+def test_errors_are_calibrated_with_populations_that_are_answered(surrogate, young, monkeypatch):
+    monkeypatch.setattr(error_fit, "LEAST_GALAXIES", 10)
+    (part,) = young
+    result = SimpleNamespace(held_out=SimpleNamespace(params={"redshift": part.params["redshift"]}),
+                             exact=part.exact, emulated=part.emulated)  # fmt: skip
+    made = error_fit.with_conditional_errors(surrogate.artefact, result, ["young"], 48)
+    fast = type(surrogate)(made)
+    magnitudes = -2.5 * np.log10(part.emulated)
+    bars = fast.errors_at(magnitudes, part.params["redshift"], 95)
+    error = np.abs(2.5 * np.log10(part.emulated / part.exact))
+    assert 0.8 < np.mean(error < bars) <= 1.0
+    assert np.median(bars) < 2e-3  # that of all galaxies is 4e-3
+    few = error_fit.with_conditional_errors(
+        surrogate.artefact, SimpleNamespace(held_out=SimpleNamespace(params={})), ["young"], 48
+    )
+    assert few.conditional is None  # of one redshift there is nothing to learn
 
 
 def test_error_bars_and_covariance_of_a_file_are_those_of_the_galaxy(surrogate):

@@ -12,7 +12,7 @@ limit light falls by orders of magnitude: the splines are of its ratio to a typi
 
 Shapes: n_node nodes of all bands, in n_piece pieces; n_young or n_old populations, n_wave rest
 wavelengths; n_r eigenspectra. Columns of the table: nodes times eigenspectra of the young, then of
-the old, then ln g, then the profile of Lyα in the bands.
+the old, then ln g, then the logarithm of the profile of Lyα in the bands.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ LOG10_UNIT = -15.0
 BASIS_SHIFTS, PER_STEP = 81, 3
 #: Typical light is no fainter than this share of the brightest band; to what ln g is rounded.
 FAINTEST, LN_QUANTUM = 1e-7, 2.0**-20
+#: Added to Lyα in a band before its logarithm is taken: it fades by six decades through a leak.
+NO_LINE = 1e-9
 #: Nothing is kept of a column beyond the digits of float32.
 FLOAT32 = 2.0**-23
 #: To so much of the light of a band the table is rounded: what is left of its digits is compressed.
@@ -131,7 +133,8 @@ def tabulate(exact: ExactEvaluator, layout: TableLayout) -> tuple[Weights, Outpu
     table = _rounded(table, np.maximum(quantum, _power_of_two(FLOAT32 * np.abs(table).max(axis=0))))
     parts = [table, ln_g]
     if layout.own_lya:
-        parts.append(_rounded(splines.fit(lines, layout.knots), LN_QUANTUM))
+        logs = np.log(np.maximum(lines, 0.0) + NO_LINE)
+        parts.append(_rounded(splines.fit(logs, layout.knots), LN_QUANTUM))
     table = np.concatenate(parts, axis=1)
     scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), LN_QUANTUM))
     rotation = np.concatenate([np.concatenate(loadings), _more(exact, stars, unit, layout)], axis=1)

@@ -322,7 +322,9 @@ class BandNodesTarget(Target):
         flux = matmul(seen, self._members().astype(seen.dtype))
         if self.own_lya:
             share = _lya_share(stars.composition, p)
-            flux = flux + share * young[n] * v[-self.n_bands :]
+            line = v[-self.n_bands :]
+            line = jnp.exp(line) if self.pieces else line
+            flux = flux + share * young[n] * line
         flux = jnp.maximum(flux, FLOOR * jnp.max(flux))
         absorbed = self._absorbed(young[n:], old[n:], screens, p, stars) if self.absorbs else None
         return SourceBands(log10_mass + LOG10_UNIT, flux, log10_mass, absorbed)

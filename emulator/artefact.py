@@ -13,6 +13,8 @@
 ``error_bars/<level>``      split-conformal error bars [mag], (n_bands,), e.g. ``error_bars/95``
 ``error_bars_z/<level>``    the same by redshift, (n_z, n_bands); ``error_bars_z/edges``
 ``covariance``              of the residuals between bands [mag²], (n_bands, n_bands)
+``conditional/…``           error bars and covariance by colours (`emulator.conditional_errors`)
+``packed/…``                arrays of rounded values, in whole steps (`emulator.packing`)
 ``checks/…``                parameters (n,), fluxes of surrogate and exact model [maggies]
 ==========================  ==================================================================
 """
@@ -26,7 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from emulator import hdf5
+from emulator import hdf5, packing
+from emulator.conditional_errors import ConditionalErrors
 from emulator.consistency import check
 from emulator.description import FORMAT_VERSION, KIND, SPECTRUM
 from emulator.networks import build_network
@@ -147,7 +150,9 @@ def arrays(artefact: Artefact) -> hdf5.Arrays:
     out |= hdf5.flat(_float64(artefact.checks), "checks")
     if artefact.covariance is not None:
         out["covariance"] = np.asarray(artefact.covariance, np.float64)
-    return out
+    if artefact.conditional is not None:
+        out |= hdf5.flat(_float64(artefact.conditional.to_arrays()), "conditional")
+    return packing.packed(out)
 
 
 def _float64(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,6 +180,7 @@ def parsed(path: Path, sealed: str, doc: Mapping[str, Any], stored: hdf5.Arrays)
         if doc["target"]["name"] == SPECTRUM:
             raise DataError(f"{path}: a surrogate of spectra, where one of bands is needed.")
         check_document(doc, _TABLES)
+        stored = packing.unpacked(stored)
         artefact = _build(doc, stored, sealed)
         check(artefact)
         artefact.cosmology_object()
@@ -212,6 +218,7 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
         error_bars=hdf5.nested(stored, "error_bars"),
         error_bars_z=hdf5.nested(stored, "error_bars_z"),
         covariance=stored.get("covariance"),
+        conditional=_conditional(hdf5.nested(stored, "conditional")),
         checks=hdf5.nested(stored, "checks"),
         training=doc["training"],
         card=doc["card"],
@@ -219,6 +226,10 @@ def _build(doc: Mapping[str, Any], stored: hdf5.Arrays, sealed: str) -> Artefact
         created=doc["created"],
         sha256=sealed,
     )
+
+
+def _conditional(stored: Mapping[str, Any]) -> ConditionalErrors | None:
+    return ConditionalErrors.from_arrays(stored) if stored else None
 
 
 def _in_scaling(stored: Mapping[str, Any], doc: Mapping[str, Any]) -> InputScaling:

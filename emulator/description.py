@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator import hdf5, published
+from emulator import hdf5, packing, published
 from tengri.analysis import accuracy
 from tengri.cli.output import table
 from tengri.errors import TengriError
@@ -29,6 +29,7 @@ def describe(path_or_name: str | os.PathLike[str]) -> dict[str, Any]:
     """
     path = published.resolve(path_or_name)
     sealed, document, arrays = hdf5.read(path, KIND, newest=FORMAT_VERSION)
+    arrays = packing.unpacked(arrays)
     weights = [a for name, a in arrays.items()
                if name.startswith(("weights/", "grids/")) and "/axes/" not in name]  # fmt: skip
     bars = {name.split("/")[1]: a for name, a in arrays.items() if name.startswith("error_bars/")}

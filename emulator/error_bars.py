@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jax.typing import ArrayLike
 
 from emulator.artefact import Artefact
+from emulator.conditional_errors import ConditionalErrors
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, unknown
 
@@ -33,6 +35,24 @@ class ErrorBars:
             raise ConfigError("This surrogate carries no residual covariance.")
         return self.artefact.covariance[np.ix_(self.bands, self.bands)]
 
+    @property
+    def conditional(self) -> ConditionalErrors | None:
+        """The errors by colours, where there are any and all trained bands are wanted."""
+        every = sorted(self.bands) == list(range(len(self.artefact.photometry.names)))
+        return self.artefact.conditional if every else None
+
+    def covariance_at(self, magnitudes: ArrayLike, redshift: ArrayLike, xp: Any = np) -> Any:
+        """Return the covariance (…, n_bands, n_bands) [mag²] for AB magnitudes at redshifts (…).
+
+        That of all galaxies where none is known by colours. ``xp=jax.numpy`` makes it traceable.
+        """
+        known = self.conditional
+        if known is None:
+            return xp.asarray(self.covariance)
+        given, back = np.argsort(self.bands), np.array(self.bands)
+        full = known.covariance(xp.asarray(magnitudes)[..., given], redshift, xp)
+        return full[..., back[:, None], back]
+
     def overall(self, level: int | str) -> np.ndarray:
         """Return the half widths of a level [mag] over all redshifts, (n_bands,)."""
         bars = self.artefact.error_bars
@@ -43,11 +63,15 @@ class ErrorBars:
     def at(self, magnitudes: ArrayLike, redshift: ArrayLike, level: int | str) -> np.ndarray:
         """Return the half widths [mag] for AB magnitudes (…, n_bands) at redshifts (…).
 
-        Infinite for bands fainter than 1e-4 of the brightest.
+        They depend on the colours where all trained bands are given and these are known; else
+        on the redshift. Infinite for bands fainter than 1e-4 of the brightest.
         """
         bars, magnitude = self.overall(level), np.asarray(magnitudes)
         by_redshift = self.artefact.error_bars_z
-        if by_redshift:
+        if (known := self.conditional) is not None and str(level) in known.factors:
+            in_order = known.bars(magnitude[..., list(np.argsort(self.bands))], redshift, level)
+            bars = in_order[..., list(self.bands)]
+        elif by_redshift:
             inner = by_redshift["edges"][1:-1]
             bars = by_redshift[str(level)][np.searchsorted(inner, np.asarray(redshift))]
             bars = bars[..., list(self.bands)]

@@ -237,6 +237,14 @@ class EmulatedSEDModel(PhotometricModel):
         """Covariance of the surrogate's own errors [mag²], (n_bands, n_bands)."""
         return self.covariance
 
+    def emulation_covariance_at(self, magnitudes: ArrayLike, redshift: ArrayLike) -> Array:
+        """Return that of galaxies of AB magnitudes (…, n_bands) [mag²], (…, n_bands, n_bands).
+
+        It may be traced. That of all galaxies where the artefact knows none by colours, or some of
+        the trained bands are not wanted.
+        """
+        return jnp.asarray(self.error_bars.covariance_at(magnitudes, redshift, jnp), float)
+
     def predict_errors(
         self, params: Mapping[str, Any] | None = None, level: int | str = 68
     ) -> np.ndarray:
@@ -245,8 +253,8 @@ class EmulatedSEDModel(PhotometricModel):
         Parameters
         ----------
         params : mapping, optional
-            One galaxy or, with arrays (n,), a batch: the intervals are those of its redshift,
-            where the artefact knows them. Omitted: those of all redshifts together.
+            One galaxy or, with arrays (n,), a batch: the intervals are those of its colours and
+            redshift, where the artefact knows them. Omitted: those of all galaxies together.
         level : int or str
             Coverage in per cent, one of those in the artefact.
 

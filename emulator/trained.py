@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emulator import history
+from emulator.conditional_errors import ConditionalErrors
 from emulator.networks import Network, Weights
 from emulator.scaling import InputScaling, OutputScaling
 from emulator.targets import Target
@@ -47,6 +48,8 @@ class Artefact:
         (n_z + 1,) of the intervals of redshift. Empty if not.
     covariance : ndarray, shape (n_bands, n_bands), or None
         Of the residuals [mag²].
+    conditional : ConditionalErrors or None
+        Error bars and covariance by colours and redshift.
     checks : dict
         ``params``: name → (n,); ``flux_surrogate`` and ``flux_exact``: (n, n_bands) [maggies].
     training : dict
@@ -75,6 +78,7 @@ class Artefact:
     error_bars: dict[str, np.ndarray] = field(default_factory=dict)
     error_bars_z: dict[str, np.ndarray] = field(default_factory=dict)
     covariance: np.ndarray | None = None
+    conditional: ConditionalErrors | None = None
     checks: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     card: str = ""

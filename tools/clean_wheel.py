@@ -80,6 +80,7 @@ COMMANDS = (
     "sign --help",
     "compare run --n 256 --sweep dust_tau_diff -o page",
     "compare run --stars ssp_bc03_miles_kroupa_noneb.h5 --n 256 --fits 0 -o stars",
+    "compare run --n 64 --population prior -o galaxies",
     "export run --numpy --name small",
     "export --help",
     "publish run --name mine --author 'Family, Given' -o upload",

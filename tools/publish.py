@@ -27,6 +27,7 @@ from emulator.verification import with_checks
 from tengri.io import atomic
 from tengri.io.jsonable import jsonable
 from train import evaluate, report
+from train.error_fit import with_conditional_errors
 from train.problem import Problem
 from train.runfolder import RunFolder
 from train.spectral import pipeline
@@ -69,6 +70,7 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     bare = replace(trained, accuracy=result.tables, error_bars=result.error_bars,
                    error_bars_z=result.error_bars_z, covariance=result.covariance, checks={},
                    training={**trained.training, "command": command_of(folder)})  # fmt: skip
+    bare = with_conditional_errors(bare, result, config.run.populations, config.run.population_rows)
     bare = replace(bare, card=report.model_card(bare, name=name))
     galaxies = result.held_out.parts[0]
     checks = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}

@@ -59,14 +59,19 @@ def rivals() -> str:
 
 def populations() -> str:
     """Return the errors of surrogates on galaxies that people have, Markdown."""
-    rows = _head(["", "", "50 %", "95 %", "99 %", "99.9 %", "worst", "inside the 68 % bar"])
+    heads = ["50 %", "95 %", "99 %", "99.9 %", "worst", "inside the 68 % bar", "χ² per band"]
+    rows = _head(["", "", *heads])
     for surrogate, found in _result("populations")["surrogates"].items():
         for name, r in found["populations"].items():
             if r is None:
-                rows.append(f"| `{surrogate}` | {name} | no answer | – | – | – | – | – |")
+                rows.append(f"| `{surrogate}` | {name} | no answer |{' – |' * (len(heads) - 1)}")
                 continue
             errors = " | ".join(f"{r[q]:.2f}" for q in ("p50", "p95", "p99", "p99.9", "p100"))
-            rows.append(f"| `{surrogate}` | {name} | {errors} | {100 * r['inside 68 %']:.0f} % |")
+            share, chi2 = r["inside"]["68"], r["chi2"]
+            least, most = (f"{100 * share[end]:.0f}" for end in ("least", "most"))
+            inside = f"{100 * share['all']:.0f} % ({least}–{most})"
+            chi2 = f"{chi2['all']:.1f} ({chi2['least']:.1f}–{chi2['most']:.1f})"
+            rows.append(f"| `{surrogate}` | {name} | {errors} | {inside} | {chi2} |")
     return "\n".join(rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -34,6 +35,11 @@ def _train_parser(commands: Any) -> None:
     _config_options(parser)
     parser.add_argument("--until", metavar="p99=5mmag", help="stop when this accuracy is reached")
     parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
+    parser.add_argument(
+        "--population", action="append", default=[], metavar="NAME|FILE",
+        help="let error bars hold for these galaxies too: smooth, bursty, young, spike, laws, or a "
+        "catalogue of parameters; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="RUN", help="run folder, default runs/CONFIG")
     _process_options(parser)
     add_output(parser)
@@ -88,8 +94,9 @@ def _compare_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "compare", help="compare a surrogate with its exact model, another one, or other stars",
         description="Write figures, a page and numbers: sweeps, a grid, a redshift track or prior "
-        "draws through both models. With --stars, or two surrogates on different grids of stars: "
-        "what the choice of stars does to magnitudes, colours and fitted masses and ages.",
+        "draws through both models; or errors and error bars on populations of galaxies. With "
+        "--stars, or two surrogates on different grids of stars: what the choice of stars does to "
+        "magnitudes, colours and fitted masses and ages.",
         epilog="example: tengri compare sdss --sweep dust_tau_diff",
     )  # fmt: skip
     parser.add_argument("surrogate", metavar="FILE", help="a file, a run folder or a name")
@@ -97,6 +104,11 @@ def _compare_parser(commands: Any) -> None:
     parser.add_argument("--sweep", action="append", metavar="PARAMETER", help="may be repeated")
     parser.add_argument("--grid", metavar="A,B", help="two parameters")
     parser.add_argument("--track", metavar="redshift", help="one galaxy moved through redshift")
+    parser.add_argument(
+        "--population", action="append", default=[], metavar="NAME|FILE",
+        help="galaxies unlike the prior: smooth, bursty, young, spike, laws, prior, or a catalogue "
+        "of parameters; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--colour", metavar="BLUE-RED", help="colour of the grid's maps")
     parser.add_argument("--n", type=int, default=5000, help="prior draws (default 5000)")
     parser.add_argument("--ssp", metavar="FILE", help="SSP grid, default the one of the training")
@@ -132,6 +144,8 @@ def _train(args: argparse.Namespace) -> int:
     from train import config as configs
 
     until = [f"run.until={args.until}"] if args.until else []
+    if args.population:
+        until.append(f"run.populations={json.dumps(args.population)}")
     config = configs.load(args.config, [*args.overrides, *until])
     out = args.out or Path("runs") / Path(args.config).stem
     if args.dry_run:

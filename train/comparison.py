@@ -33,6 +33,7 @@ from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
+from train import population_tables, populations
 from train.figures import png
 from train.spectral import comparison as spectral
 
@@ -74,6 +75,8 @@ def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> d
         first = first.with_spec(on_grid(first.spec, ssp))
         with_stars = SEDModel(first.spec, ssp, first.observation, first.cosmology, first.units)
         return _stars(first, with_stars, args, out)
+    if args.population:
+        return _populations(first, args, out)
     if args.other:
         other = load(args.other)
         if isinstance(other, EmulatedSpectrumModel):
@@ -148,6 +151,27 @@ def _comparisons(exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Nam
     if not (args.sweep or args.grid or args.track):
         c = compare(exact, emulated, n_draws=args.n)
         yield _shown("draws", f"{args.n} prior draws", c, c.plot())
+
+
+def _populations(
+    surrogate: EmulatedSEDModel, args: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    """Write how large errors are on populations, and whether error bars hold for them."""
+    if args.other or args.sweep or args.grid or args.track or args.ssp:
+        raise ConfigError(
+            "--population takes one surrogate and no --sweep, --grid, --track, --ssp."
+        )
+    tables, parts = {}, []
+    for name in args.population:
+        found = population_tables.table(populations.judged(surrogate, name, args.n))
+        tables[name] = found
+        parts += [html_page.heading(name), html_page.pre(population_tables.text(name, found))]
+        logger.info(population_tables.text(name, found))
+    out.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(
+        out / "compare.html", html_page.render(f"Populations: {args.surrogate}", parts)
+    )
+    return {"surrogate_sha256": surrogate.artefact.sha256, "populations": tables}
 
 
 def _shown(name: str, caption: str, c: Comparison, figure: Figure) -> Shown:

@@ -41,6 +41,17 @@ def _optimiser(name: str) -> str:
     return name
 
 
+def _populations(names: tuple[str, ...]) -> tuple[str, ...]:
+    from train import populations  # with the surrogates, only where some are named
+
+    for name in names:
+        try:
+            populations.check(name)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+    return names
+
+
 def _two_or_more(keep: int) -> int:
     if keep < 2:
         raise ValueError("must be 2 or more: one is whole while the next is written")
@@ -290,6 +301,11 @@ class RunOptions:
         Largest batch of the throughput table; 0 leaves it out.
     jacobian_rows : int
         Galaxies whose derivatives are compared; 0 leaves them out.
+    populations : tuple of str
+        Populations beside the prior for which error bars are made to hold: names of
+        ``train.populations.POPULATIONS``, or catalogues of parameters.
+    population_rows : int
+        Galaxies of each.
     """
 
     steps: Count = 0
@@ -306,6 +322,8 @@ class RunOptions:
     until: Annotated[str, AfterValidator(_percentile)] = ""
     timing_rows: Count = 100000
     jacobian_rows: Count = 128
+    populations: Annotated[Names, AfterValidator(_populations)] = ()
+    population_rows: Positive = 4000
 
 
 @dataclass(frozen=True, config=CLOSED)

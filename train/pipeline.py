@@ -25,6 +25,7 @@ from tengri.io.seal import tree_sha256
 from train import advice, devices, evaluate, extension, recovery, report, sensitivity, tabulation
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
+from train.error_fit import with_conditional_errors
 from train.evaluate import Evaluation
 from train.loop import Loop, Trained
 from train.problem import Problem
@@ -176,6 +177,9 @@ def build_artefact(
         error_bars_z=result.error_bars_z,
         covariance=result.covariance,
         training=training,
+    )
+    bare = with_conditional_errors(
+        bare.completed(), result, config.run.populations, config.run.population_rows
     )
     bare = replace(bare, card=report.model_card(bare, name=folder.path.name))
     galaxies = result.held_out.parts[0]  # of the surrogate's own spec

@@ -15,13 +15,20 @@ import numpy as np
 
 #: A band fainter than this share of a population's brightest counts in proportion to its light.
 FAINT = 1e-4
+#: The inverse of the share of a band from which on errors in a part of it count relative to itself.
+LEAST_PART = 30.0
 #: Turns of the iteration, and what keeps its equations solvable.
-TURNS, RIDGE = 12, 1e-13
+TURNS, RIDGE = 6, 1e-13
 
 
-def relative_weights(flux: np.ndarray) -> np.ndarray:
-    """Return how errors in bands count, of their flux (…, n_band, n_s), of the same shape."""
-    return np.asarray(1.0 / (np.abs(flux) + FAINT * flux.max(axis=-2, keepdims=True)))
+def relative_weights(part: np.ndarray, flux: np.ndarray, brightest: np.ndarray) -> np.ndarray:
+    """Return how errors count in a ``part`` of a band, of fluxes in it, in the band, in all: alike.
+
+    An error counts relative to the band; in a part that is less than a thirtieth of it relative to
+    thirty times that part, for a screen may leave nothing else of the band.
+    """
+    seen = np.minimum(np.abs(flux), LEAST_PART * np.abs(part))
+    return np.asarray(1.0 / (seen + FAINT * brightest))
 
 
 def loadings(light: np.ndarray, weight: np.ndarray, n: int) -> np.ndarray:
@@ -38,16 +45,23 @@ def loadings(light: np.ndarray, weight: np.ndarray, n: int) -> np.ndarray:
     return v
 
 
-def coefficients(light: np.ndarray, weight: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return G (n_m, n) that mix ``v`` (n_s, n) to ``light`` (n_m, n_s), least squares."""
+def coefficients(
+    light: np.ndarray, weight: np.ndarray, v: np.ndarray, of: np.ndarray | None = None
+) -> np.ndarray:
+    """Return G (n_m, n) that mix ``v`` (n_s, n) to ``light`` (n_m, n_s), least squares.
+
+    ``weight`` (n_m, n_s); or (n_w, n_s) for fewer different ones, ``of`` (n_m,) says which.
+    """
     n = v.shape[1]
+    of = np.arange(len(light)) if of is None else of
     square = weight**2
     pairs = (v[:, :, None] * v[:, None, :]).reshape(len(v), n * n)
     normal = (square @ pairs).reshape(-1, n, n)
-    right = (square * light) @ v
+    right = (square[of] * light) @ v
     scale = np.sqrt(np.einsum("mii->mi", normal))
     normal = normal / (scale[:, :, None] * scale[:, None, :]) + RIDGE * np.eye(n)
-    return np.asarray(np.linalg.solve(normal, (right / scale)[..., None])[..., 0] / scale)
+    found = np.linalg.solve(normal[of], (right / scale[of])[..., None])[..., 0]
+    return np.asarray(found / scale[of])
 
 
 def _separable(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

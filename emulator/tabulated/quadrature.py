@@ -12,10 +12,16 @@ with the polynomials :math:`\ell_q` of Lagrange. The nodes are those of Gauss fo
 :math:`T\,d\lambda/\lambda`: of a flat spectrum a screen that is a polynomial of twice the order is
 integrated exactly (Gautschi 2004, Orthogonal Polynomials, ch. 1 and 2).
 
+A band may let a little light through far from where it is open, and behind much dust, or blueward
+of the Lyman limit, that leak is all there is to see. No polynomial serves both: what is open and
+what leaks on either side of it are pieces with nodes of their own.
+
 Shapes: n nodes of a band; observed wavelengths [Å].
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,9 +29,14 @@ from tengri.observation import FilterCurve
 
 #: Points at which the measure of a band is sampled.
 SAMPLES = 4096
-#: Nodes of a narrow band, and of the widest; a node for so much of the standard deviation in ln λ;
-#: two more where the kurtosis says that a band leaks far from its middle.
-LEAST_NODES, MOST_NODES, WIDTH_PER_NODE, LEAKING = 3, 8, 0.03, 10.0
+#: Nodes of a narrow band, and of the widest; a node for so much of the standard deviation in ln λ.
+LEAST_NODES, MOST_NODES, WIDTH_PER_NODE = 3, 8, 0.02
+#: A band is open where it transmits more than this share of its peak; what lies beyond is a leak if
+#: it reaches further than this in ln λ and lets through more than this share of a flat spectrum.
+OPEN, LEAK_REACH, LEAK_SHARE = 3e-3, 0.08, 1e-6
+#: Nodes of a leak, per unit of its reach in ln λ: one in the blue, which dust shuts first; one in
+#: the red; and one that lets through more than a thousandth.
+BLUE_LEAK, RED_LEAK, OPEN_LEAK = 3.0, 6.0, 10.0
 #: Rest wavelengths [Å] between which what dust absorbs has nodes of its own, and how many each: no
 #: law varies below the Lyman limit, and laws have kinks at the ends of others.
 HEAT_EDGES_AA = (912.0, 1250.0, 1500.0, 1800.0, 2600.0, 3030.0, 6000.0, 6300.0, 9091.0, 2.2e4, 3e5,
@@ -33,22 +44,59 @@ HEAT_EDGES_AA = (912.0, 1250.0, 1500.0, 1800.0, 2600.0, 3030.0, 6000.0, 6300.0, 
 HEAT_NODES = (4, 3, 3, 6, 3, 5, 2, 3, 4, 5, 2)
 
 
+class Piece(NamedTuple):
+    """A part of a band: its bluest wavelength, and its nodes from blue to red [Å]."""
+
+    first: float
+    nodes: tuple[float, ...]
+
+
 def band_nodes(curve: FilterCurve) -> tuple[float, ...]:
-    """Return the nodes [Å] of a band, from blue to red: more of them for a wide one."""
+    """Return the nodes [Å] of a band, of all its pieces, from blue to red."""
+    return tuple(x for piece in band_pieces(curve) for x in piece.nodes)
+
+
+def band_pieces(curve: FilterCurve) -> tuple[Piece, ...]:
+    """Return the pieces of a band, from blue to red: what is open, and leaks on either side."""
     wave = np.linspace(curve.wave[0], curve.wave[-1], SAMPLES)
-    weight = np.maximum(np.interp(wave, curve.wave, curve.trans) / wave, 0.0)
-    x = np.log(wave)
-    return tuple(np.exp(gauss_nodes(x, weight, _number(x, weight))).tolist())
+    trans = np.maximum(np.interp(wave, curve.wave, curve.trans), 0.0)
+    x, weight = np.log(wave), trans / wave
+    is_open = np.flatnonzero(trans > OPEN * trans.max())
+    first, last = int(is_open[0]), int(is_open[-1]) + 1
+    blue, red = slice(0, first), slice(last, SAMPLES)
+    first = first if _leaks(x[blue], weight[blue], weight.sum()) else 0
+    last = last if _leaks(x[red], weight[red], weight.sum()) else SAMPLES
+    found = []
+    for part, number in ((slice(0, first), _of_blue_leak), (slice(first, last), _number),
+                         (slice(last, SAMPLES), _of_red_leak)):  # fmt: skip
+        if part.start < part.stop:
+            n = number(x[part], weight[part] / weight.sum())
+            nodes = np.exp(gauss_nodes(x[part], weight[part], n))
+            found.append(Piece(float(wave[part.start]), tuple(nodes.tolist())))
+    return tuple(found)
+
+
+def _leaks(x: np.ndarray, weight: np.ndarray, total: float) -> bool:
+    """Return whether what lies beside the open part needs nodes of its own."""
+    return len(x) > 1 and np.ptp(x) > LEAK_REACH and bool(weight.sum() > LEAK_SHARE * total)
+
+
+def _of_blue_leak(x: np.ndarray, share: np.ndarray) -> int:
+    return 1 + int(np.ceil(BLUE_LEAK * np.ptp(x)))
+
+
+def _of_red_leak(x: np.ndarray, share: np.ndarray) -> int:
+    is_wide_open = share.sum() > 1e-3
+    return 1 + int(is_wide_open) + int(np.ceil((OPEN_LEAK if is_wide_open else RED_LEAK)
+                                               * np.ptp(x)))  # fmt: skip
 
 
 def _number(x: np.ndarray, weight: np.ndarray) -> int:
-    """Return how many nodes a band needs, of its measure in ln λ."""
+    """Return how many nodes the open part of a band needs, of its measure in ln λ."""
     mass = weight / weight.sum()
-    middle = np.sum(mass * x)
-    variance, fourth = (np.sum(mass * (x - middle) ** k) for k in (2, 4))
+    variance = np.sum(mass * (x - np.sum(mass * x)) ** 2)
     n = int(np.ceil(LEAST_NODES - 1 + np.sqrt(variance) / WIDTH_PER_NODE))
-    leaks = fourth / variance**2 > LEAKING
-    return min(max(n, LEAST_NODES), MOST_NODES) + 2 * bool(leaks)
+    return min(max(n, LEAST_NODES), MOST_NODES)
 
 
 def gauss_nodes(x: np.ndarray, weight: np.ndarray, n: int) -> np.ndarray:

@@ -6,17 +6,21 @@ band, the intergalactic medium in them. So the light at the nodes of a band is
 .. math:: W_{qs}(z) = \sum_i P_i(z)\, \ell_q(\lambda_i (1 + z))\, S_{si} ,
 
 which is reduced to eigenspectra and fitted by splines in ln(1 + z), in float64. Young and old
-populations have eigenspectra of their own, for they are behind other screens.
+populations have eigenspectra of their own, for they are behind other screens. Blueward of the Lyman
+limit light falls by orders of magnitude: the splines are of its ratio to a typical light
+:math:`g_p(z)` in each piece p of a band, whose logarithm is a spline of its own.
 
-Shapes: n_node nodes of all bands; n_young or n_old populations, n_wave rest wavelengths; n_r
-eigenspectra. Columns of the table: nodes times eigenspectra of the young, then of the old, then the
-profile of Lyα in the bands.
+Shapes: n_node nodes of all bands, in n_piece pieces; n_young or n_old populations, n_wave rest
+wavelengths; n_r eigenspectra. Columns of the table: nodes times eigenspectra of the young, then of
+the old, then ln g, then the logarithm of the profile of Lyα in the bands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,9 +39,15 @@ from tengri.numerics import splines
 #: log10 of a typical L_ν [Lsun/Hz] of one solar mass formed.
 LOG10_UNIT = -15.0
 #: Redshifts from which eigenspectra are found; redshifts per step of the splines.
-BASIS_SHIFTS, PER_STEP = 33, 4
+BASIS_SHIFTS, PER_STEP = 81, 3
+#: Typical light is no fainter than this share of the brightest band; to what ln g is rounded.
+FAINTEST, LN_QUANTUM = 1e-7, 2.0**-20
+#: Added to Lyα in a band before its logarithm is taken: it fades by six decades through a leak.
+NO_LINE = 1e-9
+#: Nothing is kept of a column beyond the digits of float32.
+FLOAT32 = 2.0**-23
 #: To so much of the light of a band the table is rounded: what is left of its digits is compressed.
-ROUNDING = 5e-6
+ROUNDING = 1e-5
 #: Redshifts whose band integrals are computed in one call.
 CHUNK = 32
 
@@ -48,8 +58,8 @@ class TableLayout:
 
     Attributes
     ----------
-    nodes : tuple of tuple of float
-        Observed wavelengths of the nodes of each band [Å].
+    pieces : tuple of tuple of Piece
+        Pieces of each band with their nodes.
     shifts : (float, float)
         First and last ln(1 + z).
     knots : int
@@ -60,7 +70,7 @@ class TableLayout:
         With the columns of absorbed light, and of Lyα.
     """
 
-    nodes: tuple[tuple[float, ...], ...]
+    pieces: tuple[tuple[quadrature.Piece, ...], ...]
     shifts: tuple[float, float]
     knots: int
     eigenspectra: int
@@ -69,8 +79,14 @@ class TableLayout:
 
     @property
     def band(self) -> np.ndarray:
-        """Which band each node is of, (n_node,)."""
-        return np.repeat(np.arange(len(self.nodes)), [len(n) for n in self.nodes])
+        """Which band each piece is of, (n_piece,)."""
+        return np.repeat(np.arange(len(self.pieces)), [len(of) for of in self.pieces])
+
+    @property
+    def piece(self) -> np.ndarray:
+        """Which piece each node is of, (n_node,)."""
+        sizes = [len(piece.nodes) for of_band in self.pieces for piece in of_band]
+        return np.repeat(np.arange(len(sizes)), sizes)
 
     @property
     def samples(self) -> np.ndarray:
@@ -109,19 +125,19 @@ def tabulate(exact: ExactEvaluator, layout: TableLayout) -> tuple[Weights, Outpu
             f"populations and {len(stars[1])} old ones: ask for no more."
         )
     project = _Projection(exact, layout)
-    v, quanta = zip(*(_loadings(project, s, layout) for s in stars))
-    samples = [np.concatenate(row) for row in zip(*(
-        _coefficients(project, s, of_s, layout.samples) for s, of_s in zip(stars, v)
-    ))]  # fmt: skip
-    quantum = np.concatenate(quanta)
+    loadings, quantum = _loadings(project, stars)
+    samples, logs, lines = _samples(project, stars, loadings)
+    ln_g = _rounded(splines.fit(logs, layout.knots), LN_QUANTUM)
+    samples /= np.exp(splines.values(ln_g, len(samples)))[:, project.column_piece(loadings)]
+    table = splines.fit(samples, layout.knots)
+    table = _rounded(table, np.maximum(quantum, _power_of_two(FLOAT32 * np.abs(table).max(axis=0))))
+    parts = [table, ln_g]
     if layout.own_lya:
-        lines = project.line(layout.samples)
-        samples = [np.concatenate(pair) for pair in zip(samples, lines)]
-        quantum = np.append(quantum, np.full(len(layout.nodes), 2.0**-24))
-    table = splines.fit(np.stack(samples), layout.knots)
-    table = quantum * np.round(table / quantum)
-    scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), quantum))
-    rotation = np.concatenate([np.concatenate(v), _more(exact, stars, unit, layout)], axis=1)
+        logs = np.log(np.maximum(lines, 0.0) + NO_LINE)
+        parts.append(_rounded(splines.fit(logs, layout.knots), LN_QUANTUM))
+    table = np.concatenate(parts, axis=1)
+    scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), LN_QUANTUM))
+    rotation = np.concatenate([np.concatenate(loadings), _more(exact, stars, unit, layout)], axis=1)
     scaling = OutputScaling(np.zeros(len(scale), np.float32), scale.astype(np.float32),
                             rotation.astype(np.float32))  # fmt: skip
     return {"table": (table / scaling.scale).astype(np.float32)}, scaling
@@ -142,22 +158,31 @@ class _Projection:
                 made = _band_rows(self.exact, jnp.asarray(np.expm1(chunk)))
             yield from zip(chunk, *map(np.asarray, made))
 
-    def nodes(self, shift: float, rows: np.ndarray) -> np.ndarray:
-        """Return the weights of the light at every node, (n_node, n_wave)."""
+    def light(self, stars: np.ndarray, shift: float, rows: np.ndarray) -> np.ndarray:
+        """Return the light at every node, (n_node, n_population)."""
         parts = []
-        for row, nodes in zip(rows, self.layout.nodes):
+        for row, pieces in zip(rows, self.layout.pieces):
             seen = np.flatnonzero(row)
-            part = np.zeros((len(nodes), len(row)))
-            at = quadrature.lagrange(self.ln_wave[seen] + shift, np.log(nodes))
-            part[:, seen] = (at * row[seen, None]).T
-            parts.append(part)
+            if not len(seen):
+                parts += [np.zeros((len(p.nodes), len(stars))) for p in pieces]
+                continue
+            edges = np.log([p.first for p in pieces[1:]]) - shift
+            cuts = np.searchsorted(self.ln_wave, edges).clip(seen[0], seen[-1] + 1)
+            bounds = [seen[0], *cuts, seen[-1] + 1]
+            for piece, lo, hi in zip(pieces, bounds[:-1], bounds[1:]):
+                at = quadrature.lagrange(self.ln_wave[lo:hi] + shift, np.log(piece.nodes))
+                parts.append((at * row[lo:hi, None]).T @ stars[:, lo:hi].T)
         return np.concatenate(parts)
 
-    def line(self, shifts: np.ndarray) -> list[np.ndarray]:
-        """Return the profile of Lyα in the bands (n_band,), which lies behind no IGM."""
+    def column_piece(self, loadings: list[np.ndarray]) -> np.ndarray:
+        """Return which piece each column of nodes and eigenspectra is of."""
+        return np.concatenate([np.repeat(self.layout.piece, v.shape[1]) for v in loadings])
+
+    @cached_property
+    def lya_profile(self) -> np.ndarray:
+        """The profile of Lyα on the wavelengths (n_wave,), which lies behind no IGM."""
         lya = self.exact.spectra.lya
-        profile = np.zeros(len(self.ln_wave)) if lya is None else np.asarray(lya.profile)
-        return [without @ profile for _, _, without in self.rows(shifts)]
+        return np.zeros(len(self.ln_wave)) if lya is None else np.asarray(lya.profile)
 
 
 @jax.jit
@@ -172,43 +197,79 @@ def _band_rows(exact: ExactEvaluator, redshifts: Array) -> tuple[Array, Array]:
     return jax.lax.map(one, redshifts)
 
 
-def _light(
-    project: _Projection, stars: np.ndarray, shift: float, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the light at the nodes and how errors in it count, (n_node, n_population)."""
-    light = project.nodes(shift, rows) @ stars.T
-    band = project.layout.band
-    flux = np.stack([light[band == b].sum(axis=0) for b in range(len(project.layout.nodes))])
-    return light, eigenspectra.relative_weights(flux)[band]
+class _Light(NamedTuple):
+    """Light at the nodes (n_node, n_s); of each piece (n_piece, n_s) its light and how errors in it
+    count; the flux of the brightest band (n_s,)."""
+
+    nodes: np.ndarray
+    pieces: np.ndarray
+    weight: np.ndarray
+    brightest: np.ndarray
+
+    @classmethod
+    def of(cls, project: _Projection, stars: np.ndarray, shift: float, rows: np.ndarray) -> _Light:
+        """Return the light of populations ``stars`` (n_s, n_wave)."""
+        layout = project.layout
+        nodes = project.light(stars, shift, rows)
+        pieces = _sums(nodes, layout.piece)
+        flux = _sums(pieces, layout.band)
+        brightest = flux.max(axis=0)
+        weight = eigenspectra.relative_weights(pieces, flux[layout.band], brightest)
+        return cls(nodes, pieces, weight, brightest)
 
 
-def _loadings(
-    project: _Projection, stars: np.ndarray, layout: TableLayout
-) -> tuple[np.ndarray, np.ndarray]:
+def _sums(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Return the sums of rows ``values`` (n, …) that belong together; ``of`` (n,) increases."""
+    return np.add.reduceat(values, np.flatnonzero(np.diff(of, prepend=-1)), axis=0)
+
+
+def _ln_typical(lights: list[_Light]) -> np.ndarray:
+    """Return ln g (n_piece,): the mean logarithm over all populations."""
+    logs = [np.log(np.abs(x.pieces) + FAINTEST * x.brightest) for x in lights]
+    return np.asarray(np.concatenate(logs, axis=1).mean(axis=1))
+
+
+def _loadings(project: _Projection, stars: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
     """Return what each population counts in every eigenspectrum, and to what these are rounded.
 
-    Loadings (n_population, n_r), and quanta (n_node · n_r,) that are no more than ``ROUNDING`` of
-    the light of any population in the band.
+    Loadings (n_population, n_r) of young and old, and quanta (2 · n_node · n_r,) that are no more
+    than ``ROUNDING`` of the light of any population as its errors count.
     """
+    layout = project.layout
     shifts = np.linspace(*layout.shifts, BASIS_SHIFTS)
-    parts = [_light(project, stars, shift, rows) for shift, rows, _ in project.rows(shifts)]
-    light, weight = (np.concatenate(part) for part in zip(*parts))
-    found = eigenspectra.loadings(light, weight, layout.eigenspectra)
-    found = found / np.abs(found).max(axis=0)
-    strictest = weight.reshape(len(parts), -1, len(stars)).max(axis=0)
-    quanta = ROUNDING / np.max(strictest[:, None, :] * np.abs(found.T), axis=-1)
-    return found, _power_of_two(0.5 * quanta).reshape(-1)
+    found = [[_Light.of(project, s, shift, rows) for s in stars]
+             for shift, rows, _ in project.rows(shifts)]  # fmt: skip
+    typical = np.exp(np.stack([_ln_typical(pair) for pair in found]))
+    loadings, quanta = [], []
+    for lights in zip(*found):
+        weight = np.stack([x.weight for x in lights])
+        at_nodes = weight[:, layout.piece].reshape(-1, weight.shape[-1])
+        v = eigenspectra.loadings(
+            np.concatenate([x.nodes for x in lights]), at_nodes, layout.eigenspectra
+        )
+        v = v / np.abs(v).max(axis=0)
+        strictest = (weight * typical[:, :, None]).max(axis=0)
+        quantum = ROUNDING / np.max(strictest[:, None, :] * np.abs(v.T), axis=-1)
+        loadings.append(v)
+        quanta.append(_power_of_two(0.5 * quantum)[layout.piece].reshape(-1))
+    return loadings, np.concatenate(quanta)
 
 
-def _coefficients(
-    project: _Projection, stars: np.ndarray, loadings: np.ndarray, shifts: np.ndarray
-) -> list[np.ndarray]:
-    """Return the light of the eigenspectra at the nodes, (n_node · n_r,) for every shift."""
-    found = []
-    for shift, rows, _ in project.rows(shifts):
-        light, weight = _light(project, stars, shift, rows)
-        found.append(eigenspectra.coefficients(light, weight, loadings).reshape(-1))
-    return found
+def _samples(
+    project: _Projection, stars: list[np.ndarray], loadings: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return, for every redshift, light of the eigenspectra at the nodes, ln g, Lyα in bands."""
+    layout = project.layout
+    columns, logs, lines = [], [], []
+    for shift, rows, without in project.rows(layout.samples):
+        lights = [_Light.of(project, s, shift, rows) for s in stars]
+        logs.append(_ln_typical(lights))
+        columns.append(np.concatenate([
+            eigenspectra.coefficients(x.nodes, x.weight, v, layout.piece).reshape(-1)
+            for x, v in zip(lights, loadings)
+        ]))  # fmt: skip
+        lines.append(without @ project.lya_profile)
+    return np.stack(columns), np.stack(logs), np.stack(lines)
 
 
 def _more(
@@ -230,6 +291,10 @@ def _more(
         heat = together @ (luminosity[:, None] * quadrature.heat_weights(exact.galaxy.wave))
         columns += list(heat.T)
     return np.stack(columns, axis=1) if columns else np.zeros((len(together), 0))
+
+
+def _rounded(values: np.ndarray, quantum: np.ndarray | float) -> np.ndarray:
+    return np.asarray(quantum * np.round(values / quantum))
 
 
 def _power_of_two(x: np.ndarray) -> np.ndarray:

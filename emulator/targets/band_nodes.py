@@ -14,7 +14,8 @@ of every metallicity and age, and smooth in ln(1 + z),
 
 .. math:: Y_q = \sum_r G_{qr}(z) \sum_{s} V_{sr} m_s ,
 
-with few eigenspectra r (`emulator.tabulated.eigenspectra`) and cubic splines G. So the redshift is
+with few eigenspectra r (`emulator.tabulated.eigenspectra`) and cubic splines of G relative to a
+typical light of its piece of the band, whose logarithm is a spline, too. So the redshift is
 the only input, and histories of star formation and of metals, dust of any law, dust of the Milky
 Way and the escape of Lyα are exact algebra at the call: a spec chooses them where the surrogate is
 loaded.
@@ -86,6 +87,10 @@ class BandNodesTarget(Target):
         Whether it is known what dust absorbs.
     own_lya : bool
         Whether Lyα is a term of its own.
+    pieces : tuple of int
+        How many nodes each piece of a band has; none in files whose light is not relative.
+    firsts : tuple of float
+        The bluest wavelength of each piece [Å].
     """
 
     name: ClassVar[str] = "band_nodes"
@@ -98,6 +103,8 @@ class BandNodesTarget(Target):
     n_young: int
     absorbs: bool = False
     own_lya: bool = False
+    pieces: tuple[int, ...] = ()
+    firsts: tuple[float, ...] = ()
 
     @classmethod
     def build(
@@ -122,14 +129,17 @@ class BandNodesTarget(Target):
         absorbs = composition.dust_emission is not None
         bluest = min(f.wave[0] for f in filters) / (1.0 + float(prior.bounds[1]))
         sees_lya = absorbs or bluest < LYMAN_ALPHA_AA + LYA_WITHIN_AA
-        nodes = [quadrature.band_nodes(f) for f in filters]
+        by_band = [quadrature.band_pieces(f) for f in filters]
+        pieces = [piece for of_band in by_band for piece in of_band]
         return cls(
-            tuple(x for of_band in nodes for x in of_band),
-            tuple(map(len, nodes)),
+            tuple(x for piece in pieces for x in piece.nodes),
+            tuple(sum(len(piece.nodes) for piece in of_band) for of_band in by_band),
             len(bins.edges) - 1,
             bins.n_young,
             absorbs,
             composition.lya_escape is not None and bool(sees_lya),
+            tuple(len(piece.nodes) for piece in pieces),
+            tuple(piece.first for piece in pieces),
         )
 
     def rebuilt(
@@ -138,16 +148,30 @@ class BandNodesTarget(Target):
         """Return the target of a spec with these nodes, if each band's lie in its curve."""
         target = self.build(spec, photometry, age_edges)
         edges = [(f.wave[0], f.wave[-1]) for f in photometry.filters]
-        fits = len(self.sizes) == len(edges) and sum(self.sizes) == len(self.nodes) and all(
-            lo <= x <= hi for (lo, hi), nodes in zip(edges, self.by_band) for x in nodes
-        )  # fmt: skip
-        return replace(target, nodes=self.nodes, sizes=self.sizes) if fits else target
+        own = {name: getattr(self, name) for name in ("nodes", "sizes", "pieces", "firsts")}
+        return replace(target, **own) if self._fits(edges) else target
+
+    def _fits(self, edges: list[tuple[float, float]]) -> bool:
+        """Return whether all nodes and pieces lie in the bands that begin and end at ``edges``."""
+        counted = len(self.sizes) == len(edges) and sum(self.sizes) == len(self.nodes)
+        if not counted or len(self.pieces) != len(self.firsts):
+            return False
+        if self.pieces and sum(self.pieces) != len(self.nodes):
+            return False
+        lo, hi = np.repeat(np.array(edges), self.sizes, axis=0).T
+        starts = np.cumsum((0, *self.pieces))[:-1]
+        inside = (lo <= self.nodes) & (self.nodes <= hi)
+        return bool(inside.all() and (lo[starts] <= self.firsts).all())
 
     @property
-    def by_band(self) -> tuple[tuple[float, ...], ...]:
-        """Nodes of each band [Å]."""
-        ends = np.cumsum(self.sizes)
-        return tuple(self.nodes[end - n : end] for n, end in zip(self.sizes, ends))
+    def by_band(self) -> tuple[tuple[quadrature.Piece, ...], ...]:
+        """Pieces of each band."""
+        ends = np.cumsum(self.pieces)
+        pieces = [quadrature.Piece(first, self.nodes[end - n : end])
+                  for first, n, end in zip(self.firsts, self.pieces, ends)]  # fmt: skip
+        band = np.searchsorted(np.cumsum(self.sizes), ends)
+        return tuple(tuple(p for p, of in zip(pieces, band) if of == b)
+                     for b in range(self.n_bands))  # fmt: skip
 
     # --- sizes --------------------------------------------------------------------------------
 
@@ -174,7 +198,7 @@ class BandNodesTarget(Target):
     def scaling_shapes(self, given: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the output scaling: see `emulator.tabulated.tabulate`."""
         n_latent, n_population = len(given["scale"]), len(given["rotation"])
-        if n_population % self.n_bins or (n_latent - self._n_line) % (2 * self.n_nodes):
+        if n_population % self.n_bins or (n_latent - self._n_other) % (2 * self.n_nodes):
             return {"rotation": (), "scale": (), "mean": ()}  # of other bands, or another grid
         n = self._n_eigenspectra(n_latent)
         more = self.own_lya * (1 + self.absorbs) + self.absorbs * len(quadrature.heat_nodes())
@@ -185,8 +209,13 @@ class BandNodesTarget(Target):
         """Number of outputs that are the profile of Lyα in the bands."""
         return self.n_bands if self.own_lya else 0
 
+    @property
+    def _n_other(self) -> int:
+        """Number of outputs that are no light of eigenspectra: ln g, and Lyα."""
+        return len(self.pieces) + self._n_line
+
     def _n_eigenspectra(self, n_latent: int) -> int:
-        return (n_latent - self._n_line) // (2 * self.n_nodes)
+        return (n_latent - self._n_other) // (2 * self.n_nodes)
 
     def in_scaling(self, spec: Parameters) -> InputScaling:
         """Return the scaling of the redshift; bands move through a spectrum in ln(1 + z)."""
@@ -282,14 +311,20 @@ class BandNodesTarget(Target):
         log10_mass, young, old = self._mixed(scaling, p, stars)
         v = v * jnp.asarray(scaling.scale)
         n = self._n_eigenspectra(len(v))
-        both = v[: 2 * self.n_nodes * n].reshape(2, self.n_nodes, n)
+        last = 2 * self.n_nodes * n
+        both = v[:last].reshape(2, self.n_nodes, n)
         at_nodes = einsum("gqr,gr->gq", both, jnp.stack([young[:n], old[:n]]))
+        if self.pieces:
+            typical = jnp.exp(v[last : last + len(self.pieces)])
+            at_nodes = at_nodes * typical[np.repeat(np.arange(len(typical)), self.pieces)]
         screens = _Screens.of(stars.composition, self._wavelengths(p["redshift"]), p)
         seen = self._seen(at_nodes, screens, p, stars.composition)
         flux = matmul(seen, self._members().astype(seen.dtype))
         if self.own_lya:
             share = _lya_share(stars.composition, p)
-            flux = flux + share * young[n] * v[-self.n_bands :]
+            line = v[-self.n_bands :]
+            line = jnp.exp(line) if self.pieces else line
+            flux = flux + share * young[n] * line
         flux = jnp.maximum(flux, FLOOR * jnp.max(flux))
         absorbed = self._absorbed(young[n:], old[n:], screens, p, stars) if self.absorbs else None
         return SourceBands(log10_mass + LOG10_UNIT, flux, log10_mass, absorbed)

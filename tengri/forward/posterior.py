@@ -251,7 +251,7 @@ class Posterior:
         """Return ln N(data | model, C), a scalar; -inf where the model has no answer."""
         flux, good = self._predicted(u, data)
         residual = flux - jnp.asarray(data.flux, float)
-        factor = cho_factor(self._covariance(flux, data), lower=True)
+        factor = cho_factor(self._covariance(flux, data, self._own_covariance(u)), lower=True)
         half_log_det = jnp.sum(jnp.log(jnp.diag(factor[0])))
         chi2 = jnp.sum(residual * cho_solve(factor, residual))
         log_n = -0.5 * chi2 - half_log_det - data.log_norm
@@ -273,9 +273,21 @@ class Posterior:
             value = jnp.where(lit, flux, 0.0)
         return value / jnp.asarray(data.error, float), jnp.all(lit | ~jnp.asarray(data.seen))
 
-    def _covariance(self, flux: Array, data: MeasuredFluxes) -> Array:
+    def _own_covariance(self, u: Array | Mapping[str, Any]) -> Array:
+        """Return the covariance of the model's own errors [mag²] for the galaxy at ``u``."""
+        known = getattr(self.model, "emulation_covariance_at", None)  # of surrogates alone
+        if known is None:
+            return jnp.asarray(self.model.emulation_covariance, float)
+        params = u if isinstance(u, Mapping) else self.params(u)
+        maggies = self._flux(params, "maggies")
+        lit = jnp.isfinite(maggies) & (maggies > 0.0)
+        magnitudes = -2.5 * jnp.log10(jnp.where(lit, maggies, 1.0))
+        faint = jnp.max(jnp.where(lit, magnitudes, -jnp.inf))
+        magnitudes = jnp.where(lit, magnitudes, faint)
+        return known(magnitudes, self.model.spec.resolve(params)["redshift"])
+
+    def _covariance(self, flux: Array, data: MeasuredFluxes, own: Array) -> Array:
         """Return C over the errors of the data; ``flux`` is over them too."""
-        own = jnp.asarray(self.model.emulation_covariance, float)
         if self.model.units == "mag_ab":
             inverse = jnp.where(data.seen, 1.0 / jnp.asarray(data.error, float), 0.0)
             return jnp.asarray(data.correlation, float) + jnp.outer(inverse, inverse) * own

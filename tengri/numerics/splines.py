@@ -23,16 +23,27 @@ def fit(values: np.ndarray, n_coefficient: int) -> np.ndarray:
 
     The values are at equal steps, both ends included; least squares.
     """
-    n, intervals = len(values), n_coefficient - 3
+    design = _design(len(values), n_coefficient)
+    normal = design.T @ design
+    banded = np.zeros((4, n_coefficient))
+    for i in range(4):
+        banded[i, : n_coefficient - i] = np.diagonal(normal, -i)
+    flat = design.T @ values.reshape(len(values), -1)
+    return np.asarray(solveh_banded(banded, flat, lower=True).reshape(-1, *values.shape[1:]))
+
+
+def values(coefficients: np.ndarray, n: int) -> np.ndarray:
+    """Return the spline at ``n`` equal steps, both ends included: (n, …)."""
+    return np.asarray(_design(n, len(coefficients)) @ coefficients)
+
+
+def _design(n: int, n_coefficient: int) -> np.ndarray:
+    """Return what each coefficient counts at equal steps, (n, n_coefficient)."""
+    intervals = n_coefficient - 3
     place = np.linspace(0.0, intervals, n)
     first = np.minimum(place.astype(int), intervals - 1)
     w = np.stack(weights(place - first), axis=1)
     design = np.zeros((n, n_coefficient))
     for i in range(4):
         design[np.arange(n), first + i] = w[:, i]
-    normal = design.T @ design
-    banded = np.zeros((4, n_coefficient))
-    for i in range(4):
-        banded[i, : n_coefficient - i] = np.diagonal(normal, -i)
-    flat = design.T @ values.reshape(n, -1)
-    return np.asarray(solveh_banded(banded, flat, lower=True).reshape(-1, *values.shape[1:]))
+    return design

@@ -130,7 +130,7 @@ def in_short() -> str:
         f"{times['exact vs. bagpipes']:.0f} × less than bagpipes for the same work.",
         "- **`sdss_nodes`**, a table for any dust law and history: "
         f"{mmag(table, 'smooth')} of ordinary galaxies; {mmag(table, 'young')} of stars of a few "
-        f"Myr; the worst of all tried {worst:.0f} mmag; {rate['sdss_nodes']:,.0f} galaxies a second.",
+        f"Myr; worst of all tried {worst:.0f} mmag; {rate['sdss_nodes']:,.0f} galaxies a second.",
         f"- **`sdss`**, a network: {mmag(sdss, 'smooth')}; {mmag(sdss, 'young')} of stars of a few "
         f"Myr; {rate['sdss']:,.0f} galaxies a second.",
         f"- **Single calls**: {cost['exact, single call']:.0f} µs exact, "

@@ -1,18 +1,36 @@
-"""How the documentation is built: ``make docs``, with warnings as errors."""
+"""How the documentation is built: ``make docs``, with warnings as errors.
+
+The gallery is the notebooks, executed: they are copied into ``docs/gallery`` at every build.
+"""
+
+import os
+import sys
+from pathlib import Path
 
 from tengri import __version__
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
+
+from tools import notebooks  # noqa: E402 -- from the repository, not from what is installed
 
 project = "tengri"
 author = "The tengri developers"
 release = version = __version__
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
 ]
 myst_enable_extensions = ["deflist", "dollarmath", "colon_fence"]
 myst_heading_anchors = 3
+nb_custom_formats = {".py": ["tools.notebooks.read", {}]}
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 900
+nb_execution_in_temp = True
+nb_merge_streams = True
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
@@ -22,3 +40,15 @@ html_title = f"tengri {__version__}"
 autodoc_typehints = "none"  # types are in the docstrings, with shapes and units
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
+
+
+def copy_notebooks(app):
+    """Put the notebooks where Sphinx looks; they run as quickly as in the tests."""
+    notebooks.copy(DOCS / "gallery")
+    os.environ.setdefault("TENGRI_FAST", "1")
+    os.environ.setdefault("TENGRI_FIGURES", str(Path(app.doctreedir).parent / "figures"))
+
+
+def setup(app):
+    """Tell Sphinx when."""
+    app.connect("builder-inited", copy_notebooks)

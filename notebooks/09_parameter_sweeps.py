@@ -38,7 +38,6 @@ def save(name):
     """Keep the current figure."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     plt.gcf().savefig(FIGURES / f"{name}.png", dpi=80)
-    plt.close("all")
 
 
 print(f"tengri {tengri.__version__}")

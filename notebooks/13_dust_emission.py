@@ -35,7 +35,6 @@ def save(figure, name):
     """Keep a figure."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURES / f"{name}.png", dpi=80)
-    plt.close(figure)
 
 
 ssp = load_ssp_data("ssp_bc03_miles_kroupa_noneb.h5")  # no emission lines in the way

@@ -31,7 +31,6 @@ def save(figure, name):
     """Keep a figure."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURES / f"{name}.png", dpi=80)
-    plt.close(figure)
 
 
 BANDS = ("galex_fuv", "galex_nuv", "sdss_u", "sdss_g", "sdss_r", "sdss_z", "2mass_j", "2mass_ks")

@@ -29,7 +29,7 @@ def float32() -> Iterator[None]:
 
 
 #: Tests of whole processes, a minute each: begun first, so that no worker is left alone with one.
-LONGEST = ("test_gallery.py", "test_seed.py", "test_documents.py", "test_wheel.py")
+LONGEST = ("test_documents.py", "test_seed.py", "test_wheel.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from emulator import hdf5, published
 from emulator.description import FORMAT_VERSION, KIND
 from tengri.__main__ import build_parser, main
+from tests.notebooks.environment import as_users_compile
 from tools.tables import ROOT, documents, rewritten
 
 PAGES = ("install", "tutorial", "train", "own_case", "lines", "spectra", "catalogues", "fit",
@@ -67,13 +68,17 @@ def test_every_line_of_the_page_runs(page, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_documentation_builds_without_a_warning(tmp_path):
+def test_the_documentation_builds_without_a_warning_and_its_notebooks_run(tmp_path):
     words = ["-W", "--keep-going", "-q", str(ROOT / "docs"), str(tmp_path / "html")]
     done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True,
-                          timeout=600, check=False)  # fmt: skip
+                          env=as_users_compile(), timeout=1500, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     for page in ("index", "tutorial", "api", "extend", "components"):
         assert (tmp_path / "html" / f"{page}.html").stat().st_size > 5000
+    for notebook in (ROOT / "notebooks").glob("[0-9]*.py"):
+        page = (tmp_path / "html/gallery" / f"{notebook.stem}.html").read_text()
+        draws = "savefig(" in notebook.read_text()
+        assert bool(re.findall(r'<img [^>]*src="../_images/', page)) == draws, notebook
 
 
 def leaves(parser, words=()):

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.extend.core import get_opaque_trace_state
 
 from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
@@ -77,6 +78,17 @@ def handed_over(tree: Any) -> Any:
     return jax.device_put(tree) if guard in ("disallow", "disallow_explicit") else tree
 
 
+#: JAX outside of all transformations.
+_OUTSIDE = get_opaque_trace_state()
+
+
 def is_traced(p: Mapping[str, Any]) -> bool:
-    """Return whether any value is a tracer: then checks of values are left out."""
-    return any(isinstance(v, jax.core.Tracer) for v in p.values())
+    """Return whether any value is a tracer, or will be: then checks of values are left out."""
+    return any(isinstance(v, jax.core.Tracer) for v in p.values()) or in_jit()
+
+
+def in_jit() -> bool:
+    """Return whether all that is computed here, of plain numbers too, becomes part of a program."""
+    if get_opaque_trace_state() == _OUTSIDE:
+        return False
+    return isinstance(jnp.zeros(()), jax.core.Tracer)  # not so inside vmap or grad alone

@@ -16,7 +16,7 @@ from jax import Array
 
 from tengri.forward.evaluator import Evaluators, Guard, flux_of
 from tengri.forward.no_stars import check_stars
-from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.packing import Packed, Packer, in_jit, is_traced
 from tengri.forward.small_call import SmallCall, compiled_quickly
 from tengri.parameters import Parameters
 from tengri.parameters.float_packer import FloatPacker
@@ -46,7 +46,7 @@ class Single:
         """Return the band fluxes (n_bands,) in ``units``; inside a trace unchecked."""
         dtype = default_float()
         evaluator, floats = self.float_packer(dtype)
-        scalars = None if floats is None else floats.pack(params, dtype)
+        scalars = None if floats is None or in_jit() else floats.pack(params, dtype)
         if scalars is not None:
             packed = Packed(scalars, {}, self.packer.scalars)
         else:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import emulator
+import tengri
 from emulator import published
 from tengri import Fixed, Instrument, Parameters, SEDModel, load_ssp_data
 from tengri.components.stellar.sfh import SFH_FAMILIES
@@ -238,3 +239,22 @@ def test_an_answer_is_awaited_for_a_moment_only():
     begin = time.perf_counter()
     call(Late(looks=np.inf))  # left to whoever needs it: no hang
     assert AWAIT_S <= time.perf_counter() - begin < 100 * AWAIT_S
+
+
+@pytest.mark.parametrize("name", ["exact", "sdss_tsnorm"])
+def test_numbers_that_jit_does_not_trace_are_part_of_its_program(name):
+    if name == "exact":
+        model = tengri.load_model(name, {"redshift": 0.1}, "SDSS", units="nJy")
+        galaxy = {}
+    else:
+        model = tengri.load_model(name, units="nJy")
+        drawn = model.spec.sample(jax.random.key(0))
+        galaxy = {n: float(drawn[n]) for n in model.spec.free_params}
+    alone = np.asarray(model.predict_photometry(galaxy))
+    twice = jax.jit(lambda x: x * model.predict_photometry(galaxy))(2.0)
+    np.testing.assert_allclose(twice, 2.0 * alone, rtol=1e-5)
+    slope = jax.grad(lambda x: x * model.predict_photometry(galaxy)[0])(2.0)
+    np.testing.assert_allclose(slope, alone[0], rtol=1e-5)
+    mass = float(model.predict_derived(galaxy)["stellar_mass"])
+    more = jax.jit(lambda x: x * model.predict_derived(galaxy)["stellar_mass"])(2.0)
+    np.testing.assert_allclose(more, 2.0 * mass, rtol=1e-5)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emulator.compatibility import joined
 from emulator.spectral.artefact import SpectralArtefact
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.constants import MAG_PER_LN
 from tengri.errors import ConfigError, DataError, unknown
 from tengri.forward.model import SEDModel
+from tengri.forward.summary import ModelSummary
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.bands import band_matrix
@@ -178,20 +179,13 @@ class EmulatedSpectrumModel(SEDModel):
 
     # --- words ----------------------------------------------------------------------------
 
-    def summary(self) -> str:
-        """Return a readable description: grids, bands, accuracy, parameters."""
+    def describe(self) -> ModelSummary:
+        """Return what `summary` prints, in parts: of the exact model, and the eigenspectra."""
         rank = {part: mixed.shape[-1] for part, mixed in self.grid.loadings.items()}
-        shown = ", ".join(f"{n} of the {part}" for part, n in rank.items())
-        return "\n".join([
-            f"Surrogate 'spectrum' of SEDModel on {self.grid.name}, {self.artefact.created}",
-            f"eigenspectra: {shown}",
-            f"cosmology: {self.cosmology}",
-            f"bands ({self.units}): {joined(self.filter_names)}",
-            self.spec.summary(),
-        ])  # fmt: skip
-
-    def __repr__(self) -> str:
-        bands = joined(self.filter_names)
-        return (
-            f"EmulatedSpectrumModel({self.grid.name}; {bands}; {self.spec.n_free} free parameters)"
-        )
+        found = super().describe()
+        facts = {
+            "target": f"spectrum, of {self.artefact.created}",
+            "eigenspectra": ", ".join(f"{n} of the {part}" for part, n in rank.items()),
+        }
+        title = f"EmulatedSpectrumModel on {self.grid.name}"
+        return replace(found, title=title, facts={**found.facts, **facts})

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import emulator
 from tengri import Parameters
 from tengri.analysis.plotting import setup_style
+from tengri.constants import AB_ZERO_POINT
 
 FILE = Path(__file__).resolve().parents[1] / "docs/figures/first.png"
 #: A star-forming galaxy behind some dust, which shines in the infrared.
@@ -62,7 +63,7 @@ def first() -> Figure:
 def _ab_magnitude(f_nu: np.ndarray) -> np.ndarray:
     """Return AB magnitudes of f_ν [erg/s/cm²/Hz]."""
     with np.errstate(divide="ignore"):
-        return np.asarray(-2.5 * np.log10(f_nu) - 48.6)
+        return np.asarray(-2.5 * np.log10(f_nu) - AB_ZERO_POINT)
 
 
 def main() -> None:

@@ -32,12 +32,13 @@ def test_three_ways_to_say_it(shelf, surrogate):
 
 
 def test_unknown_name(shelf):
-    with pytest.raises(DataError, match=r"Did you mean sdss\?.*tengri train"):
+    with pytest.raises(DataError, match=r"Did you mean sdss\b.*tengri train"):
         emulator.load("sds")
 
 
 def test_nothing_published(tmp_path, monkeypatch):
     monkeypatch.setattr(published, "roots", lambda: [])
+    monkeypatch.setattr(published, "remote", lambda: [])
     with pytest.raises(DataError, match="None is published here"):
         emulator.load(tmp_path / "sdss")
 

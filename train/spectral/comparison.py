@@ -18,7 +18,7 @@ from tengri.forward.model import SEDModel
 from tengri.io import atomic
 from train.figures import png
 from train.spectral import figures
-from train.spectral.evaluation import Judged, draws, judge, line_errors, table
+from train.spectral.evaluation import JudgedSpectra, draws, judge, line_errors, table
 from train.spectral.report import spectra_text
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def run(fast: EmulatedSpectrumModel, args: argparse.Namespace, out: Path) -> dic
     return {"surrogate_sha256": fast.artefact.sha256, **tables}
 
 
-def _tables(fast: EmulatedSpectrumModel, exact: SEDModel, part: Judged) -> dict[str, Any]:
+def _tables(fast: EmulatedSpectrumModel, exact: SEDModel, part: JudgedSpectra) -> dict[str, Any]:
     """Return the errors of pixels [%], bands and colours [mmag], and lines [%]."""
     bands = accuracy.summary(part.exact, part.emulated, fast.filter_names)
     dm = accuracy.delta_mag(part.exact, part.emulated)
@@ -76,7 +76,7 @@ def _tables(fast: EmulatedSpectrumModel, exact: SEDModel, part: Judged) -> dict[
     }
 
 
-def _lines(fast: EmulatedSpectrumModel, exact: SEDModel, part: Judged) -> dict[str, Any]:
+def _lines(fast: EmulatedSpectrumModel, exact: SEDModel, part: JudgedSpectra) -> dict[str, Any]:
     """Return the errors of lines, where the model has any."""
     if fast.spec.composition.nebular is None:
         return {}

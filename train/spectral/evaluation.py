@@ -36,7 +36,7 @@ CHECK_ROWS = 16
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedSpectra:
     """Galaxies through both models.
 
     ``error`` (n, n_wave) is the relative error of L_ν, NaN where a pixel is too faint; ``exact``
@@ -51,7 +51,9 @@ class Judged:
     emulated: Array
 
 
-def judge(name: str, emulated: EmulatedSpectrumModel, exact: SEDModel, params: Draws) -> Judged:
+def judge(
+    name: str, emulated: EmulatedSpectrumModel, exact: SEDModel, params: Draws
+) -> JudgedSpectra:
     """Return galaxies through both models; those without stars are left out."""
     found: list[tuple[Array, ...]] = []
     n = len(next(iter(params.values())))
@@ -61,7 +63,7 @@ def judge(name: str, emulated: EmulatedSpectrumModel, exact: SEDModel, params: D
     error, fluxes, ours, good = (np.concatenate(part) for part in zip(*found))
     kept = {k: v[good] for k, v in params.items()}
     wave = exact.galaxy.wave
-    return Judged(name, kept, wave, error[good], fluxes[good], ours[good])
+    return JudgedSpectra(name, kept, wave, error[good], fluxes[good], ours[good])
 
 
 def _both(fast: EmulatedSpectrumModel, exact: SEDModel, params: Draws) -> tuple[Array, ...]:
@@ -114,7 +116,7 @@ def pixel_errors(error: Array) -> dict[str, Array]:
 class SpectralEvaluation:
     """All families through both models, and the tables of their errors."""
 
-    parts: tuple[Judged, ...]
+    parts: tuple[JudgedSpectra, ...]
     tables: dict[str, Any]
     errors: dict[str, Array]
 
@@ -143,7 +145,7 @@ def evaluate(
 
 def _families(
     problem: SpectralProblem, artefact: SpectralArtefact, rows: int, seed: int
-) -> Iterator[Judged]:
+) -> Iterator[JudgedSpectra]:
     each = -(-rows // len(problem.families))
     for i, (name, spec) in enumerate(problem.families.items()):
         fast = EmulatedSpectrumModel(artefact, spec, problem.observation)

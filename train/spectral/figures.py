@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tengri.analysis.style import colours
-from train.spectral.evaluation import Judged
+from train.spectral.evaluation import JudgedSpectra
 
 SHOWN_AA = 912.0, 1e5
 #: Quantiles of the bands [%], and how dark each is.
@@ -18,7 +18,7 @@ BANDS = ((0.5, 99.5, 0.15), (2.5, 97.5, 0.25), (16.0, 84.0, 0.45))
 POOLED = 4
 
 
-def residuals(parts: Sequence[Judged]) -> Figure:
+def residuals(parts: Sequence[JudgedSpectra]) -> Figure:
     """Return the quantiles of (emulated − exact) / exact by wavelength, a panel for each family."""
     figure, axes = plt.subplots(len(parts), 1, figsize=(8, 1.2 + 1.9 * len(parts)), sharex=True,
                                 squeeze=False, layout="constrained")  # fmt: skip
@@ -31,7 +31,7 @@ def residuals(parts: Sequence[Judged]) -> Figure:
     return figure
 
 
-def _bands(ax: plt.Axes, part: Judged) -> None:
+def _bands(ax: plt.Axes, part: JudgedSpectra) -> None:
     shown = (part.wave >= SHOWN_AA[0]) & (part.wave <= SHOWN_AA[1])
     wave, error = part.wave[shown], 100.0 * part.error[:, shown]
     n = len(wave) // POOLED * POOLED
@@ -47,7 +47,7 @@ def _bands(ax: plt.Axes, part: Judged) -> None:
     ax.set_ylim(-1.3 * most, 1.3 * most)
 
 
-def worst(part: Judged, n: int = 6) -> Figure:
+def worst(part: JudgedSpectra, n: int = 6) -> Figure:
     """Return the residuals of the galaxies whose 99 % pixel is furthest off."""
     size = np.nanpercentile(np.abs(part.error), 99.0, axis=1)
     rows = np.argsort(size)[::-1][:n]
@@ -60,7 +60,7 @@ def worst(part: Judged, n: int = 6) -> Figure:
     return figure
 
 
-def _named(part: Judged, row: int) -> str:
+def _named(part: JudgedSpectra, row: int) -> str:
     """Return the three parameters of a galaxy that are furthest from the middle of the sample."""
     ranks = {name: abs(float(np.mean(v < v[row])) - 0.5) for name, v in part.params.items()
              if v.ndim == 1}  # fmt: skip

@@ -28,10 +28,11 @@ FIGURES = Path(os.environ.get("TENGRI_FIGURES", "docs/figures"))
 
 
 def save(figure, name):
-    """Keep a figure."""
+    """Keep a figure, and show it once in a notebook."""
     FIGURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURES / f"{name}.png", dpi=80)
     plt.close(figure)
+    return figure
 
 
 def show(name, comparison):

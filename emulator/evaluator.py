@@ -24,7 +24,7 @@ from tengri.cosmology import log10_luminosity_to_flux
 from tengri.domain import Domain
 from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.galaxy import Stars
-from tengri.forward.packing import is_traced
+from tengri.forward.packing import in_trace
 from tengri.observation import FilterCurve
 from tengri.parameters import Parameters
 from tengri.parameters.validate import default_float
@@ -181,7 +181,7 @@ class EmulatedEvaluators:
     def choose(self, p: Mapping[str, Any]) -> EmulatedEvaluator:
         """Return the evaluator that serves complete parameters, which may be tracers."""
         certain = self.artefact.target.certain_stars(p, self.spec, self.artefact.log10_mass_min)
-        return self._with(is_traced(p), certain)
+        return self._with(in_trace(p), certain)
 
     def for_floats(self) -> tuple[EmulatedEvaluator, Mapping[str, tuple[float, float]] | None]:
         """Return the evaluator of Python floats inside the trained box, and their ranges."""

@@ -32,7 +32,7 @@ from tengri.forward.derived import sfh_quantities
 from tengri.forward.galaxy import Stars
 from tengri.forward.model import SEDModel
 from tengri.forward.no_stars import check_stars
-from tengri.forward.packing import Packed, is_traced
+from tengri.forward.packing import Packed, in_trace
 from tengri.forward.photometric_model import PhotometricModel
 from tengri.forward.summary import BAND_HEAD, ModelSummary, band_rows
 from tengri.forward.units import CGS
@@ -216,7 +216,7 @@ class EmulatedSEDModel(PhotometricModel):
             None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
         )
         derived = _sfh_quantities(self.stars, self.packer.pack(p), table)
-        if not is_traced(p):
+        if not in_trace(p):
             check_stars(p, jnp.log10(derived["stellar_mass"]))
         return derived
 

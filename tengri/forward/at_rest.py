@@ -29,7 +29,7 @@ from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard
 from tengri.forward.no_stars import check_stars, warn_no_stars
-from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.packing import Packed, Packer, in_trace
 from tengri.observation import Instrument, Observation
 from tengri.observation.filters import FilterCurve
 from tengri.parameters import Parameters
@@ -97,8 +97,8 @@ class RestFrame:
         check_process()
         filters = _filters(instrument)
         p = self.spec.resolve({} if params is None else params, batch=batch)
-        evaluator, packed = self._evaluator(filters, is_traced(p)), self.packer.pack(p)
-        if is_traced(p):
+        evaluator, packed = self._evaluator(filters, in_trace(p)), self.packer.pack(p)
+        if in_trace(p):
             return _in_trace(evaluator, packed, self.execution if batch else None)
         self.guard.check(p, fluxes=False, bands=False)
         if batch:

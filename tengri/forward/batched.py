@@ -10,7 +10,7 @@ from jax import Array
 
 from tengri.forward.batching import Execution, RowMap
 from tengri.forward.evaluator import Guard
-from tengri.forward.packing import is_traced
+from tengri.forward.packing import in_trace
 from tengri.parameters import Parameters
 from tengri.process import check_process
 
@@ -40,7 +40,7 @@ class BatchedFunction:
         """Return the results with a leading axis (n, …); ``fn`` sees the parameters given."""
         p = self.spec.resolve(params, batch=True)
         rows = {name: value for name, value in p.items() if name in params}
-        if is_traced(p):
+        if in_trace(p):
             return jax.lax.map(self.fn, rows, batch_size=self.execution.sizes.block)
         check_process()
         self.guard.check(p)

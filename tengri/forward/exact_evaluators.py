@@ -24,7 +24,7 @@ from tengri.forward.fixed_redshift import (
 )
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.lines import LineEvaluator
-from tengri.forward.packing import is_traced
+from tengri.forward.packing import in_trace, is_traced
 from tengri.forward.pixel_spectra import PixelEvaluator
 from tengri.observation.filters import FilterCurve
 from tengri.observation.spectrograph import Spectrograph
@@ -85,7 +85,7 @@ class ExactEvaluators:
         ends = (lo, hi) if known else EVERY_REDSHIFT
         lines = None if self.grid.galaxy.gas is None else self.lines(traced=True)
         key = ("pixels", spectrograph, ends, reach_kms)
-        return self._once(key, is_traced(p), lambda _: PixelEvaluator.build(
+        return self._once(key, in_trace(p), lambda _: PixelEvaluator.build(
             self.grid, ssp, (self.spectral(traced=True), lines), spectrograph, ends, reach_kms
         ))  # fmt: skip
 
@@ -115,7 +115,7 @@ class ExactEvaluators:
 
         One redshift where that pays, else the prior's interval, else every redshift.
         """
-        z, (lo, hi), traced = p["redshift"], self.prior, is_traced(p)
+        z, (lo, hi), traced = p["redshift"], self.prior, in_trace(p)
         if is_traced({"redshift": z}):
             return self.over(EVERY_REDSHIFT if lo == hi else (lo, hi))
         z_min, z_max = float(np.min(z)), float(np.max(z))

@@ -18,7 +18,7 @@ from tengri.forward.exact_guard import ExactGuard
 from tengri.forward.line_sources import check_has_lines, line_list_of
 from tengri.forward.lines import LineEvaluator, Lines
 from tengri.forward.no_stars import check_stars, warn_no_stars
-from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.packing import Packed, Packer, in_trace
 from tengri.forward.small_call import compiled_quickly
 from tengri.parameters import Parameters
 from tengri.process import check_process
@@ -56,8 +56,8 @@ class LinePredictions:
         check_process()
         check_has_lines(self.spec.composition, self.ssp)
         p = self.spec.resolve({} if params is None else params, batch=batch)
-        evaluator, packed = self.evaluators.lines(is_traced(p)), self.packer.pack(p)
-        if is_traced(p):
+        evaluator, packed = self.evaluators.lines(in_trace(p)), self.packer.pack(p)
+        if in_trace(p):
             return _in_trace(evaluator, packed, self.execution if batch else None)
         self.guard.check(p, fluxes=False, bands=False)
         if batch:

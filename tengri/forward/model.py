@@ -26,7 +26,7 @@ from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.line_predictions import LinePredictions
 from tengri.forward.lines import Lines
 from tengri.forward.no_stars import check_stars
-from tengri.forward.packing import Packed, is_traced
+from tengri.forward.packing import Packed, in_trace
 from tengri.forward.photometric_model import PhotometricModel, check_has_bands
 from tengri.forward.small_call import compiled_quickly
 from tengri.forward.spectra import SpectralFrame, as_wavelengths, check_reach
@@ -336,8 +336,8 @@ def _derived_of(
     p = model.spec.resolve({} if params is None else params)
     remaining = model.ssp.ssp_mass_remaining
     table = None if remaining is None else jax.device_put(np.asarray(remaining, default_float()))
-    derived = _derived(sources.spectral(is_traced(p)), model.packer.pack(p), table)
-    if not is_traced(p):
+    derived = _derived(sources.spectral(in_trace(p)), model.packer.pack(p), table)
+    if not in_trace(p):
         guard.check(p, fluxes=False, bands=False)
         if model.spec.composition.has_stars:
             check_stars(p, jnp.log10(derived["stellar_mass"]))

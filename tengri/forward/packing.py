@@ -83,8 +83,13 @@ _OUTSIDE = get_opaque_trace_state()
 
 
 def is_traced(p: Mapping[str, Any]) -> bool:
-    """Return whether any value is a tracer, or will be: then checks of values are left out."""
-    return any(isinstance(v, jax.core.Tracer) for v in p.values()) or in_jit()
+    """Return whether any value is a tracer."""
+    return any(isinstance(v, jax.core.Tracer) for v in p.values())
+
+
+def in_trace(p: Mapping[str, Any]) -> bool:
+    """Return whether what follows from parameters is traced: then checks are left out."""
+    return is_traced(p) or in_jit()
 
 
 def in_jit() -> bool:

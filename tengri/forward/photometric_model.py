@@ -26,7 +26,7 @@ from tengri.forward.galaxy import Stars
 from tengri.forward.joint_posterior import JointPosterior, spectra_of
 from tengri.forward.no_stars import check_stars, warn_no_stars
 from tengri.forward.nuisances import NONE, Nuisances
-from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.packing import Packed, Packer, in_trace
 from tengri.forward.posterior import Posterior
 from tengri.forward.single import Single
 from tengri.forward.summary import Summarised, short
@@ -195,7 +195,7 @@ class PhotometricModel(Summarised, ABC):
         p = self.spec.resolve({} if params is None else params)
         check_process()
         curve, log10_mass = _sfh(self.stars, self.packer.pack(p), n_linear)
-        if not is_traced(p):
+        if not in_trace(p):
             check_stars(p, log10_mass)
         return curve
 
@@ -334,7 +334,7 @@ class PhotometricModel(Summarised, ABC):
         p = self.spec.resolve(params, batch=True)
         check_has_bands(self.observation)
         evaluator = self._evaluators.choose(p)
-        if is_traced(p):
+        if in_trace(p):
             return _rows_in_trace(evaluator, self.packer.pack(p), units, self.execution)[0]
         self._guard.check(p)
         flux, log10_mass = _row_map(units)(evaluator, self.packer.pack(p), self.execution.sizes)

@@ -16,7 +16,7 @@ from jax import Array
 
 from tengri.forward.evaluator import Evaluators, Guard, flux_of
 from tengri.forward.no_stars import check_stars
-from tengri.forward.packing import Packed, Packer, in_jit, is_traced
+from tengri.forward.packing import Packed, Packer, in_jit, in_trace
 from tengri.forward.small_call import SmallCall, compiled_quickly
 from tengri.parameters import Parameters
 from tengri.parameters.float_packer import FloatPacker
@@ -52,7 +52,7 @@ class Single:
         else:
             p = self.spec.resolve(params)
             evaluator, packed = self.evaluators.choose(p), self.packer.pack(p)
-            if is_traced(p):
+            if in_trace(p):
                 return _flux(evaluator, packed, units=units)[0]
             self.guard.check(p)
         flux, log10_mass = self._call(evaluator, units)(packed)

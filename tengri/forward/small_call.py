@@ -19,7 +19,7 @@ from typing import Any
 import jax
 from jax.extend.core import Literal
 
-from tengri.forward.packing import handed_over
+from tengri.forward.packing import handed_over, in_jit
 
 try:
     from jax.experimental.xla_metadata import set_xla_metadata
@@ -80,7 +80,7 @@ class compiled_quickly:
 
     def __call__(self, *args: Any, **static: Any) -> Any:
         """Return what the function gives."""
-        traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args))
+        traced = any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(args)) or in_jit()
         if traced or jax.default_backend() != "cpu" or not is_on() or not _are_known(QUICK_OPTIONS):
             return self.well(*args, **static)
         return self._quick(QUICK_OPTIONS)(*args, **static)

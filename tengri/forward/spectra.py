@@ -19,7 +19,7 @@ from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard, shown
 from tengri.forward.no_stars import check_stars, warn_no_stars
-from tengri.forward.packing import Packed, Packer, is_traced
+from tengri.forward.packing import Packed, Packer, in_trace
 from tengri.forward.pixel_spectra import PixelEvaluator
 from tengri.forward.small_call import compiled_quickly
 from tengri.grids.compact import LINE_SIGMA_KMS
@@ -57,8 +57,8 @@ class SpectralFrame:
         check_process()
         p = self.spec.resolve({} if params is None else params, batch=batch)
         compiled = _spectra if batch else _spectrum
-        packed, evaluator = self.packer.pack(p), self.evaluators.spectral(is_traced(p))
-        if is_traced(p):
+        packed, evaluator = self.packer.pack(p), self.evaluators.spectral(in_trace(p))
+        if in_trace(p):
             return compiled(evaluator, packed, frame)[0]
         self.guard.check(p, fluxes=frame == "observed", bands=False)
         sed, log10_mass = compiled(evaluator, packed, frame)
@@ -93,7 +93,7 @@ class SpectralFrame:
         p = self.spec.resolve({} if params is None else params)
         evaluator, stars, gas = self._pixels(spectrograph, p, stars_kms, gas_kms, max_sigma_kms)
         packed = self.packer.pack(p)
-        if is_traced({**p, "stars": stars, "gas": gas}):
+        if in_trace({**p, "stars": stars, "gas": gas}):
             return _in_pixels(evaluator, packed, stars, gas)[0]
         self.guard.check(p, fluxes=True, bands=False)
         check_reach(spectrograph.edges, self.evaluators.grid.galaxy.wave * (1.0 + p["redshift"]))

@@ -209,7 +209,7 @@ def _page(
     worst = evaluate.worst_region_text(tables["worst_region"])
     parts = [
         f"<p class='{tables['verdict']}'>{html_page.escaped(verdict)}</p>",
-        html_page.pre(advice.text(tables, artefact.training, name)),
+        html_page.words(advice.text(tables, artefact.training, name)),
         html_page.heading("Accuracy"),
         f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
         html_page.pre(accuracy.table_text(tables)),

@@ -14,6 +14,7 @@ STYLE = (
     "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
     ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
     ".good{background:#dfd;padding:.6em}"
+    "pre.words{white-space:pre-wrap}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px}"
     "td,th{padding:.15em .7em .15em 0;text-align:left;border-bottom:1px solid #ddd;"
     "white-space:nowrap}"
@@ -39,6 +40,11 @@ def escaped(text: str) -> str:
 def pre(text: str) -> str:
     """Return text as it stands, escaped."""
     return f"<pre>{escaped(text)}</pre>"
+
+
+def words(text: str) -> str:
+    """Return lines as they stand, escaped, and broken where the window ends."""
+    return f"<pre class='words'>{escaped(text)}</pre>"
 
 
 def heading(text: str) -> str:

@@ -21,6 +21,7 @@ is the prior alone. What the model does not have is taken for an offset too.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -69,6 +70,8 @@ class ZeroPoints:
     rounds : int
     chi2_before, chi2_after : float
         Median over the galaxies.
+    settled : bool
+        Whether the last round moved no offset by more than a part of its error.
     """
 
     bands: tuple[str, ...]
@@ -78,6 +81,7 @@ class ZeroPoints:
     rounds: int
     chi2_before: float
     chi2_after: float
+    settled: bool = True
 
     def as_mapping(self) -> dict[str, float]:
         """Return the offsets by band, as `Observations.of` takes them."""
@@ -94,6 +98,7 @@ class ZeroPoints:
             "error_mag": {name: float(x) for name, x in zip(self.bands, self.error)},
             "galaxies": self.rows, "rounds": self.rounds,
             "median_chi2_before": self.chi2_before, "median_chi2_after": self.chi2_after,
+            "settled": self.settled,
         }  # fmt: skip
 
     @classmethod
@@ -102,7 +107,8 @@ class ZeroPoints:
         offset, error = found["offset_mag"], found["error_mag"]
         o, e = (np.array([float(v[b]) for b in offset]) for v in (offset, error))
         return cls(tuple(offset), o, e, found["galaxies"], found["rounds"],
-                   found["median_chi2_before"], found["median_chi2_after"])  # fmt: skip
+                   found["median_chi2_before"], found["median_chi2_after"],
+                   found.get("settled", True))  # fmt: skip
 
     def __str__(self) -> str:
         """Return a line for each band."""
@@ -163,7 +169,8 @@ def solve_zero_points(
     precision = np.where(free, width**-2, 1e12)
     offset = np.zeros(len(free))
     chi2: list[float] = []
-    while len(chi2) < ROUNDS:
+    settled = False
+    while len(chi2) < ROUNDS and not settled:
         names = dict(zip(model.filter_names, offset))
         cases = data.recalibrated(names).cases
         parts = _part_map(plan)((fitter.density, np.uint32(seed)), cases, MANY.sizes)
@@ -172,10 +179,15 @@ def solve_zero_points(
         step, covariance = _step(part, np.asarray(data.cases.seen), offset, precision)
         offset = np.where(free, offset + step, 0.0)
         error = np.where(free, np.sqrt(np.diagonal(covariance)), 0.0)
-        if np.all(np.abs(step[free]) < STILL * error[free]):
-            break
+        settled = bool(np.all(np.abs(step[free]) < STILL * error[free]))
+    if not settled:
+        warnings.warn(
+            f"The zero points have not settled after {ROUNDS} rounds: their errors are too small. "
+            "Give known redshifts, more galaxies, or a reference band.",
+            stacklevel=2,
+        )
     return ZeroPoints(tuple(model.filter_names), offset, error, len(data), len(chi2),
-                      chi2[0], chi2[-1])  # fmt: skip
+                      chi2[0], chi2[-1], settled)  # fmt: skip
 
 
 def _step(

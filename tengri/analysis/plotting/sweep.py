@@ -94,8 +94,8 @@ def sweep_parameter(
         A line and an option of spectra, or a quantity of lines without a line.
     """
     if line is not None:
-        of_spectra = (label_fmt, unit, log_scale, components, reference_idx, wave_range)
-        if of_spectra != ("{:.2f}", "", False, False, None, None) or normalize_at != 5500.0:
+        options = (label_fmt, unit, log_scale, components, reference_idx, wave_range, normalize_at)
+        if options != (DEFAULT_FORMAT, "", False, False, None, None, 5500.0):
             raise ConfigError("With line= a sweep takes ax, cmap, base and quantity alone.")
         names = [line] if isinstance(line, str) else list(line)
         return sweep_lines(model, param_name, values, names, base).plot(quantity, ax, cmap)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tengri.errors import DataError, UnknownNameError
-from tengri.inference import Observations, ZeroPoints, solve_zero_points
+from tengri.inference import Observations, ZeroPoints, solve_zero_points, zero_points
 from tengri.inference.importance import SamplingPlan
 from tests.tengri.inference.toy import BANDS, MEAN, WIDTH, Toy
 
@@ -44,6 +44,14 @@ def test_a_reference_band_stays_and_the_offsets_calibrate():
     assert np.all(np.abs(again.offset) < 0.3 * found.error + 1e-9)
     same = ZeroPoints.from_dict(found.to_dict())
     assert same.as_mapping() == found.as_mapping() and str(same) == str(found)
+
+
+def test_offsets_that_have_not_settled_are_said(monkeypatch):
+    assert solve_zero_points(Toy(), mocks(TRUE), plan=PLAN).settled
+    monkeypatch.setattr(zero_points, "ROUNDS", 1)
+    with pytest.warns(UserWarning, match="have not settled after 1 rounds"):
+        found = solve_zero_points(Toy(), mocks(TRUE), plan=PLAN)
+    assert not found.settled and not ZeroPoints.from_dict(found.to_dict()).settled
 
 
 def test_bad_galaxies_hardly_count():

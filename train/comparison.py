@@ -27,6 +27,7 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.analysis.stars import compare_stars
+from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.cli.output import emit, narrated
 from tengri.components.stellar.ssp import load_named_ssp
@@ -34,7 +35,6 @@ from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
 from train import population_tables, populations
-from train.figures import png
 from train.spectral import comparison as spectral
 
 logger = logging.getLogger(__name__)

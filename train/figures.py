@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tengri.analysis.labels import band_label, colour_label, parameter_label, plot_bands
@@ -22,13 +20,6 @@ from train.problem import Problem
 #: Rest wavelengths [Å] whose crossing of a band is marked along redshift.
 FEATURES = {"Lyα": LYMAN_ALPHA_AA, "4000 Å": 4000.0, "Hα": 6562.8}
 MMAG = 1e3
-
-
-def png(figure: Figure) -> bytes:
-    """Return the figure as PNG bytes."""
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
 
 
 def _axes(width: float = 6.0, height: float = 4.0) -> tuple[Figure, Axes]:

@@ -14,6 +14,7 @@ from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
+from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.errors import DataError
 from tengri.io import atomic
@@ -40,7 +41,7 @@ def write(
     except OSError as error:
         raise DataError(f"{folder.report}: cannot be made ({error}).") from error
     drawn = _figures(problem, folder, artefact, result, speed)
-    images = {name: figures.png(figure) for name, (figure, _) in drawn.items()}
+    images = {name: png(figure) for name, (figure, _) in drawn.items()}
     for name, data in images.items():
         atomic.write_bytes(folder.report / f"{name}.png", data)
     captions = {name: caption for name, (_, caption) in drawn.items()}

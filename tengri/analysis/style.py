@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from tengri.errors import ConfigError, unknown
 
@@ -96,3 +99,10 @@ def category_colours(n: int) -> list[str]:
     if n > len(CATEGORIES):
         raise ConfigError(f"{n} colours without an order cannot be told apart; use curve_styles.")
     return list(CATEGORIES[:n])
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG bytes."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()

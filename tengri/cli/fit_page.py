@@ -10,6 +10,7 @@ import numpy as np
 
 from tengri.analysis.plotting import fits as figures
 from tengri.analysis.redshifts import OUTLIER, quality, relative_error
+from tengri.analysis.style import png
 from tengri.catalogue.table import open_table
 from tengri.cli import html_page as page
 from tengri.inference.observations import FLAGS, UNUSABLE
@@ -130,7 +131,7 @@ def _redshifts(columns: Columns, names: Columns, z_spec: np.ndarray) -> list[str
     figure = figures.redshifts(z, columns["redshift_p16"], columns["redshift_p84"], z_spec)
     caption = ("Mode of P(z) (redshift_peak) with the 68 % interval against the spectroscopic "
                "redshift; dotted: the limit of an outlier.")  # fmt: skip
-    found.append(page.image("redshifts", figures.png(figure), caption))
+    found.append(page.image("redshifts", png(figure), caption))
     off = relative_error(z, z_spec)
     wrong = np.flatnonzero(np.abs(off) > OUTLIER)
     if len(wrong):
@@ -146,7 +147,7 @@ def _goodness(columns: Columns) -> list[str]:
     poor = int(np.sum(columns["predictive_p"][good] < POOR_P))
     caption = (f"{poor} of {int(good.sum())} fits have a posterior predictive p below {POOR_P:g}; "
                "free parameters let good fits lie left of the curve.")  # fmt: skip
-    return [page.heading("χ²"), page.image("chi2", figures.png(figure), caption)]
+    return [page.heading("χ²"), page.image("chi2", png(figure), caption)]
 
 
 def _zero_points(solved: ZeroPoints) -> list[str]:
@@ -160,7 +161,7 @@ def _zero_points(solved: ZeroPoints) -> list[str]:
         page.heading("Zero points"),
         f"<p>{said}</p>",
         page.table(("band", "added to the magnitudes [mag]", "± [mag]"), rows),
-        page.image("zero_points", figures.png(figure), "Offsets with their errors."),
+        page.image("zero_points", png(figure), "Offsets with their errors."),
     ]
 
 
@@ -171,10 +172,10 @@ def _population(columns: Columns) -> list[str]:
     mass = np.log10(columns["stellar_mass_p50"][good])
     over_z = figures.plane(columns["redshift_peak"][good], mass,
                            ("redshift", "log10 mass formed [Msun]"))  # fmt: skip
-    found = [page.heading("Population"), page.image("mass", figures.png(over_z), "Medians.")]
+    found = [page.heading("Population"), page.image("mass", png(over_z), "Medians.")]
     if "sfr_100myr_p50" in columns:
         sequence = figures.plane(mass, columns["sfr_100myr_p50"][good],
                                  ("log10 mass formed [Msun]", "SFR over 100 Myr [Msun/yr]"),
                                  log=True)  # fmt: skip
-        found.append(page.image("sfr", figures.png(sequence), "Medians."))
+        found.append(page.image("sfr", png(sequence), "Medians."))
     return found

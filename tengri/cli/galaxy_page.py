@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tengri.analysis.plotting import fits as figures
+from tengri.analysis.style import png
 from tengri.cli import html_page as page
 from tengri.errors import TengriError
 from tengri.inference.fitter import Fitter
@@ -124,7 +125,7 @@ def _history(model: Any, params: Mapping[str, np.ndarray]) -> str:
 
 
 def _image(name: str, figure: Any, caption: str) -> str:
-    return page.image(name, figures.png(figure), caption)
+    return page.image(name, png(figure), caption)
 
 
 def _diagnostics(fit: Fit) -> str:

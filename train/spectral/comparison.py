@@ -12,11 +12,11 @@ import numpy as np
 
 from emulator.spectral.model import EmulatedSpectrumModel
 from tengri.analysis import accuracy
+from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.errors import ConfigError
 from tengri.forward.model import SEDModel
 from tengri.io import atomic
-from train.figures import png
 from train.spectral import figures
 from train.spectral.evaluation import JudgedSpectra, draws, judge, line_errors, table
 from train.spectral.report import spectra_text

@@ -11,11 +11,11 @@ import matplotlib.pyplot as plt
 
 from emulator.spectral.artefact import SpectralArtefact
 from tengri.analysis import accuracy
+from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.io import atomic
 from tengri.io.jsonable import jsonable
 from tengri.progress import duration
-from train.figures import png
 from train.spectral import figures
 from train.spectral.evaluation import SpectralEvaluation
 

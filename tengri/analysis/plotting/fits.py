@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import chi2 as chi_square
 
@@ -18,13 +16,6 @@ from tengri.analysis.redshifts import OUTLIER, quality, relative_error
 BLACK, BLUE, RED, GREY = "#000000", "#0072B2", "#D55E00", "#999999"
 #: Quantiles of a posterior's bands.
 INNER, OUTER = (16.0, 84.0), (2.5, 97.5)
-
-
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG bytes."""
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
 
 
 def _axes(width: float = 6.4, height: float = 4.2) -> tuple[Figure, Axes]:

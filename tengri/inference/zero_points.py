@@ -22,7 +22,7 @@ is the prior alone. What the model does not have is taken for an offset too.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -45,6 +45,8 @@ from tengri.numerics.small_matrices import cholesky, inverse_lower
 
 #: Width of the prior of an offset [mag].
 WIDTH = 0.1
+#: An offset beyond as many widths is no calibration of a camera.
+UNLIKELY = 2.0
 #: Galaxies that are asked, the brightest in units of their errors; more say little more.
 MOST_ROWS = 400
 #: Fewest measured bands of a galaxy that says anything, and fewest galaxies.
@@ -180,6 +182,7 @@ def solve_zero_points(
         offset = np.where(free, offset + step, 0.0)
         error = np.where(free, np.sqrt(np.diagonal(covariance)), 0.0)
         settled = bool(np.all(np.abs(step[free]) < STILL * error[free]))
+    _warn_of_priors(model.filter_names, offset - offset.mean(), width)
     if not settled:
         warnings.warn(
             f"The zero points have not settled after {ROUNDS} rounds: their errors are too small. "
@@ -188,6 +191,18 @@ def solve_zero_points(
         )
     return ZeroPoints(tuple(model.filter_names), offset, error, len(data), len(chi2),
                       chi2[0], chi2[-1], settled)  # fmt: skip
+
+
+def _warn_of_priors(bands: Sequence[str], offset: np.ndarray, width: float) -> None:
+    """Warn of offsets that say more about the priors than about the bands."""
+    far = [f"{name} {x:+.2f}" for name, x in zip(bands, offset) if abs(x) > UNLIKELY * width]
+    if far:
+        warnings.warn(
+            f"Zero points far from their mean: {', '.join(far)} mag. Priors that do not describe "
+            "the galaxies do that, their mean colour is taken for an offset: give narrower ones "
+            "(--priors, or the spec of the model), or leave the zero points out.",
+            stacklevel=3,
+        )
 
 
 def _step(

@@ -54,6 +54,11 @@ def test_offsets_that_have_not_settled_are_said(monkeypatch):
     assert not found.settled and not ZeroPoints.from_dict(found.to_dict()).settled
 
 
+def test_offsets_that_no_camera_has_are_warned_of():
+    with pytest.warns(UserWarning, match=r"far from their mean: .*u [+-]0"):
+        solve_zero_points(Toy(), mocks([0.6, 0.0, -0.6]), plan=PLAN)
+
+
 def test_bad_galaxies_hardly_count():
     data = mocks(TRUE)
     flux = np.array(data.cases.flux)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tengri import Instrument, Parameters, SEDModel, load_ssp_data
-from tengri.components.stellar.ssp import log_midpoint_edges
+from tengri.grids.ages import log_midpoint_edges
 
 FIXED_Z = 0.5
 #: more and more bands, one list after the other

@@ -22,7 +22,8 @@ if sys.argv[:1] != ["-m"] and shadow.hidden():  # the program itself finds its p
 if TYPE_CHECKING:
     from tengri.compilation_cache import enable_compilation_cache
     from tengri.components.stellar.alpha_grid import stack_ssp_data
-    from tengri.components.stellar.ssp import SSPData, load_ssp_data
+    from tengri.components.stellar.ssp import load_ssp_data
+    from tengri.components.stellar.ssp_data import SSPData
     from tengri.forward.model import SEDModel
     from tengri.forward.photometric_model import PhotometricModel
     from tengri.model_loading import load_model
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 # Loaded on first use, so that the command line answers at once.
 _HOME = {
-    "SSPData": "tengri.components.stellar.ssp",
+    "SSPData": "tengri.components.stellar.ssp_data",
     "load_model": "tengri.model_loading",
     "load_ssp_data": "tengri.components.stellar.ssp",
     "stack_ssp_data": "tengri.components.stellar.alpha_grid",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tengri.errors import ConfigError
 
 if TYPE_CHECKING:  # the command line reads EXACT without loading JAX
-    from tengri.components.stellar.ssp import SSPData
+    from tengri.components.stellar.ssp_data import SSPData
     from tengri.forward.model import SEDModel
     from tengri.forward.photometric_model import PhotometricModel
     from tengri.observation import Instrument, Observation
@@ -107,7 +107,8 @@ def _exact(
     cosmology: Any,
     options: Mapping[str, Any],
 ) -> SEDModel:
-    from tengri.components.stellar.ssp import SSPData, load_ssp_data
+    from tengri.components.stellar.ssp import load_ssp_data
+    from tengri.components.stellar.ssp_data import SSPData
     from tengri.factory import build_spec
     from tengri.forward.model import SEDModel
     from tengri.parameters import Parameters

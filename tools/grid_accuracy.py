@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from tengri.components.igm.double import inoue
-from tengri.components.stellar.ssp import SSPData, load_ssp_data
+from tengri.components.stellar.ssp import load_ssp_data
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import C_KM_S
 from tengri.grids import bc03, compact, files, nebular
 from tengri.grids.accuracy import PopulationSpectra, Transmission, compared

@@ -21,7 +21,7 @@ from emulator.spectral.decomposition import factors, relative_weights
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.loadings import Loadings
 from tengri.components.stellar.nebular import has_gas
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import MAX_REDSHIFT
 from tengri.domain import Domain, masks
 from tengri.forward.evaluator import FixedValues

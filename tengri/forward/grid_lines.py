@@ -16,7 +16,7 @@ from jax import Array
 
 from tengri.components.line_list import LineList, nearest_line
 from tengri.components.stellar.nebular import has_gas
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.forward.galaxy import AgeBins
 from tengri.grids.bc03 import vacuum
 from tengri.grids.contents import LineTable

@@ -12,7 +12,7 @@ from tengri.components.composition import Composition
 from tengri.components.stellar.alpha import MET_AFE
 from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.components.stellar.metallicity import LOG10_ZSUN
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError
 from tengri.parameters import Parameters
 from tengri.priors import Distribution, Uniform

@@ -14,7 +14,7 @@ from tengri.components.composition import Composition
 from tengri.components.stellar.loadings import Loadings
 from tengri.components.stellar.lyman_alpha import FESC_LYA, LyaLine, drawn, separated
 from tengri.components.stellar.nebular import Gas, has_gas
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.cosmology import Cosmology
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins, Galaxy, Spectra

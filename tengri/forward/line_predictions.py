@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from tengri.components.line_list import LineList
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.forward.batching import Execution, RowMap, map_traced
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tengri.components.composition import Composition
 from tengri.components.line_list import LineList
 from tengri.components.stellar.nebular import has_gas
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.grids.files import STELLAR_SSP

@@ -12,7 +12,7 @@ from jax import Array
 
 from tengri.components.line_list import LineList
 from tengri.components.stellar.nebular import check_grid_has
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.cosmology import Cosmology, as_cosmology
 from tengri.errors import ConfigError
 from tengri.forward.at_rest import RestFrame

@@ -26,7 +26,7 @@ from jax import Array
 
 from tengri.components.dust.screen import behind
 from tengri.components.stellar.library import fwhm_aa
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import C_AA_PER_S, C_KM_S, FWHM_PER_SIGMA
 from tengri.forward.evaluator import FixedValues, Params
 from tengri.forward.exact import ExactEvaluator

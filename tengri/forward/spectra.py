@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.exact import ExactEvaluator

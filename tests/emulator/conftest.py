@@ -16,9 +16,10 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.targets import PhotometryTarget
 from emulator.verification import evaluate, with_checks
 from tengri import FilterCurve, Observation, Parameters, Photometry, SEDModel
-from tengri.components.stellar.ssp import SSPData, log_midpoint_edges
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.units import LOG10_UNIT
+from tengri.grids.ages import log_midpoint_edges
 from tengri.priors import LogUniform, Normal
 
 LOG10_MAGGIE = -LOG10_UNIT["maggies"]

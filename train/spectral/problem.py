@@ -8,7 +8,7 @@ from emulator.description import SPECTRUM
 from emulator.spectral.artefact import SpectralArtefact
 from emulator.spectral.compressed_grid import CompressedGrid
 from tengri import Parameters, load_ssp_data
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.cosmology import as_cosmology
 from tengri.errors import ConfigError
 from tengri.factory import build_observation, build_spec

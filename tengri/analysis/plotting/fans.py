@@ -14,7 +14,7 @@ from tengri.analysis.plotting.sweep import wavelength_axis
 from tengri.analysis.style import colours
 from tengri.components.composition import SETTINGS
 from tengri.components.stellar.sfh import sample_sfh_prior
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ParameterError, unknown
 from tengri.forward.model import SEDModel
 from tengri.parameters import Parameters

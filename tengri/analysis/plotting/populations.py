@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tengri.analysis.style import colours
 from tengri.components.stellar.ionising import IonisingLight
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import C_AA_PER_S
 from tengri.grids import features, ionising
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tengri.components.stellar.ionising import IonisingLight
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import DataError
 from tengri.grids.contents import LineTable
-
-if TYPE_CHECKING:
-    from tengri.components.stellar.ssp import SSPData
 
 AXES = ("ssp_lgmet", "ssp_lg_age_gyr", "ssp_wave", "age_edges_gyr")
 

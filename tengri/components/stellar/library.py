@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 
 #: Distances of nodes of which the largest counts: lines and edges have nodes of their own. Over
 #: as many again it changes, so that light is not spread by steps.

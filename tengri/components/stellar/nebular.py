@@ -38,7 +38,7 @@ from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.lyman_alpha import LyaLine
 from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.components.stellar.nebular_table import NebularTable, cloudy_table, source_table
-from tengri.components.stellar.ssp import SSPData
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError
 from tengri.grids.files import STELLAR_SSP
 from tengri.grids.ionising import UNIT_PHOTONS

@@ -14,7 +14,8 @@ from test_grid_commands import run
 
 from tengri import Parameters, SEDModel
 from tengri.components.stellar.ionising import IonisingLight
-from tengri.components.stellar.ssp import SSPData, load_ssp_data
+from tengri.components.stellar.ssp import load_ssp_data
+from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError, DataError
 from tengri.grids import bc03, compact, files
 from tengri.grids.measurement import Sample, measure

@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from tengri.components.stellar.ssp import load_ssp_data, log_midpoint_edges
+from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import DataError
 from tengri.grids import files
+from tengri.grids.ages import log_midpoint_edges
 from tengri.grids.write import write_sealed
 from tengri.io import seal
 

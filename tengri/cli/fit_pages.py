@@ -19,7 +19,8 @@ def catalogue(args: argparse.Namespace, job: Any) -> None:
     read = job.table.read(job.kept, 0, job.table.n_rows) if job.kept else {}
     fit_page.write(
         args.page, args.out, read, f"{args.catalogue.name} by {args.model}", _z_spec(args, job),
-        solved(args.out) if args.zero_points else None, _settings(job),
+        solved(args.out).ordered(job.model.filter_names) if args.zero_points else None,
+        _settings(job),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -88,6 +88,12 @@ class ZeroPoints:
     def as_mapping(self) -> dict[str, float]:
         """Return the offsets by band, as `Observations.of` takes them."""
         return {name: float(x) for name, x in zip(self.bands, self.offset)}
+
+    def ordered(self, bands: Sequence[str]) -> ZeroPoints:
+        """Return the same with its bands in the order of others that hold them all."""
+        places = [self.bands.index(name) for name in bands if name in self.bands]
+        return replace(self, bands=tuple(self.bands[i] for i in places),
+                       offset=self.offset[places], error=self.error[places])  # fmt: skip
 
     def apply(self, data: Observations) -> Observations:
         """Return measurements with the offsets added."""

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.stats import chi2 as chi_square
 
+from tengri.analysis.labels import band_label, parameter_label
 from tengri.analysis.redshifts import OUTLIER, quality, relative_error
 
 #: Of the data, of a posterior, of what is wrong (colours of Wong 2011, Nat. Methods 8, 441).
@@ -21,6 +24,18 @@ INNER, OUTER = (16.0, 84.0), (2.5, 97.5)
 def _axes(width: float = 6.4, height: float = 4.2) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     return figure, figure.add_subplot()
+
+
+def _plain_log_ticks(axis: Axis) -> None:
+    """Write numbers on a logarithmic axis as they are, 0.3 or 20, where they are short so."""
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low)
+    if low < 1e-3 or high > 1e4:
+        return
+    subs = (1, 2, 3, 4, 6, 8) if decades < 1.0 else (1, 2, 5) if decades < 2.5 else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 # --- of a catalogue ---------------------------------------------------------------------------
@@ -83,7 +98,7 @@ def zero_points(offset: Mapping[str, float], error: Mapping[str, float]) -> Figu
     ax.errorbar([offset[n] for n in names], y, xerr=[error.get(n, 0.0) for n in names],
                 fmt="o", color=BLUE)  # fmt: skip
     ax.axvline(0.0, color=BLACK, lw=0.8)
-    ax.set_yticks(y, names)
+    ax.set_yticks(y, [band_label(name) for name in names])
     ax.set(xlabel="added to the magnitudes [mag]")
     return figure
 
@@ -95,6 +110,7 @@ def plane(x: np.ndarray, y: np.ndarray, labels: tuple[str, str], log: bool = Fal
     ax.set(xlabel=labels[0], ylabel=labels[1])
     if log and np.any(y > 0.0):
         ax.set_yscale("log")
+        _plain_log_ticks(ax.yaxis)
     return figure
 
 
@@ -136,10 +152,12 @@ def spectral_energy(
         ax.plot(wave_um[dark], limit, "v", color=BLACK, label="not positive: + 2σ")
     lit = np.concatenate([middle, flux[shown], low])
     lit = lit[lit > 0.0]
-    ax.set(xscale="log", yscale="log", xlabel="observed wavelength [µm]", ylabel="F_ν [µJy]",
+    ax.set(xscale="log", yscale="log", xlabel="observed wavelength [µm]", ylabel=r"$F_\nu$ [µJy]",
            xlim=(0.75 * wave_um.min(), 1.35 * wave_um.max()))  # fmt: skip
     if lit.size:
         ax.set_ylim(lit.min() / 4.0, lit.max() * 3.0)
+    for axis in (ax.xaxis, ax.yaxis):
+        _plain_log_ticks(axis)
     ax.legend(fontsize=8, loc="lower right")
     return figure
 
@@ -173,8 +191,8 @@ def redshift_distribution(z: np.ndarray, z_spec: float | None) -> Figure:
 
 
 def corner(values: np.ndarray, names: Sequence[str]) -> Figure:
-    """Every pair of parameters of draws (n, n_params) with equal weights."""
-    n = len(names)
+    """Every pair of parameters of draws (n, n_params) with equal weights, by their symbols."""
+    n, labels = len(names), [parameter_label(name) for name in names]
     figure = Figure(figsize=(1.75 * n + 0.6, 1.75 * n + 0.6), dpi=80, layout="constrained")
     axes: Any = figure.subplots(n, n, squeeze=False)
     for i in range(n):
@@ -189,11 +207,11 @@ def corner(values: np.ndarray, names: Sequence[str]) -> Figure:
             else:
                 ax.hist2d(values[:, j], values[:, i], 24, cmap="Blues")
             if i == n - 1:
-                ax.set_xlabel(names[j], fontsize=8)
+                ax.set_xlabel(labels[j], fontsize=8)
             else:
                 ax.set_xticklabels([])
             if j == 0 and i > 0:
-                ax.set_ylabel(names[i], fontsize=8)
+                ax.set_ylabel(labels[i], fontsize=8)
             elif j > 0:
                 ax.set_yticklabels([])
             ax.tick_params(labelsize=7)

@@ -19,7 +19,7 @@ from tests.tengri.inference.toy import BANDS, BrightToy
 
 ROWS = 24
 WORDS = ["--model", "toy", "--flux", "f_{band}", "--error", "e_{band}", "--method", "library",
-         "--library", "16384"]  # fmt: skip
+         "--library", "65536"]  # fmt: skip
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -114,6 +114,13 @@ def test_zero_points_are_solved_for_stored_and_taken_again(capsys, catalogue, tm
 def test_wrong_words_are_named(words, message, capsys, catalogue, tmp_path):
     assert main(["fit", str(catalogue), "-o", str(tmp_path / "x.h5"), *WORDS, *words]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_zero_points_in_the_order_of_other_bands():
+    solved = ZeroPoints(BANDS, np.array([0.1, -0.05, 0.0]), np.array([0.01, 0.02, 0.0]), 9, 3, 5, 2)
+    found = solved.ordered(("i", *BANDS[::-1]))
+    assert found.bands == BANDS[::-1] and found.as_mapping() == solved.as_mapping()
+    assert found.error.tolist() == [0.0, 0.02, 0.01] and found.rows == 9
 
 
 def test_figures_of_redshifts():

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -32,9 +33,10 @@ LEAST_SIGMA, MOST_SIGMA = 1e-7, 10.0
 LN_NORMAL = -0.6351814227307391
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False)
 class ConditionalErrors:
-    """What `fit` finds; every array in float64.
+    """What `fit` finds; every array in float64. A pytree: an argument of compiled functions.
 
     Attributes
     ----------
@@ -102,7 +104,7 @@ def _hats(redshift: ArrayLike, shifts: np.ndarray, xp: Any) -> Any:
     """Return the hats (…, n_hat) at redshifts; beyond the ends those of the end."""
     place = xp.log1p(xp.asarray(redshift, float))
     place = xp.clip(place, shifts[0], shifts[-1])
-    steps = np.diff(shifts)
+    steps = xp.diff(xp.asarray(shifts, float))
     rising = (place[..., None] - shifts[:-1]) / steps
     left = xp.concatenate([xp.ones_like(rising[..., :1]), rising], axis=-1)
     right = xp.concatenate([1.0 - rising, xp.ones_like(rising[..., :1])], axis=-1)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from emulator.scaling import trained_range
+from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.domain import SLACK, Domain, checked_mode, masks
 from tengri.errors import ParameterError
 from tengri.parameters import Parameters
@@ -85,6 +86,15 @@ class TrainedDomain:
         shapes = {name: spec.composition.params[name].shape for name in names}
         vectors = frozenset(name for name, shape in shapes.items() if shape != ())
         return cls(tuple(_range(spec, name) for name in names), vectors, mode)
+
+    def with_metallicities(self, names: Iterable[str], lgmet: np.ndarray) -> TrainedDomain:
+        """Return the guard with metallicities that may be any of the grid of stars.
+
+        ``lgmet`` (n_met,) are its nodes, log10 of the absolute metal fraction.
+        """
+        lo, hi = (float(end) - LOG10_ZSUN for end in np.asarray(lgmet)[[0, -1]])
+        more = tuple(TrainedRange.of(name, lo, hi) for name in names)
+        return replace(self, ranges=self.ranges + more)
 
     @cached_property
     def by_name(self) -> dict[str, TrainedRange]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 from jax.typing import ArrayLike
 
@@ -12,6 +13,28 @@ from emulator.artefact import Artefact
 from emulator.conditional_errors import ConditionalErrors
 from tengri.analysis.accuracy import BRIGHT
 from tengri.errors import ConfigError, unknown
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class CovarianceByColours:
+    """The covariance of residuals for the galaxy at hand: a pytree.
+
+    Attributes
+    ----------
+    errors : ConditionalErrors
+    bands : tuple of int
+        Order of all trained bands.
+    """
+
+    errors: ConditionalErrors
+    bands: tuple[int, ...] = field(metadata={"static": True})
+
+    def at(self, magnitudes: ArrayLike, redshift: ArrayLike, xp: Any = np) -> Any:
+        """Return (…, n_bands, n_bands) [mag²] for AB magnitudes at redshifts (…), any zero."""
+        given, back = np.argsort(self.bands), np.array(self.bands)
+        full = self.errors.covariance(xp.asarray(magnitudes)[..., given], redshift, xp)
+        return full[..., back[:, None], back]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +69,14 @@ class ErrorBars:
 
         That of all galaxies where none is known by colours. ``xp=jax.numpy`` makes it traceable.
         """
+        known = self.by_colours
+        return xp.asarray(self.covariance) if known is None else known.at(magnitudes, redshift, xp)
+
+    @property
+    def by_colours(self) -> CovarianceByColours | None:
+        """The covariance by colours, where it is known."""
         known = self.conditional
-        if known is None:
-            return xp.asarray(self.covariance)
-        given, back = np.argsort(self.bands), np.array(self.bands)
-        full = known.covariance(xp.asarray(magnitudes)[..., given], redshift, xp)
-        return full[..., back[:, None], back]
+        return None if known is None else CovarianceByColours(known, self.bands)
 
     def overall(self, level: int | str) -> np.ndarray:
         """Return the half widths of a level [mag] over all redshifts, (n_bands,)."""

@@ -21,7 +21,7 @@ from emulator.compatibility import (
     spec_of_its_time,
 )
 from emulator.domain import TrainedDomain
-from emulator.error_bars import ErrorBars
+from emulator.error_bars import CovarianceByColours, ErrorBars
 from emulator.evaluator import EmulatedEvaluators
 from emulator.guard import EmulatedGuard
 from tengri.components.stellar.metal_nodes import MetalNodes
@@ -105,11 +105,11 @@ class EmulatedSEDModel(PhotometricModel):
         units: str = CGS,
     ) -> None:
         self.artefact = artefact = artefact.completed()
-        guarded = artefact.target.guarded(artefact.spec)
-        self.domain = TrainedDomain.of(artefact.spec, guarded, out_of_domain)
         self.cosmology = artefact.cosmology_object()
         if spec is not None:
             spec = spec_of_its_time(spec, artefact)
+        self.domain = _domain(artefact, artefact.spec if spec is None else spec, out_of_domain)
+        if spec is not None:
             check_spec(spec, artefact, self.domain, self.cosmology)
         self._index = band_indices(observation, artefact.photometry)
         filters = tuple(artefact.photometry.filters[i] for i in self._index)
@@ -238,6 +238,11 @@ class EmulatedSEDModel(PhotometricModel):
         """Covariance of the surrogate's own errors [mag²], (n_bands, n_bands)."""
         return self.covariance
 
+    @property
+    def covariance_by_colours(self) -> CovarianceByColours | None:
+        """That of the galaxy at hand as a pytree, where the artefact knows it."""
+        return self.error_bars.by_colours
+
     def emulation_covariance_at(self, magnitudes: ArrayLike, redshift: ArrayLike) -> Array:
         """Return that of galaxies of AB magnitudes (…, n_bands) [mag²], (…, n_bands, n_bands).
 
@@ -318,6 +323,14 @@ class EmulatedSEDModel(PhotometricModel):
             band_rows(filters, *bars.values()),
             self.spec.describe().with_column("trained on", trained),
         )
+
+
+def _domain(artefact: Artefact, spec: Parameters, mode: str) -> TrainedDomain:
+    """Return the guard of an artefact under a spec."""
+    target = artefact.target
+    trained = TrainedDomain.of(artefact.spec, target.guarded(artefact.spec), mode)
+    by_grid = target.guarded_by_grid(spec.composition)
+    return trained.with_metallicities(by_grid, artefact.ssp["lgmet"]) if by_grid else trained
 
 
 @partial(jax.jit, static_argnames="stars")

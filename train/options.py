@@ -201,6 +201,8 @@ class NetworkOptions:
     eigenspectra : int
         Of a target that is tabulated: how many spectra its young populations are mixed of, and as
         many its old ones.
+    rounding : float
+        To what share of a band's light the table is rounded: the file packs what is left.
     span : (float, float)
         Of a target of spectra: the rest wavelengths [Å] that are kept.
     """
@@ -218,6 +220,7 @@ class NetworkOptions:
     components: Count = 0
     by_band: StrictBool = False
     eigenspectra: Positive = 24
+    rounding: PositiveNumber = 1e-5
     span: tuple[float, float] = (0.0, 1e10)
 
 

@@ -9,7 +9,8 @@
            priors; a surrogate that has learnt one law does not answer
 *prior*    the surrogate's own prior
 
-Draws are cut at the surrogate's box; redshifts are uniform in it. A file is a catalogue whose
+Draws are cut at the surrogate's box; redshifts are uniform in it; dust shines as it does in the
+prior, if it does there. A file is a catalogue whose
 columns are parameters: it is answered under the surrogate's own components.
 """
 
@@ -180,6 +181,8 @@ def _bounded(
 ) -> tuple[EmulatedSEDModel, Draws]:
     """Return the surrogate under a spec of the group, and the draws cut at its box."""
     learnt = surrogate.artefact.spec
+    settings, of_dust = _light_of_dust(learnt, len(drawn["met_logzsol"]), seed)
+    drawn = {**drawn, **of_dust}
     box = {name: learnt.get_distribution(name).bounds for name in learnt.free_params
            if not name.startswith("sfh_") and (name in drawn or name == "redshift")}  # fmt: skip
     n = len(drawn["met_logzsol"])
@@ -189,7 +192,19 @@ def _bounded(
     others = {name: (float(v.min()), float(v.max()) + 1e-6) for name, v in params.items()
               if name not in box}  # fmt: skip
     components = {k: list(v) if isinstance(v, tuple) else v for k, v in group.components.items()}
-    return surrogate.with_spec(Parameters(**components, **others, **box)), params
+    return surrogate.with_spec(Parameters(**components, **settings, **others, **box)), params
+
+
+def _light_of_dust(learnt: Parameters, n: int, seed: int) -> tuple[dict[str, Any], Draws]:
+    """Return settings and draws of the dust emission of the training, from its priors, if any."""
+    emission = learnt.composition.dust_emission
+    if emission is None:
+        return {}, {}
+    rng, names = np.random.default_rng([seed, 2]), [param.name for param in emission.params]
+    free = {name: np.asarray(learnt.get_distribution(name).from_unit(rng.random(n)), float)
+            for name in names if name in learnt.free_params}  # fmt: skip
+    fixed = {name: learnt.fixed_value(name) for name in names if name in learnt.fixed_params}
+    return {"dust_emission": learnt.settings["dust_emission"], **fixed}, free
 
 
 def _read(surrogate: EmulatedSEDModel, path: Path, n: int) -> Draws:

@@ -77,6 +77,8 @@ class Problem:
         target = build(spec, observation.photometry, ssp.age_edges_gyr)
         _check_blocks(config, target)
         _check_table(config, target)
+        if target.tabulated:
+            target = target.on_grid(model.evaluator())
         return cls(config, spec, model, target, _network(config, target), target.in_scaling(spec))
 
     @property

@@ -21,7 +21,11 @@ def tabulated(problem: Problem) -> Trained:
     network = problem.config.network
     with jax.enable_x64(True):
         weights, scaling = problem.target.tabulate(
-            problem.model.evaluator(), problem.in_scaling, network.knots, network.eigenspectra
+            problem.model.evaluator(),
+            problem.in_scaling,
+            network.knots,
+            network.eigenspectra,
+            network.rounding,
         )
     return Trained(weights, scaling, 0, n_redshifts(problem), time.monotonic() - begin)
 

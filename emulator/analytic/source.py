@@ -15,10 +15,12 @@ class SourceBands(NamedTuple):
 
     ``flux`` (n_bands,) is of order one; ``log10_mass`` is the mass formed [Msun], None where the
     target does not need it; ``absorbed`` what dust absorbs, in the unit of flux per 1e-15 Hz⁻¹,
-    None where all light is in ``flux``.
+    None where all light is in ``flux``; ``lya`` the peak of what escapes of Lyα, in the unit of
+    flux, None where it is in ``flux`` or there is none.
     """
 
     log10_scale: Array
     flux: Array
     log10_mass: Array | None
     absorbed: Array | None = None
+    lya: Array | None = None

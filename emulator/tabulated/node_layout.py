@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from emulator.analytic.lya import Profile
 from emulator.tabulated import quadrature
 from tengri.constants import LYMAN_ALPHA_AA
 
@@ -32,6 +33,8 @@ class NodeLayout:
         How many nodes each piece of a band has; none in files whose light is not relative.
     firsts : tuple of float
         The bluest wavelength of each piece [Å].
+    line : Profile
+        The profile of Lyα on the wavelengths of the grid, where that is a term of its own.
     """
 
     nodes: tuple[float, ...]
@@ -42,9 +45,13 @@ class NodeLayout:
     own_lya: bool = False
     pieces: tuple[int, ...] = ()
     firsts: tuple[float, ...] = ()
+    line: Profile = ()
 
     def fits(self, edges: list[tuple[float, float]]) -> bool:
-        """Return whether all nodes and pieces lie in the bands that begin and end at ``edges``."""
+        """Return whether nodes and pieces lie in the bands that begin and end at ``edges``.
+
+        The profile of the line must be one, too.
+        """
         counted = len(self.sizes) == len(edges) and sum(self.sizes) == len(self.nodes)
         if not counted or len(self.pieces) != len(self.firsts):
             return False
@@ -53,7 +60,9 @@ class NodeLayout:
         lo, hi = np.repeat(np.array(edges), self.sizes, axis=0).T
         starts = np.cumsum((0, *self.pieces))[:-1]
         inside = (lo <= self.nodes) & (self.nodes <= hi)
-        return bool(inside.all() and (lo[starts] <= self.firsts).all())
+        wave, profile = np.array(self.line, float).reshape(-1, 2).T
+        is_profile = (np.diff(wave) > 0.0).all() and np.isfinite(profile).all()
+        return bool(inside.all() and (lo[starts] <= self.firsts).all() and is_profile)
 
     @property
     def by_band(self) -> tuple[tuple[quadrature.Piece, ...], ...]:
@@ -75,19 +84,9 @@ class NodeLayout:
         """Number of nodes of all bands."""
         return len(self.nodes)
 
-    @property
-    def n_line(self) -> int:
-        """Number of outputs that are the profile of Lyα in the bands."""
-        return self.n_bands if self.own_lya else 0
-
-    @property
-    def n_other(self) -> int:
-        """Number of outputs that are no light of eigenspectra: ln g, and Lyα."""
-        return len(self.pieces) + self.n_line
-
     def n_eigenspectra(self, n_latent: int) -> int:
         """Return how many eigenspectra ``n_latent`` outputs hold."""
-        return (n_latent - self.n_other) // (2 * self.n_nodes)
+        return (n_latent - len(self.pieces)) // (2 * self.n_nodes)
 
     def wavelengths(self, z: Array) -> Array:
         """Return the rest wavelengths [Å] of the nodes, of absorbed light and of Lyα."""

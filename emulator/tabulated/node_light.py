@@ -46,14 +46,10 @@ def emission(
     screens = _Screens.of(stars.composition, layout.wavelengths(p["redshift"]), p)
     seen = _seen(layout, at_nodes, screens, p, stars.composition)
     flux = matmul(seen, layout.members().astype(seen.dtype))
-    if layout.own_lya:
-        share = _lya_share(stars.composition, p)
-        line = v[-layout.n_bands :]
-        line = jnp.exp(line) if layout.pieces else line
-        flux = flux + share * young[n] * line
     flux = jnp.maximum(flux, FLOOR * jnp.max(flux))
     absorbed = _absorbed(layout, young[n:], old[n:], screens, p, stars) if layout.absorbs else None
-    return SourceBands(log10_mass + LOG10_UNIT, flux, log10_mass, absorbed)
+    lya = _lya_share(stars.composition, p) * young[n] if layout.own_lya else None
+    return SourceBands(log10_mass + LOG10_UNIT, flux, log10_mass, absorbed, lya)
 
 
 def _mixed(

@@ -37,6 +37,9 @@ OPEN, LEAK_REACH, LEAK_SHARE = 3e-3, 0.08, 1e-6
 #: Nodes of a leak, per unit of its reach in ln λ: one in the blue, which dust shuts first; one in
 #: the red; and one that lets through more than a thousandth.
 BLUE_LEAK, RED_LEAK, OPEN_LEAK = 3.0, 6.0, 10.0
+#: Redward of this rest wavelength [Å] no screen varies so much that more than the least number of
+#: nodes, leaks among them, would tell.
+FAR_AA = 2.2e4
 #: Rest wavelengths [Å] between which what dust absorbs has nodes of its own, and how many each: no
 #: law varies below the Lyman limit, and laws have kinks at the ends of others.
 HEAT_EDGES_AA = (912.0, 1250.0, 1500.0, 1800.0, 2600.0, 3030.0, 6000.0, 6300.0, 9091.0, 2.2e4, 3e5,
@@ -56,11 +59,17 @@ def band_nodes(curve: FilterCurve) -> tuple[float, ...]:
     return tuple(x for piece in band_pieces(curve) for x in piece.nodes)
 
 
-def band_pieces(curve: FilterCurve) -> tuple[Piece, ...]:
-    """Return the pieces of a band, from blue to red: what is open, and leaks on either side."""
+def band_pieces(curve: FilterCurve, z_max: float = 0.0) -> tuple[Piece, ...]:
+    """Return the pieces of a band, from blue to red: what is open, and leaks on either side.
+
+    A band that sees nothing blueward of ``FAR_AA`` up to redshift ``z_max`` is one piece.
+    """
     wave = np.linspace(curve.wave[0], curve.wave[-1], SAMPLES)
     trans = np.maximum(np.interp(wave, curve.wave, curve.trans), 0.0)
     x, weight = np.log(wave), trans / wave
+    if curve.wave[0] > FAR_AA * (1.0 + z_max):
+        nodes = np.exp(gauss_nodes(x, weight, LEAST_NODES))
+        return (Piece(float(wave[0]), tuple(nodes.tolist())),)
     is_open = np.flatnonzero(trans > OPEN * trans.max())
     first, last = int(is_open[0]), int(is_open[-1]) + 1
     blue, red = slice(0, first), slice(last, SAMPLES)

@@ -12,14 +12,13 @@ limit light falls by orders of magnitude: the splines are of its ratio to a typi
 
 Shapes: n_node nodes of all bands, in n_piece pieces; n_young or n_old populations, n_wave rest
 wavelengths; n_r eigenspectra. Columns of the table: nodes times eigenspectra of the young, then of
-the old, then ln g, then the logarithm of the profile of Lyα in the bands.
+the old, then ln g.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import jax
@@ -42,12 +41,8 @@ LOG10_UNIT = -15.0
 BASIS_SHIFTS, PER_STEP = 81, 3
 #: Typical light is no fainter than this share of the brightest band; to what ln g is rounded.
 FAINTEST, LN_QUANTUM = 1e-7, 2.0**-20
-#: Added to Lyα in a band before its logarithm is taken: it fades by six decades through a leak.
-NO_LINE = 1e-9
 #: Nothing is kept of a column beyond the digits of float32.
 FLOAT32 = 2.0**-23
-#: To so much of the light of a band the table is rounded: what is left of its digits is compressed.
-ROUNDING = 1e-5
 #: Redshifts whose band integrals are computed in one call.
 CHUNK = 32
 
@@ -67,7 +62,9 @@ class TableLayout:
     eigenspectra : int
         How many of the young and of the old.
     absorbs, own_lya : bool
-        With the columns of absorbed light, and of Lyα.
+        With what populations count in absorbed light, and in Lyα.
+    rounding : float
+        To so much of the light of a band it is rounded: what is left of its digits is compressed.
     """
 
     pieces: tuple[tuple[quadrature.Piece, ...], ...]
@@ -76,6 +73,7 @@ class TableLayout:
     eigenspectra: int
     absorbs: bool
     own_lya: bool
+    rounding: float
 
     @property
     def band(self) -> np.ndarray:
@@ -126,16 +124,12 @@ def tabulate(exact: ExactEvaluator, layout: TableLayout) -> tuple[Weights, Outpu
         )
     project = _Projection(exact, layout)
     loadings, quantum = _loadings(project, stars)
-    samples, logs, lines = _samples(project, stars, loadings)
+    samples, logs = _samples(project, stars, loadings)
     ln_g = _rounded(splines.fit(logs, layout.knots), LN_QUANTUM)
     samples /= np.exp(splines.values(ln_g, len(samples)))[:, project.column_piece(loadings)]
     table = splines.fit(samples, layout.knots)
     table = _rounded(table, np.maximum(quantum, _power_of_two(FLOAT32 * np.abs(table).max(axis=0))))
-    parts = [table, ln_g]
-    if layout.own_lya:
-        logs = np.log(np.maximum(lines, 0.0) + NO_LINE)
-        parts.append(_rounded(splines.fit(logs, layout.knots), LN_QUANTUM))
-    table = np.concatenate(parts, axis=1)
+    table = np.concatenate([table, ln_g], axis=1)
     scale = _power_of_two(np.maximum(np.abs(table).max(axis=0), LN_QUANTUM))
     rotation = np.concatenate([np.concatenate(loadings), _more(exact, stars, unit, layout)], axis=1)
     scaling = OutputScaling(np.zeros(len(scale), np.float32), scale.astype(np.float32),
@@ -150,13 +144,13 @@ class _Projection:
         self.exact, self.layout = exact, layout
         self.ln_wave = np.log(exact.galaxy.wave)
 
-    def rows(self, shifts: np.ndarray) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """Yield (ln(1 + z), weights of the bands with and without the IGM, (n_band, n_wave))."""
+    def rows(self, shifts: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (ln(1 + z), weights of the bands behind the IGM, (n_band, n_wave))."""
         for first in range(0, len(shifts), CHUNK):
             chunk = shifts[first : first + CHUNK]
             with jax.enable_x64(True):
                 made = _band_rows(self.exact, jnp.asarray(np.expm1(chunk)))
-            yield from zip(chunk, *map(np.asarray, made))
+            yield from zip(chunk, np.asarray(made))
 
     def light(self, stars: np.ndarray, shift: float, rows: np.ndarray) -> np.ndarray:
         """Return the light at every node, (n_node, n_population)."""
@@ -178,21 +172,14 @@ class _Projection:
         """Return which piece each column of nodes and eigenspectra is of."""
         return np.concatenate([np.repeat(self.layout.piece, v.shape[1]) for v in loadings])
 
-    @cached_property
-    def lya_profile(self) -> np.ndarray:
-        """The profile of Lyα on the wavelengths (n_wave,), which lies behind no IGM."""
-        lya = self.exact.spectra.lya
-        return np.zeros(len(self.ln_wave)) if lya is None else np.asarray(lya.profile)
-
 
 @jax.jit
-def _band_rows(exact: ExactEvaluator, redshifts: Array) -> tuple[Array, Array]:
-    """Return the weights of all bands with and without the IGM, (n, n_band, n_wave)."""
+def _band_rows(exact: ExactEvaluator, redshifts: Array) -> Array:
+    """Return the weights of all bands behind the IGM, (n, n_band, n_wave)."""
 
-    def one(z: Array) -> tuple[Array, Array]:
+    def one(z: Array) -> Array:
         assert exact.projection is not None
-        rows = exact.projection.rows(z)
-        return rows * exact.galaxy.igm({"redshift": z}), rows
+        return exact.projection.rows(z) * exact.galaxy.igm({"redshift": z})
 
     return jax.lax.map(one, redshifts)
 
@@ -233,12 +220,12 @@ def _loadings(project: _Projection, stars: list[np.ndarray]) -> tuple[list[np.nd
     """Return what each population counts in every eigenspectrum, and to what these are rounded.
 
     Loadings (n_population, n_r) of young and old, and quanta (2 · n_node · n_r,) that are no more
-    than ``ROUNDING`` of the light of any population as its errors count.
+    than ``rounding`` of the light of any population as its errors count.
     """
     layout = project.layout
     shifts = np.linspace(*layout.shifts, BASIS_SHIFTS)
     found = [[_Light.of(project, s, shift, rows) for s in stars]
-             for shift, rows, _ in project.rows(shifts)]  # fmt: skip
+             for shift, rows in project.rows(shifts)]  # fmt: skip
     typical = np.exp(np.stack([_ln_typical(pair) for pair in found]))
     loadings, quanta = [], []
     for lights in zip(*found):
@@ -249,7 +236,7 @@ def _loadings(project: _Projection, stars: list[np.ndarray]) -> tuple[list[np.nd
         )
         v = v / np.abs(v).max(axis=0)
         strictest = (weight * typical[:, :, None]).max(axis=0)
-        quantum = ROUNDING / np.max(strictest[:, None, :] * np.abs(v.T), axis=-1)
+        quantum = layout.rounding / np.max(strictest[:, None, :] * np.abs(v.T), axis=-1)
         loadings.append(v)
         quanta.append(_power_of_two(0.5 * quantum)[layout.piece].reshape(-1))
     return loadings, np.concatenate(quanta)
@@ -257,19 +244,18 @@ def _loadings(project: _Projection, stars: list[np.ndarray]) -> tuple[list[np.nd
 
 def _samples(
     project: _Projection, stars: list[np.ndarray], loadings: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return, for every redshift, light of the eigenspectra at the nodes, ln g, Lyα in bands."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every redshift, light of the eigenspectra at the nodes, and ln g."""
     layout = project.layout
-    columns, logs, lines = [], [], []
-    for shift, rows, without in project.rows(layout.samples):
+    columns, logs = [], []
+    for shift, rows in project.rows(layout.samples):
         lights = [_Light.of(project, s, shift, rows) for s in stars]
         logs.append(_ln_typical(lights))
         columns.append(np.concatenate([
             eigenspectra.coefficients(x.nodes, x.weight, v, layout.piece).reshape(-1)
             for x, v in zip(lights, loadings)
         ]))  # fmt: skip
-        lines.append(without @ project.lya_profile)
-    return np.stack(columns), np.stack(logs), np.stack(lines)
+    return np.stack(columns), np.stack(logs)
 
 
 def _more(
@@ -281,8 +267,7 @@ def _more(
     nu = C_AA_PER_S / exact.galaxy.wave
     luminosity = _trapezoid(nu) * 10.0**LOG10_PER_HZ
     if layout.own_lya:
-        peak = np.zeros(len(together))
-        profile = np.zeros(len(nu))
+        peak, profile = np.zeros(len(together)), np.zeros(len(nu))
         if lya is not None:
             peak[: len(stars[0])] = unit * np.asarray(lya.peak)
             profile = np.asarray(lya.profile)

@@ -62,8 +62,8 @@ LYA_WITHIN_AA = 30.0
 NOTES = (
     "Star-formation and metallicity histories, both laws of dust and their parameters, a share of "
     "light without dust and dust of the Milky Way are exact: give a spec with any of them, and an "
-    "AGN if you like. Only the redshift has a trained range; metals are those of the SSP grid, "
-    "clamped to its ends.",
+    "AGN if you like. Only the redshift has a trained range; metallicities end where the SSP "
+    "grid does.",
 )
 
 
@@ -99,9 +99,10 @@ class BandNodesTarget(NodeLayout, Target):
             )
         filters, bins = photometry.filters, AgeBins.split(np.asarray(age_edges))
         absorbs = composition.dust_emission is not None
-        bluest = min(f.wave[0] for f in filters) / (1.0 + float(prior.bounds[1]))
+        z_max = float(prior.bounds[1])
+        bluest = min(f.wave[0] for f in filters) / (1.0 + z_max)
         sees_lya = absorbs or bluest < LYMAN_ALPHA_AA + LYA_WITHIN_AA
-        by_band = [quadrature.band_pieces(f) for f in filters]
+        by_band = [quadrature.band_pieces(f, z_max) for f in filters]
         pieces = [piece for of_band in by_band for piece in of_band]
         return cls(
             tuple(x for piece in pieces for x in piece.nodes),
@@ -120,8 +121,19 @@ class BandNodesTarget(NodeLayout, Target):
         """Return the target of a spec with these nodes, if each band's lie in its curve."""
         target = self.build(spec, photometry, age_edges)
         edges = [(f.wave[0], f.wave[-1]) for f in photometry.filters]
-        own = {name: getattr(self, name) for name in ("nodes", "sizes", "pieces", "firsts")}
+        own = {name: getattr(self, name) for name in ("nodes", "sizes", "pieces", "firsts", "line")}
         return replace(target, **own) if self.fits(edges) else target
+
+    def on_grid(self, exact: ExactEvaluator) -> BandNodesTarget:
+        """Return the target with the profile that Lyα has on the grid of the exact model."""
+        lya = exact.spectra.lya
+        if not self.own_lya or lya is None:
+            return self
+        profile = np.asarray(lya.profile, np.float32)
+        lit = np.flatnonzero(profile)
+        window = slice(max(int(lit[0]) - 1, 0), int(lit[-1]) + 2)
+        wave = exact.galaxy.wave[window]
+        return replace(self, line=tuple(zip(wave.tolist(), profile[window].tolist())))
 
     # --- sizes --------------------------------------------------------------------------------
 
@@ -138,7 +150,7 @@ class BandNodesTarget(NodeLayout, Target):
     def scaling_shapes(self, given: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the output scaling: see `emulator.tabulated.tabulate`."""
         n_latent, n_population = len(given["scale"]), len(given["rotation"])
-        if n_population % self.n_bins or (n_latent - self.n_other) % (2 * self.n_nodes):
+        if n_population % self.n_bins or (n_latent - len(self.pieces)) % (2 * self.n_nodes):
             return {"rotation": (), "scale": (), "mean": ()}  # of other bands, or another grid
         n = self.n_eigenspectra(n_latent)
         more = self.own_lya * (1 + self.absorbs) + self.absorbs * len(quadrature.heat_nodes())
@@ -151,12 +163,19 @@ class BandNodesTarget(NodeLayout, Target):
     # --- the table ----------------------------------------------------------------------------
 
     def tabulate(
-        self, exact: ExactEvaluator, inputs: InputScaling, knots: int, eigenspectra: int
+        self,
+        exact: ExactEvaluator,
+        inputs: InputScaling,
+        knots: int,
+        eigenspectra: int,
+        rounding: float = 1e-5,
     ) -> tuple[Weights, OutputScaling]:
         """Return the table and the scaling of its outputs from the exact model in float64."""
         centre, half = (float(np.asarray(x)[0]) for x in (inputs.centre, inputs.half))
         shifts = centre - half, centre + half
-        layout = TableLayout(self.by_band, shifts, knots, eigenspectra, self.absorbs, self.own_lya)
+        layout = TableLayout(
+            self.by_band, shifts, knots, eigenspectra, self.absorbs, self.own_lya, rounding
+        )
         return tabulate(exact, layout)
 
     def truth(self, exact: ExactEvaluator, p: Params) -> Array:
@@ -197,6 +216,10 @@ class BandNodesTarget(NodeLayout, Target):
         """Return the redshift."""
         return self.input_names
 
+    def guarded_by_grid(self, composition: Composition) -> tuple[str, ...]:
+        """Return all metallicities of the spec."""
+        return composition.metallicity.logzsol_names
+
     def check_components(self, composition: Composition) -> None:
         """Raise ConfigError for gas with parameters, and for two sorts of dust in a row."""
         _check_gas(composition)
@@ -228,8 +251,8 @@ class BandNodesTarget(NodeLayout, Target):
     def terms(
         self, composition: Composition, filters: tuple[FilterCurve, ...], z_lo: float, z_hi: float
     ) -> Terms:
-        """Return the light of dust, heated by what it absorbs, and that of an AGN."""
-        return Terms.build(composition, filters, z_lo, z_hi, self.absorbs)
+        """Return the light of Lyα, of dust, heated by what it absorbs, and of an AGN."""
+        return Terms.build(composition, filters, z_lo, z_hi, self.absorbs, self.line)
 
     # --- one galaxy ---------------------------------------------------------------------------
 

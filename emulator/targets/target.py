@@ -80,6 +80,10 @@ class Target(ABC):
         """Return the target that a stored one must equal to be that of its spec and bands."""
         return self.build(spec, photometry, age_edges)
 
+    def on_grid(self, exact: ExactEvaluator) -> Target:
+        """Return the target with what it takes over from the exact model's grid: here nothing."""
+        return self
+
     @property
     def free_settings(self) -> tuple[str, ...]:
         """Settings of a spec that need not be those of the training."""
@@ -136,11 +140,17 @@ class Target(ABC):
     # --- training -------------------------------------------------------------------------
 
     def tabulate(
-        self, exact: ExactEvaluator, inputs: InputScaling, knots: int, eigenspectra: int
+        self,
+        exact: ExactEvaluator,
+        inputs: InputScaling,
+        knots: int,
+        eigenspectra: int,
+        rounding: float = 1e-5,
     ) -> tuple[Weights, OutputScaling]:
         """Return the weights of a network ``table`` and the scaling of its outputs.
 
-        ``exact`` computes in float64; ``knots`` and ``eigenspectra`` are sizes of the table.
+        ``exact`` computes in float64; ``knots`` and ``eigenspectra`` are sizes of the table, which
+        is rounded to a share ``rounding`` of the light of a band.
 
         Raises
         ------
@@ -210,6 +220,13 @@ class Target(ABC):
     def guarded(self, spec: Parameters) -> tuple[str, ...]:
         """Return the parameters that have a trained range."""
         return tuple(n for n in spec.all_params if n not in spec.mirrors)
+
+    def guarded_by_grid(self, composition: Composition) -> tuple[str, ...]:
+        """Return the metallicities of a spec that are exact: they end where the grid of stars does.
+
+        Here none: they are inputs of the network.
+        """
+        return ()
 
     def check_components(self, composition: Composition) -> None:  # noqa: B027 -- serves all
         """Raise ConfigError for a component that it can never serve."""

@@ -16,7 +16,7 @@ from jax import Array
 
 from tengri.forward.batching import Execution, RowMap, Sizes
 from tengri.inference.diagnostics import MAX_K, kish, smoothed
-from tengri.inference.likelihood import Density, log_likelihood
+from tengri.inference.likelihood import Density
 from tengri.inference.observations import Case
 from tengri.parameters.validate import default_float
 
@@ -76,6 +76,6 @@ def _likelihoods() -> RowMap:
     def one(density: Density, row: tuple[Case, Array]) -> Array:
         case, xi = row
         flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-        return log_likelihood(flux.T, case, density.covariance, density.noise)
+        return density.fitness(flux.T, xi, case).log_likelihood
 
     return RowMap(one)

@@ -24,7 +24,7 @@ from tengri.inference.library import Library
 from tengri.inference.likelihood import (
     Density,
     measured_bands,
-    own_covariance,
+    own_errors,
 )
 from tengri.inference.magnitude_prior import MagnitudePrior
 from tengri.inference.methods import Sampling, chain_sampler
@@ -239,7 +239,8 @@ def density_of(model: PhotometricModel, known_redshift: bool, settings: FitSetti
     z = _middle(model) if known_redshift else None
     case = Observations.of(np.ones((1, bands)), np.ones((1, bands)), model.filter_names,
                            redshift=None if z is None else [z]).rows(0).cases  # fmt: skip
-    plain = Density(model.evaluator(), own_covariance(model), space, noise, None)
+    own = own_errors(model)
+    plain = Density(model.evaluator(), space=space, noise=noise, amplitude=None, **own)
     return replace(plain, amplitude=find_amplitude(plain, case),
                    magnitude_prior=_magnitude_prior(settings.magnitude_prior, model))  # fmt: skip
 

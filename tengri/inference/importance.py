@@ -26,7 +26,7 @@ from jax.scipy.special import logsumexp
 from tengri.forward.batching import Execution, Sizes, map_traced
 from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior
 from tengri.inference.laplace import Solution, curvature, marginal_curvature, solve
-from tengri.inference.likelihood import Density, fitness, measured_bands
+from tengri.inference.likelihood import Density, measured_bands
 from tengri.inference.mixture import (
     Mixture,
     draw,
@@ -146,7 +146,7 @@ def with_amplitude(
 
 def _weighed(density: Density, case: Case, xi: Array, flux: Array, log_p: Array) -> Draws:
     """Return draws with the weights that prior and likelihood give them; 0 without an answer."""
-    fit = fitness(flux.T, case, density.covariance, density.noise)
+    fit = density.fitness(flux.T, xi, case)
     own_prior = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
     log_weight = fit.log_likelihood + own_prior + log_p
     log_weight = jnp.where(jnp.isnan(log_weight), -jnp.inf, log_weight)
@@ -221,7 +221,7 @@ def _starts(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Arr
     xi = xi.at[..., place].set(jax.scipy.special.ndtri(jnp.clip(u / plan.starts, 1e-6, 1 - 1e-6)))
     theta = _without_amplitude(density, xi.reshape(-1, size))
     scouts, flux, _ = with_amplitude(density, theta, case, third)
-    score = fitness(flux.T, case, density.covariance, density.noise).log_likelihood
+    score = density.fitness(flux.T, scouts, case).log_likelihood
     score = jnp.where(jnp.isnan(score), -jnp.inf, score).reshape(xi.shape[:2])
     best = jnp.argmax(score, axis=1)
     return scouts.reshape(xi.shape)[jnp.arange(plan.starts), best]

@@ -33,7 +33,7 @@ from tengri.forward.batching import Execution, RowMap, Sizes
 from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior, reference
 from tengri.inference.diagnostics import resampled
 from tengri.inference.importance import Draws
-from tengri.inference.likelihood import Density, chi_square, log_likelihood, measured_bands
+from tengri.inference.likelihood import Density, measured_bands
 from tengri.inference.observations import Case
 from tengri.parameters.validate import default_float
 
@@ -215,14 +215,13 @@ def _weigh_map() -> RowMap:
         prior = density.space.priors[density.space.names.index(density.amplitude)]
         xi = xi.at[:, density.place].set(prior.standardize(drawn.value))
         flux = flux * drawn.factor[:, None]
-        parts = case, density.covariance
-        likelihood = jax.vmap(lambda f: log_likelihood(f, *parts, density.noise))(flux)
+        fit = jax.vmap(lambda f, v: density.fitness(f, v, case))(flux, xi)
+        likelihood = fit.log_likelihood
         own = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
         amplitude = log_amplitude_prior(density, drawn.value) - drawn.log_density
         log_weight = likelihood + own + amplitude - log_q
         log_weight = jnp.where(jnp.isnan(log_weight), -jnp.inf, log_weight)
-        chi2 = jax.vmap(lambda f: chi_square(f, *parts))(flux)
         in_own_units = likelihood + own + density.space.log_prior(xi)
-        return Draws(xi, log_weight, likelihood, in_own_units, chi2)
+        return Draws(xi, log_weight, likelihood, in_own_units, fit.chi2)
 
     return RowMap(one)

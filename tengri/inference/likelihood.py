@@ -22,7 +22,7 @@ import numpy as np
 from jax import Array
 from jax.scipy.stats import norm
 
-from tengri.constants import LN_PER_MAG
+from tengri.constants import LN_PER_MAG, MAG_PER_LN
 from tengri.errors import ParameterError
 from tengri.forward.evaluator import Evaluator, flux_of
 from tengri.inference.magnitude_prior import MagnitudePrior
@@ -80,7 +80,7 @@ def fitness(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) ->
     flux : Array, shape (n_bands, …)
         Predictions [nJy]; many draws of one galaxy are the last axis.
     case : Case
-    covariance : array, shape (n_bands, n_bands), or None
+    covariance : array, shape (n_bands, n_bands) or (n_bands, n_bands, …), or None
         Of the surrogate's errors [mag²]; None for an exact model.
     noise : Noise
     """
@@ -97,16 +97,6 @@ def fitness(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) ->
     if case.limit is not None:
         measured = measured + jnp.sum(_log_below(model, case, covariance), axis=0)
     return Fitness(jnp.where(good, measured, -jnp.inf), squares)
-
-
-def log_likelihood(flux: Array, case: Case, covariance: Any, noise: Noise = Noise()) -> Array:
-    """Return the log density of the data at predicted fluxes (n_bands, …): see `fitness`."""
-    return fitness(flux, case, covariance, noise).log_likelihood
-
-
-def chi_square(flux: Array, case: Case, covariance: Any) -> Array:
-    """Return χ² of the measured bands at predicted fluxes (n_bands, …)."""
-    return fitness(flux, case, covariance).chi2
 
 
 def residuals(flux: Array, case: Case, covariance: Any) -> Array:
@@ -147,8 +137,14 @@ def own_variance(model: Array, covariance: Any) -> Array | float:
     """Return the variance of the surrogate's errors over that of the data, (n_bands, …)."""
     if covariance is None:
         return 0.0
-    own = jnp.diagonal(covariance).reshape(-1, *(1,) * (model.ndim - 1))
+    own = jnp.einsum("bb...->b...", _along_draws(covariance, model))
     return LN_PER_MAG**2 * model * model * own
+
+
+def _along_draws(covariance: Any, model: Array) -> Array:
+    """Return the covariance (n_bands, n_bands, …) beside predictions (n_bands, …)."""
+    covariance = jnp.asarray(covariance)
+    return covariance.reshape(*covariance.shape, *(1,) * (model.ndim + 1 - covariance.ndim))
 
 
 def _whitened(model: Array, at: Array, case: Case, covariance: Any) -> tuple[Array, Array]:
@@ -164,8 +160,7 @@ def _whitened(model: Array, at: Array, case: Case, covariance: Any) -> tuple[Arr
     unit = jnp.eye(len(model)).reshape(len(model), len(model), *(1,) * (model.ndim - 1))
     total = unit if case.correlation is None else jnp.where(both, case.correlation, unit)
     if covariance is not None:
-        relative = jnp.reshape(covariance, unit.shape)
-        own = LN_PER_MAG**2 * at[:, None] * at[None, :] * relative
+        own = LN_PER_MAG**2 * at[:, None] * at[None, :] * _along_draws(covariance, model)
         total = total + jnp.where(both, own, 0.0)
     return whitened(total, apart)
 
@@ -202,13 +197,16 @@ class Density:
     evaluator : Evaluator
         The light of one galaxy: exact or emulated.
     covariance : array, shape (n_bands, n_bands), or None
-        Of the surrogate's own errors [mag²].
+        Of the surrogate's own errors [mag²], over all galaxies.
     space : Space
     noise : Noise
     amplitude : str or None
         The parameter that is log10 of a factor of all fluxes, if there is one.
     magnitude_prior : MagnitudePrior or None
         Of a free redshift, beside that of the spec.
+    by_colours : pytree or None
+        The covariance of the galaxy at hand, ``at(magnitudes, redshift, jax.numpy)``, where the
+        surrogate knows it: that of `tengri.forward.posterior`.
     """
 
     evaluator: Evaluator
@@ -217,6 +215,7 @@ class Density:
     noise: Noise = field(metadata={"static": True})
     amplitude: str | None = field(metadata={"static": True})
     magnitude_prior: MagnitudePrior | None = field(default=None, metadata={"static": True})
+    by_colours: Any = None
 
     @property
     def place(self) -> int | None:
@@ -231,6 +230,35 @@ class Density:
     def flux(self, xi: Array, case: Case) -> Array:
         """Return the predicted fluxes [nJy], (n_bands,); NaN where there is no answer."""
         return flux_of(self.evaluator, UNIT, self.params(xi, case))[0]
+
+    def fitness(self, flux: Array, xi: Array, case: Case) -> Fitness:
+        """Return `fitness` of predictions (n_bands, …) [nJy] at vectors (…, size)."""
+        return fitness(flux, case, self.own_covariance(flux, xi, case), self.noise)
+
+    def own_covariance(self, flux: Array, xi: Array, case: Case) -> Array | None:
+        """Return the covariance of the surrogate's own errors [mag²] at predicted fluxes.
+
+        (n_bands, n_bands, …) by colours and redshift where they are known, else that of all
+        galaxies; None of an exact model.
+        """
+        if self.by_colours is None:
+            return None if self.covariance is None else jnp.asarray(self.covariance)
+        lit = jnp.isfinite(flux) & (flux > 0.0)
+        magnitudes = -MAG_PER_LN * jnp.log(jnp.where(lit, flux, 1.0))
+        faintest = jnp.max(jnp.where(lit, magnitudes, -jnp.inf), axis=0)
+        magnitudes = jnp.where(lit, magnitudes, jnp.where(jnp.any(lit, axis=0), faintest, 0.0))
+        z = self._redshifts(xi, case)
+        own = self.by_colours.at(jnp.moveaxis(magnitudes, 0, -1), z, jnp)
+        return jnp.moveaxis(own, (-2, -1), (0, 1))
+
+    def _redshifts(self, xi: Array, case: Case) -> Array:
+        """Return the redshifts (…) of vectors (…, size)."""
+        if case.redshift is not None:
+            return jnp.broadcast_to(case.redshift, xi.shape[:-1])
+        if "redshift" not in self.space.names:
+            return jnp.broadcast_to(self.evaluator.fixed.values["redshift"], xi.shape[:-1])
+        each = jax.vmap(lambda v: self.space.params(v)["redshift"])
+        return each(xi.reshape(-1, xi.shape[-1])).reshape(xi.shape[:-1])
 
     def log_redshift_prior(self, xi: Array, case: Case) -> Array:
         """Return the log density of the galaxy's own prior of its redshift, if it has one."""
@@ -257,7 +285,7 @@ class Density:
 
     def log_posterior(self, xi: Array, case: Case) -> Array:
         """Return the log density at ``xi`` (size,), normalised but for the evidence."""
-        likelihood = log_likelihood(self.flux(xi, case), case, self.covariance, self.noise)
+        likelihood = self.fitness(self.flux(xi, case), xi, case).log_likelihood
         return likelihood + self.log_redshift_prior(xi, case) + log_normal(xi)
 
     def residuals(self, xi: Array, case: Case) -> tuple[Array, Array]:
@@ -267,9 +295,15 @@ class Density:
         """
         flux = self.flux(xi, case)
         answered = jnp.all(jnp.isfinite(flux) | ~case.seen)
-        r = residuals(flux, case, self.covariance)
+        r = residuals(flux, case, jax.lax.stop_gradient(self.own_covariance(flux, xi, case)))
         apart = self._redshift_residual(xi, case)
         return (r if apart is None else jnp.append(r, apart)), answered
+
+
+def own_errors(model: Any) -> dict[str, Any]:
+    """Return what a density holds of a model's own errors: over all galaxies, and by colours."""
+    return {"covariance": own_covariance(model),
+            "by_colours": getattr(model, "covariance_by_colours", None)}  # fmt: skip
 
 
 def own_covariance(model: Any) -> np.ndarray | None:

@@ -27,7 +27,7 @@ from tengri.inference.importance import (
     proposal,
 )
 from tengri.inference.library import CANDIDATES, MIN_LIBRARY_ESS, Library
-from tengri.inference.likelihood import Density, fitness
+from tengri.inference.likelihood import Density
 from tengri.inference.mixture import Mixture
 from tengri.inference.observations import Case, Observations
 from tengri.inference.results import PosteriorDraws
@@ -219,7 +219,7 @@ def _chains_map(plan: Any) -> RowMap:
         chains = chain_sampler().nuts(density, case, start, root, _key(seed, case, 1000), plan)
         xi = chains.xi.reshape(-1, chains.xi.shape[-1])
         flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-        found = fitness(flux.T, case, density.covariance, density.noise)
+        found = density.fitness(flux.T, xi, case)
         own = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
         in_own_units = found.log_likelihood + own + density.space.log_prior(xi)
         none = jnp.zeros(len(xi))

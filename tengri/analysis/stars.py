@@ -85,6 +85,40 @@ class StarsComparison:
         return {"grids": list(self.names), "galaxies": len(self.offset_mag),
                 **spread, "own_error_p95": errors}  # fmt: skip
 
+    def sentences(self) -> list[str]:
+        """Return what the numbers say, in plain sentences."""
+        found = self.numbers()
+        told = [f"{self.names[1]} in place of {self.names[0]}, everything else equal, on "
+                f"{found['galaxies']} galaxies of the prior."]  # fmt: skip
+        for kind, one in (("magnitudes", "magnitude"), ("colours", "colour")):
+            if rows := found[kind]:
+                name = max(rows, key=lambda n: abs(rows[n]["median"]))
+                row = rows[name]
+                told.append(
+                    f"The {one} that moves most is {name}: by {1e3 * row['median']:+.3g} mmag in "
+                    f"the median, ± {1e3 * row['half68']:.2g} from galaxy to galaxy."
+                )
+        for name, row in found["fitted"].items():
+            told.append(f"A fit finds {QUANTITIES[name]} changed by {row['median']:+.2g} in the "
+                        f"median, ± {row['half68']:.2g}.")  # fmt: skip
+        if own := found["own_error_p95"]:
+            told.append(f"The surrogate's own errors are below {1e3 * max(own.values()):.2g} mmag "
+                        "at 95 % in every band.")  # fmt: skip
+        return told
+
+    def rows(self) -> tuple[list[str], list[list[str]]]:
+        """Return head and rows of a table of all differences."""
+        found = self.numbers()
+        head = ["second less first", "median", "± 68 %", "galaxies", "surrogate, 95 %"]
+        body = []
+        for kind, unit in (("magnitudes", " [mag]"), ("colours", " [mag]"), ("fitted", "")):
+            for name, row in found[kind].items():
+                own = found["own_error_p95"].get(name) if kind == "magnitudes" else None
+                body.append([QUANTITIES.get(name, name) + unit, f"{row['median']:+.4f}",
+                             f"{row['half68']:.4f}", str(row["n"]),
+                             "" if own is None else f"{own:.4f}"])  # fmt: skip
+        return head, body
+
     def text(self) -> str:
         """Return the numbers as a plain table."""
         found = self.numbers()

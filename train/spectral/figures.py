@@ -49,8 +49,7 @@ def _bands(ax: plt.Axes, part: JudgedSpectra) -> None:
 
 def worst(part: JudgedSpectra, n: int = 6) -> Figure:
     """Return the residuals of the galaxies whose 99 % pixel is furthest off."""
-    size = np.nanpercentile(np.abs(part.error), 99.0, axis=1)
-    rows = np.argsort(size)[::-1][:n]
+    rows = worst_rows(part, n)
     figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
     for row, colour in zip(rows, colours(len(rows))):
         ax.plot(part.wave, 100.0 * part.error[row], lw=0.8, color=colour, label=_named(part, row))
@@ -58,6 +57,12 @@ def worst(part: JudgedSpectra, n: int = 6) -> Figure:
            title=f"the worst galaxies of {part.name}")  # fmt: skip
     ax.legend(fontsize=7, loc="upper right")
     return figure
+
+
+def worst_rows(part: JudgedSpectra, n: int) -> np.ndarray:
+    """Return the rows of the galaxies whose 99 % pixel is furthest off, the worst first."""
+    size = np.nanpercentile(np.abs(part.error), 99.0, axis=1)
+    return np.argsort(size)[::-1][:n]
 
 
 def _named(part: JudgedSpectra, row: int) -> str:

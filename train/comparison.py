@@ -251,7 +251,7 @@ def _stars(
     caption = "Medians and the central 68 % over galaxies of the prior."
     summary = html_page.beside(html_page.lead(found.sentences()), page_parts.box(one.spec))
     parts = [summary, page_parts.kept(out, "stars", found.plot(), caption),
-             html_page.table(*found.rows()), html_page.pre(text)]  # fmt: skip
+             html_page.table(*found.rows())]  # fmt: skip
     title = f"Stars of {found.names[0]} and of {found.names[1]}"
     atomic.write_text(out / "stars.html", html_page.render(title, parts))
     return {"stars": found.numbers()}

@@ -29,12 +29,13 @@ LOOK = Look("pivot wavelength [µm]", "AB magnitude", "Δm [mmag]", upside=True)
 def sentences(tables: Mapping[str, Any]) -> list[str]:
     """Return what an accuracy table says, in plain sentences."""
     pooled = tables["pooled"]
+    limit = float(f"{advice.largest_signal_to_noise(tables):.2g}")
     found = [
         f"Half of all magnitudes are within {pooled['p50']:.2g} mmag of the exact model's, 95 % "
         f"within {pooled['p95']:.2g}, 99 % within {pooled['p99']:.2g}; the worst of "
         f"{tables['rows']} galaxies is off by {pooled['max']:.3g} mmag in one band.",
         f"That is enough for photometry of a signal-to-noise up to "
-        f"{advice.largest_signal_to_noise(tables):.2g}: there, 95 % of error bars grow by at most "
+        f"{limit:g}: there, 95 % of error bars grow by at most "
         f"{100 * advice.GROWTH:.0f} %.",
     ]
     errors = {b: row["p95"] for b, row in tables["bands"].items() if row["entries"]}
@@ -72,14 +73,18 @@ def box(spec: Parameters) -> str:
          html_page.escaped(_in_words(prior)), html_page.escaped(params[name].unit))
         for name in spec.free_params for prior in [spec.get_distribution(name)]
     ]  # fmt: skip
-    table = html_page.raw_table(("parameter", "prior", "", "unit"), rows)
+    table = html_page.raw_table(("parameter", "prior", "range", "unit"), rows)
     return table + html_page.folded("All parameters and settings", [html_page.pre(spec.summary())])
 
 
 def _in_words(prior: Any) -> str:
     """Return a prior as a range, or as it was written."""
     low, high = prior.bounds
-    return f"{low:g} to {high:g}" if type(prior).__name__ == "Uniform" else repr(prior)
+    return (
+        f"{low:g} to {high:g}".replace("-", "−")
+        if type(prior).__name__ == "Uniform"
+        else repr(prior)
+    )
 
 
 def accuracy_table(tables: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from tengri import Parameters
 from tengri.analysis.labels import band_label
@@ -61,7 +62,7 @@ def by_parameter(
     for i, name in enumerate(others):
         ax = parts[-1, 0].add_subplot(n_rows, COLUMNS, i + 1)
         _running(ax, params[name], size)
-        ax.set(xlabel=_label(spec, name), ylabel="|Δm| [mmag]", yscale="log")
+        ax.set(xlabel=_label(spec, name), ylabel="|Δm| [mmag]")
         _mark(ax, spec, name, lgmet)
         if not along_z and not i:
             ax.legend(fontsize=7)
@@ -77,11 +78,13 @@ def _redshift(part: Any, z: np.ndarray, size: np.ndarray, filters: Sequence[Filt
         middle, (values,) = _quantiles(z, size[:, [i]], (95,))
         top.plot(middle, values, lw=0.8, alpha=0.7, color=shades[place])
     _running(top, z, size, lw=1.8)
-    top.set(ylabel="|Δm| [mmag]", yscale="log", xlim=(z.min(), z.max()))
+    top.set(ylabel="|Δm| [mmag]", xlim=(z.min(), z.max()))
     top.plot([], [], color="0.5", lw=0.8, label="95 % of each band")
     top.legend(fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     reach = float(z.min()), float(z.max())
-    for row, wave in enumerate(FEATURES.values()):
+    seen = {name: wave for name, wave in FEATURES.items()
+            if any(crossing(wave, curve, reach) for curve in filters)}  # fmt: skip
+    for row, wave in enumerate(seen.values()):
         for place, i in enumerate(order):
             if (inside := crossing(wave, filters[i], reach)) is None:
                 continue
@@ -90,8 +93,10 @@ def _redshift(part: Any, z: np.ndarray, size: np.ndarray, filters: Sequence[Filt
             if high - low > 0.035 * np.ptp(z):
                 bottom.text(0.5 * (low + high), row, band_label(filters[i].name).split()[-1],
                             ha="center", va="center", fontsize=7, color="white")  # fmt: skip
-    bottom.set_yticks(range(len(FEATURES)), list(FEATURES), fontsize=8)
-    bottom.set(xlabel="$z$: which break or line is in which band", ylim=(len(FEATURES) - 0.4, -0.6))
+    bottom.set_yticks(range(len(seen)), list(seen), fontsize=8)
+    bottom.set(
+        xlabel="$z$: which break or line is in which band", ylim=(max(len(seen), 1) - 0.4, -0.6)
+    )
 
 
 def crossing(
@@ -131,6 +136,9 @@ def _running(ax: Axes, x: np.ndarray, size: np.ndarray, lw: float = 1.0) -> None
     middle, curves = _quantiles(x, size, [q for q, _ in QUANTILES])
     for (q, style), values in zip(QUANTILES, curves):
         ax.plot(middle, values, style, color="k", lw=lw, label=f"{q} % of all")
+    ax.set_yscale("log")
+    for axis_formatter in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+        axis_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def _quantiles(

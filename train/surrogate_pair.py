@@ -38,7 +38,7 @@ def run(
         rows[name] = {"accuracy": table, "galaxies_per_second": rate, "bands": model.filter_names,
                       "training_seconds": model.artefact.training["seconds"]}  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
-    parts = [html_page.beside(html_page.lead(_which(rows)), html_page.table(*_side_by_side(rows)))]
+    parts = [html_page.lead(_which(rows)), html_page.table(*_side_by_side(rows))]
     caption = "Error against throughput; lower right is better."
     parts.append(page_parts.kept(out, "pareto", _pareto(rows), caption))
     for (name, row), model in zip(rows.items(), (a, b)):
@@ -46,8 +46,8 @@ def run(
         parts += [
             html_page.heading(name),
             html_page.paragraph(f"{_cost(row)}."),
-            html_page.beside(page_parts.accuracy_table(row["accuracy"]),
-                             page_parts.box(model.spec)),
+            page_parts.accuracy_table(row["accuracy"]),
+            html_page.folded("Its priors", [page_parts.box(model.spec)]),
         ]  # fmt: skip
     atomic.write_text(out / "compare.html", html_page.render(" and ".join(names), parts))
     return rows

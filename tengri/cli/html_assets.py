@@ -30,6 +30,7 @@ figcaption{color:var(--dim)}
 table{border-collapse:collapse;font-size:13px;margin:.5em 0}
 td,th{padding:.2em .8em .2em 0;text-align:left;border-bottom:1px solid var(--line);
 white-space:nowrap;font-variant-numeric:tabular-nums}
+table.wraps td{white-space:normal;overflow-wrap:anywhere}table.wraps td:first-child{min-width:7em}
 th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:0;
 cursor:pointer}
 th button::after{content:" \\2195";color:var(--dim);font-weight:400}

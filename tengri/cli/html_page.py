@@ -71,16 +71,19 @@ def image(name: str, png: bytes, caption: str) -> str:
     )
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table of texts, escaped: a click on a head sorts it, a narrow window scrolls it."""
-    return raw_table(head, ((escaped(cell) for cell in row) for row in rows))
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], wraps: bool = False) -> str:
+    """Return a table of texts, escaped: a click on a head sorts it, a narrow window scrolls it.
+
+    Where it ``wraps``, long texts break in the place of being scrolled to.
+    """
+    return raw_table(head, ((escaped(cell) for cell in row) for row in rows), wraps)
 
 
-def raw_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def raw_table(head: Iterable[str], rows: Iterable[Iterable[str]], wraps: bool = False) -> str:
     """Return a table whose cells are HTML."""
     top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f"<div class='wide'><table class='sortable'><thead><tr>{top}</tr></thead>"
+        f"<div class='wide'><table class='sortable{' wraps' * wraps}'><thead><tr>{top}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -145,7 +145,10 @@ def _write_page(ssp: Any, rows: list[tuple[str, str]], out: Path) -> None:
 
     caption = ("Spectra at ten ages, next to solar; ionising photons, mass over light and the "
                "4000 Å break against age, a curve for each metallicity.")  # fmt: skip
-    parts = [html_page.table(("", "found"), rows), html_page.image("grid", png(figure), caption)]
+    parts = [
+        html_page.table(("what", "found"), rows, wraps=True),
+        html_page.image("grid", png(figure), caption),
+    ]
     atomic.write_text(out, html_page.render(f"Stellar populations: {ssp.name}", parts))
 
 

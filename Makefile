@@ -43,10 +43,12 @@ test-all: test
 	$(PYTEST) -m slow
 
 docs: install
+	$(BIN)/codespell tengri emulator train tools docs notebooks *.md
+	$(BIN)/python -m tools.prose
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
 train: install
-	$(BIN)/tengri train sdss --set run.minutes=5
+	$(BIN)/tengri train sdss --set run.minutes=3
 
 clean:
 	rm -rf $(VENV) docs/_build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -12,7 +12,7 @@ from tengri import __version__
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from tools import notebooks  # noqa: E402 -- from the repository, not from what is installed
+from tools import glossary, notebooks  # noqa: E402 -- from the repository, not from what is installed
 
 project = "tengri"
 author = "The tengri developers"
@@ -43,8 +43,9 @@ napoleon_google_docstring = False
 
 
 def copy_notebooks(app):
-    """Put the notebooks where Sphinx looks; they run as quickly as in the tests."""
+    """Put notebooks and the drawn priors where Sphinx looks; notebooks run as fast as in tests."""
     notebooks.copy(DOCS / "gallery")
+    glossary.main()
     os.environ.setdefault("TENGRI_FAST", "1")
     os.environ.setdefault("TENGRI_FIGURES", str(Path(app.doctreedir).parent / "figures"))
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -27,14 +26,14 @@ from tengri.analysis.compare import (
     microseconds_per_galaxy,
 )
 from tengri.analysis.stars import compare_stars
-from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.cli.output import emit, narrated
 from tengri.components.stellar.ssp import load_named_ssp
-from tengri.errors import ConfigError, ParameterError, unknown
+from tengri.errors import ConfigError, unknown
 from tengri.forward.grid_parameters import on_grid
 from tengri.io import atomic
-from train import population_tables, populations
+from train import page_parts, population_tables, populations, surrogate_pair
+from train.parameter_figure import by_parameter
 from train.spectral import comparison as spectral
 
 logger = logging.getLogger(__name__)
@@ -44,12 +43,13 @@ GRID_POINTS = 24
 
 @dataclass(frozen=True)
 class Shown:
-    """One comparison of a page: its name, caption, figure and accuracy table."""
+    """One comparison of a page: its name, caption, figure, accuracy table, and itself."""
 
     name: str
     caption: str
     figure: Figure
     table: dict[str, Any]
+    comparison: Comparison
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +81,7 @@ def _compared(first: EmulatedSEDModel, args: argparse.Namespace, out: Path) -> d
         other = load(args.other)
         if isinstance(other, EmulatedSpectrumModel):
             raise ConfigError(f"{args.other} is a surrogate of spectra: compare it by itself.")
-        rows = _two(first, other, (args.surrogate, args.other), args.n, out)
+        rows = surrogate_pair.run(first, other, (args.surrogate, args.other), args.n, out)
         alike = first.artefact.ssp["sha256"] == other.artefact.ssp["sha256"]
         return rows if alike else {**rows, **_stars(first, other, args, out)}
     exact = first.exact_model(load_named_ssp(args.ssp) if args.ssp else None)
@@ -98,17 +98,20 @@ def _one(
     out.mkdir(parents=True, exist_ok=True)
     costs = microseconds_per_galaxy(exact, 1024), microseconds_per_galaxy(emulated, 65536)
     line = break_even_text(float(emulated.artefact.training["seconds"]), *costs)
-    parts = [html_page.pre(line)]
+    draws = next((item for item in shown if item.comparison.drawn), shown[0])
+    told = [page_parts.bands_and_box(emulated.filter_names, emulated.spec),
+            *page_parts.sentences(draws.table), f"{line[0].upper()}{line[1:]}."]  # fmt: skip
+    parts = [html_page.beside(html_page.lead(told), page_parts.box(emulated.spec))]
+    if draws.comparison.drawn:
+        parts += _of_draws(exact, emulated, draws, out)
     for item in shown:
-        picture = png(item.figure)
-        plt.close(item.figure)
-        atomic.write_bytes(out / f"{item.name}.png", picture)
         parts += [
             html_page.heading(item.caption),
-            html_page.image(item.name, picture, item.caption),
+            page_parts.kept(out, item.name, item.figure, item.caption),
         ]
-        parts.append(html_page.pre(accuracy.table_text(item.table)))
-        logger.info(f"{item.caption}\n{accuracy.table_text(item.table)}\n")
+        text = accuracy.table_text(item.table)
+        parts.append(html_page.folded("Errors by band", [page_parts.accuracy_table(item.table)]))
+        logger.info(f"{item.caption}\n{text}\n")
     logger.info(line)
     atomic.write_text(
         out / "compare.html", html_page.render(f"Exact and emulated: {args.surrogate}", parts)
@@ -120,6 +123,31 @@ def _one(
         "break_even": line,
         "comparisons": {item.name: item.table for item in shown},
     }
+
+
+def _of_draws(exact: SEDModel, emulated: EmulatedSEDModel, item: Shown, out: Path) -> list[str]:
+    """Return accuracy by band, the worst galaxies, and errors along every parameter."""
+    filters = emulated.observation.photometry.filters
+    pivots = np.array([f.pivot for f in filters]) / 1e4
+    c, residual = item.comparison, 1e-3 * item.comparison.residual_mmag
+    magnitude = np.where(np.isfinite(residual), c.exact.magnitudes(), np.nan)
+    bars = np.asarray(emulated.predict_errors(level=68), float)
+    figure = by_parameter(
+        c.drawn, residual, emulated.spec, filters, np.asarray(exact.ssp.ssp_lgmet)
+    )
+    caption = ("Error along every parameter. Along the redshift, coloured bars show which break or "
+               "line is in which band.")  # fmt: skip
+    return [
+        html_page.heading("Errors by band"),
+        html_page.paragraph("|Δm| of draws from the prior. A click on a head sorts."),
+        page_parts.accuracy_table(item.table),
+        html_page.heading("The worst galaxies"),
+        page_parts.worst_galaxies(
+            c.drawn, magnitude, residual, emulated.filter_names, pivots, bars
+        ),
+        html_page.heading("Errors along every parameter"),
+        page_parts.kept(out, "parameters", figure, caption),
+    ]  # fmt: skip
 
 
 def _comparisons(exact: SEDModel, emulated: EmulatedSEDModel, args: argparse.Namespace) -> Any:
@@ -167,6 +195,9 @@ def _populations(
         tables[name] = found
         parts += [html_page.heading(name), html_page.pre(population_tables.text(name, found))]
         logger.info(population_tables.text(name, found))
+    head = [html_page.lead(population_tables.sentences(tables)),
+            html_page.table(*population_tables.columns(tables))]  # fmt: skip
+    parts = [html_page.beside("".join(head), page_parts.box(surrogate.spec)), *parts]
     out.mkdir(parents=True, exist_ok=True)
     atomic.write_text(
         out / "compare.html", html_page.render(f"Populations: {args.surrogate}", parts)
@@ -175,7 +206,7 @@ def _populations(
 
 
 def _shown(name: str, caption: str, c: Comparison, figure: Figure) -> Shown:
-    return Shown(name, caption, figure, c.numbers())
+    return Shown(name, caption, figure, c.numbers(), c)
 
 
 def middle(model: EmulatedSEDModel) -> dict[str, float]:
@@ -206,42 +237,6 @@ def _colour(text: str | None, bands: Sequence[str]) -> tuple[str, str] | None:
     return blue, red
 
 
-# --- two surrogates ---------------------------------------------------------------------------
-
-
-def _two(
-    a: EmulatedSEDModel, b: EmulatedSEDModel, names: tuple[str, str], n: int, out: Path
-) -> dict[str, Any]:
-    """Write the accuracy tables side by side and the error against throughput."""
-    if n < 1:
-        raise ParameterError(f"--n must be positive, got {n}.")
-    if not set(a.filter_names) & set(b.filter_names):
-        raise ConfigError(
-            f"{names[0]} and {names[1]} have no band in common, so that their errors say nothing "
-            f"about each other: {', '.join(a.filter_names)}; {', '.join(b.filter_names)}."
-        )
-    rows = {}
-    for name, model in zip(names, (a, b)):
-        table = model.artefact.accuracy
-        rate = 1e6 / microseconds_per_galaxy(model, 65536)
-        rows[name] = {"accuracy": table, "galaxies_per_second": rate, "bands": model.filter_names,
-                      "training_seconds": model.artefact.training["seconds"]}  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
-    figure = _pareto(rows)
-    picture = png(figure)
-    plt.close(figure)
-    atomic.write_bytes(out / "pareto.png", picture)
-    parts = [html_page.image("pareto", picture, "Error against throughput; lower right is better.")]
-    for name, row in rows.items():
-        text = accuracy.table_text(row["accuracy"])
-        line = (f"{row['galaxies_per_second']:.3g} galaxies/s in batch, trained in "
-                f"{row['training_seconds']:.0f} s")  # fmt: skip
-        logger.info(f"{name}: {line}\n{text}\n")
-        parts += [html_page.heading(name), html_page.pre(line), html_page.pre(text)]
-    atomic.write_text(out / "compare.html", html_page.render(" and ".join(names), parts))
-    return rows
-
-
 # --- another choice of stars ------------------------------------------------------------------
 
 
@@ -251,31 +246,12 @@ def _stars(
     """Write what the stars of ``other`` do to light, masses and ages, beside the errors of one."""
     found = compare_stars(one, other, args.n, args.fits)
     out.mkdir(parents=True, exist_ok=True)
-    figure = found.plot()
-    picture = png(figure)
-    plt.close(figure)
-    atomic.write_bytes(out / "stars.png", picture)
     text = found.text()
     logger.info(text)
     caption = "Medians and the central 68 % over galaxies of the prior."
-    parts = [html_page.image("stars", picture, caption), html_page.pre(text)]
+    summary = html_page.beside(html_page.lead(found.sentences()), page_parts.box(one.spec))
+    parts = [summary, page_parts.kept(out, "stars", found.plot(), caption),
+             html_page.table(*found.rows())]  # fmt: skip
     title = f"Stars of {found.names[0]} and of {found.names[1]}"
     atomic.write_text(out / "stars.html", html_page.render(title, parts))
     return {"stars": found.numbers()}
-
-
-def _pareto(rows: dict[str, Any]) -> Figure:
-    figure, ax = plt.subplots(figsize=(6, 4.5), layout="constrained")
-    for (name, row), marker in zip(rows.items(), "os"):
-        pooled = row["accuracy"]["pooled"]
-        rate = row["galaxies_per_second"]
-        ax.plot([rate] * 3, [pooled[q] for q in ("p50", "p95", "p99")], marker, label=name)
-        for q in ("p50", "p95", "p99"):
-            ax.annotate(f"{q[1:]} %", (rate, pooled[q]), textcoords="offset points", xytext=(6, -3))
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.margins(x=0.3)
-    ax.set_xlabel("galaxies per second, batch")
-    ax.set_ylabel("|Δm| against the exact model [mmag]")
-    ax.legend(fontsize=9)
-    return figure

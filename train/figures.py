@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,9 @@ from matplotlib.figure import Figure
 from tengri.analysis.labels import band_label, colour_label, parameter_label, plot_bands
 from tengri.analysis.style import category_colours, curve_styles
 from tengri.analysis.style import colours as colours_of
-from tengri.constants import LYMAN_ALPHA_AA
 from train.evaluate import Evaluation
 from train.problem import Problem
 
-#: Rest wavelengths [Å] whose crossing of a band is marked along redshift.
-FEATURES = {"Lyα": LYMAN_ALPHA_AA, "4000 Å": 4000.0, "Hα": 6562.8}
 MMAG = 1e3
 
 
@@ -46,46 +42,6 @@ def cdf(problem: Problem, result: Evaluation) -> Figure:
            ylim=(0.5 / max(len(result.exact), 1), 1.1))  # fmt: skip
     _legend_of_bands(ax, n)
     return figure
-
-
-def by_parameter(problem: Problem, result: Evaluation) -> Figure:
-    """Median, 95 % and 99 % of |Δm| along every parameter; features that cross bands along z."""
-    names = [n for n, v in result.held_out.params.items() if v.ndim == 1]
-    columns = 3
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(11, 2.5 * rows), dpi=110, layout="constrained")
-    size = MMAG * np.abs(result.delta_mag)
-    named: dict[str, Any] = {}
-    for i, name in enumerate(names):
-        ax = figure.add_subplot(rows, columns, i + 1)
-        _running(ax, result.held_out.params[name], size)
-        ax.set(xlabel=_label(problem, name), ylabel="|Δm| [mmag]", yscale="log")
-        if name == "redshift":
-            _mark_features(ax, problem)
-        handles, words = ax.get_legend_handles_labels()
-        named |= dict(zip(words, handles))
-    # one legend above the panels, where no curve runs
-    figure.legend(named.values(), named, fontsize=8, loc="outside upper center", ncols=len(named))
-    return figure
-
-
-def _running(ax: Axes, x: np.ndarray, size: np.ndarray, bins: int = 25) -> None:
-    edges = np.quantile(x, np.linspace(0.0, 1.0, min(bins, max(len(x) // 20, 2)) + 1))
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    inside = [size[(x >= lo) & (x <= hi)] for lo, hi in pairwise(edges)]
-    for q, style in ((50, "-"), (95, "--"), (99, ":")):
-        values = [np.nanpercentile(s, q) if np.isfinite(s).any() else np.nan for s in inside]
-        ax.plot(middle, values, style, color="k", lw=1, label=f"{q} %")
-
-
-def _mark_features(ax: Axes, problem: Problem) -> None:
-    lo, hi = ax.get_xlim()
-    for colour, (name, wave) in zip(category_colours(len(FEATURES)), FEATURES.items()):
-        for curve in problem.model.observation.photometry.filters:
-            z = curve.pivot / wave - 1.0
-            if lo < z < hi:
-                ax.axvline(z, color=colour, lw=0.6, alpha=0.7)
-        ax.plot([], [], color=colour, lw=0.6, label=f"{name} at a pivot")
 
 
 def _label(problem: Problem, name: str) -> str:

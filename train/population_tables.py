@@ -5,7 +5,7 @@ Entries above 1e-4 of a galaxy's brightest band count, all bands pooled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -107,6 +107,28 @@ def text(name: str, found: dict[str, Any]) -> str:
     lines.append(f"  mean χ² per band: {chi2['all']:.2f}; by tenths {chi2['least']:.2f}–"
                  f"{chi2['most']:.2f}")  # fmt: skip
     return "\n".join(lines)
+
+
+def sentences(tables: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return what the tables of populations say, in plain sentences."""
+    found = []
+    for name, row in tables.items():
+        bar = row["inside"]["68"]
+        found.append(
+            f"{name}: half of the magnitudes are within {row['p50']:.2g} mmag of the exact "
+            f"model's, 99 % within {row['p99']:.2g}; 68 % error bars hold {100 * bar['all']:.0f} % "
+            f"of them, and from {100 * bar['least']:.0f} to {100 * bar['most']:.0f} % by redshift."
+        )
+    return found
+
+
+def columns(tables: Mapping[str, dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of a table of all populations."""
+    head = ["|Δm| [mmag]", *(f"{q:g} %" for q in QUANTILES), "inside the 68 % bar", "χ² per band"]
+    rows = [[name, *(f"{row[f'p{q:g}']:.3g}" for q in QUANTILES),
+             f"{100 * row['inside']['68']['all']:.1f} %", f"{row['chi2']['all']:.2f}"]
+            for name, row in tables.items()]  # fmt: skip
+    return head, rows
 
 
 # --- slopes -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -14,14 +15,15 @@ from emulator import verification
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
-from tengri.analysis.style import png
+from tengri.analysis.style import pdf, png
 from tengri.cli import html_page
 from tengri.errors import DataError
 from tengri.io import atomic
 from tengri.progress import duration
-from train import advice, evaluate, figures
+from train import advice, evaluate, figures, page_parts
 from train.evaluate import Evaluation
 from train.logs import read_metrics
+from train.parameter_figure import by_parameter
 from train.problem import Problem
 from train.runfolder import RunFolder
 
@@ -44,6 +46,7 @@ def write(
     images = {name: png(figure) for name, (figure, _) in drawn.items()}
     for name, data in images.items():
         atomic.write_bytes(folder.report / f"{name}.png", data)
+        atomic.write_bytes(folder.report / f"{name}.pdf", pdf(drawn[name][0]))
     captions = {name: caption for name, (_, caption) in drawn.items()}
     numbers = {"accuracy": result.tables, "speed": speed, "training": artefact.training,
                "error_bars_mag": {k: v.tolist() for k, v in result.error_bars.items()},
@@ -64,8 +67,9 @@ def _figures(
     """Return figure and caption by name."""
     drawn = {
         "cdf": (figures.cdf(problem, result), "How many galaxies exceed a given error."),
-        "parameters": (figures.by_parameter(problem, result),
-                       "Error along every parameter, all bands pooled."),
+        "parameters": (_by_parameter(problem, result),
+                       "Error along every parameter. Along the redshift, coloured bars show "
+                       "which break or line is in which band."),
         "brightness": (figures.by_brightness(problem, result),
                        "Error in flux against the share of the brightest band: left of the dotted "
                        "line bands are judged in flux, not in magnitudes."),
@@ -87,6 +91,12 @@ def _figures(
         drawn["jacobian"] = (figures.jacobian(result),
                              "Derivatives: their size and the surrogate's error.")  # fmt: skip
     return drawn
+
+
+def _by_parameter(problem: Problem, result: Evaluation) -> Any:
+    filters = problem.model.observation.photometry.filters
+    lgmet = np.asarray(problem.model.ssp.ssp_lgmet)
+    return by_parameter(result.held_out.params, result.delta_mag, problem.spec, filters, lgmet)
 
 
 def sweep_curves(problem: Problem, artefact: Artefact) -> dict[str, Any]:
@@ -206,32 +216,73 @@ def _page(
 ) -> str:
     tables = result.tables
     verdict = accuracy.VERDICTS[tables["verdict"]]
-    excess = ", ".join(tables["excess_bands"]) or "none"
-    worst = evaluate.worst_region_text(tables["worst_region"])
     parts = [
         f"<p class='{tables['verdict']}'>{html_page.escaped(verdict)}</p>",
+        html_page.beside(
+            html_page.lead(_sentences(problem, artefact, result, speed)),
+            page_parts.box(problem.spec),
+        ),
+        html_page.heading("For which data, and what to change"),
         html_page.words(advice.text(tables, artefact.training, name)),
         html_page.heading("Accuracy"),
-        f"<p>|Δm| against the float64 exact model on {tables['rows']} fresh prior draws.</p>",
-        html_page.pre(accuracy.table_text(tables)),
+        html_page.paragraph(f"|Δm| against the float64 exact model on {tables['rows']} fresh prior "
+                            "draws. A click on a head sorts."),
+        page_parts.accuracy_table(tables),
         html_page.pre(_flux_text(tables)),
-        f"<p>Bands above twice the pooled error: {html_page.escaped(excess)}. "
-        f"Worst region: {html_page.escaped(worst)}.</p>",
-    ]
+        html_page.heading("The worst galaxies"),
+        html_page.paragraph("Exact and emulated; bars of the residuals are the surrogate's 68 % "
+                            "error bars."),
+        _worst(problem, result),
+    ]  # fmt: skip
     if speed:
         parts += [html_page.heading("Speed"), html_page.pre(evaluate.throughput_text(speed))]
+    parts.append(html_page.heading("Figures"))
     for key, data in images.items():
         parts.append(html_page.image(key, data, captions[key]))
     training = dict(artefact.training)
     training.pop("config")
     parts += [
-        html_page.heading("Prior and settings"),
-        html_page.pre(problem.spec.summary()),
         html_page.heading("Reproducibility"),
         html_page.pre(json.dumps(training, indent=1)),
         html_page.pre(f"SSP {artefact.ssp['name']} sha256 {artefact.ssp['sha256']}"),
     ]
     return html_page.render(f"Surrogate {name}", parts)
+
+
+def _sentences(
+    problem: Problem, artefact: Artefact, result: Evaluation, speed: list[dict[str, Any]]
+) -> list[str]:
+    """Return what the page says before any number is looked up."""
+    tables = result.tables
+    worst = evaluate.worst_region_text(tables["worst_region"])
+    found = [
+        page_parts.bands_and_box(problem.bands, problem.spec),
+        *page_parts.sentences(tables),
+        f"Errors are largest at {worst}.",
+    ]
+    if bars := tables["coverage"].get("68"):
+        found.append(f"Its 68 % error bars hold {100 * bars['found']:.1f} % of the magnitudes of "
+                     "galaxies that did not calibrate them.")  # fmt: skip
+    if batches := [row for row in speed if row["what"] == "flux"]:
+        most = max(batches, key=lambda row: row["galaxies"])
+        found.append(f"In batches of {most['galaxies']} a galaxy costs "
+                     f"{1e6 * most['emulated']:.2g} µs, the exact model "
+                     f"{1e6 * most['exact']:.2g} µs.")  # fmt: skip
+    return [*found, _made(artefact.training)]
+
+
+def _worst(problem: Problem, result: Evaluation) -> str:
+    """Return the worst galaxies, in magnitudes below the brightest band of each."""
+    pivots = np.array([f.pivot for f in problem.model.observation.photometry.filters]) / 1e4
+    top = result.exact.max(axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        below = -2.5 * np.log10(result.exact / top)
+    magnitude = np.where(np.isfinite(result.delta_mag), below, np.nan)
+    look = replace(page_parts.LOOK, y="m − m(brightest) [mag]")
+    return page_parts.worst_galaxies(
+        result.held_out.params, magnitude, result.delta_mag, problem.bands, pivots,
+        result.error_bars["68"], look,
+    )  # fmt: skip
 
 
 def _flux_text(tables: dict[str, Any]) -> str:

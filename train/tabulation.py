@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def tabulated(problem: Problem) -> Trained:
-    """Return the table of a problem; the same for ever, so that an interrupted run starts anew."""
+    """Return the table of a problem; the same every time: an interrupted run starts anew."""
     logger.info("; ".join(words(problem)))
     begin = time.monotonic()
     network = problem.config.network

@@ -47,11 +47,14 @@ class Comparison:
         On the same axes, bands in the same order.
     galaxy : dict
         Values of all parameters that are not on the axes; of prior draws nothing.
+    drawn : mapping
+        Free parameters of prior draws, (n, …); nothing otherwise.
     """
 
     exact: BandTable
     emulated: BandTable
     galaxy: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def residual_mmag(self) -> np.ndarray:
@@ -142,19 +145,25 @@ def compare(
             return grid_photometry(model, grid, base=base)
         if track is not None:
             return redshift_track(model, track, base=base)
-        return _draws(model, emulated, int(n_draws or 0), seed)
+        return _at(model, drawn)
 
+    drawn = {} if n_draws is None else _draws(emulated, n_draws, seed)
     first = _in_order(table(exact), emulated.filter_names)
     galaxy = {} if n_draws is not None else base_galaxy(exact, base, first.axes)
-    return Comparison(first, table(emulated), galaxy)
+    free = {name: drawn[name] for name in emulated.spec.free_params if name in drawn}
+    return Comparison(first, table(emulated), galaxy, free)
 
 
-def _draws(model: PhotometricModel, sampled: PhotometricModel, n: int, seed: int) -> BandTable:
+def _draws(model: PhotometricModel, n: int, seed: int) -> dict[str, np.ndarray]:
     if n < 1:
         raise ParameterError(f"n_draws must be positive, got {n}.")
-    drawn = sampled.spec.sample_batch(jax.random.key(seed), n)
+    drawn = model.spec.sample_batch(jax.random.key(seed), n)
+    return {name: np.asarray(values) for name, values in drawn.items()}
+
+
+def _at(model: PhotometricModel, drawn: Mapping[str, np.ndarray]) -> BandTable:
     flux = np.asarray(model.predict_photometry_batch(drawn))
-    axes = {"draw": np.arange(n)}
+    axes = {"draw": np.arange(len(flux))}
     return BandTable(axes, flux, model.filter_names, model.units, {"draw": ""})
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tengri.analysis.accuracy import bright
+from tengri.analysis.labels import band_label, colour_label
 from tengri.analysis.style import colours
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.photometric_model import PhotometricModel
@@ -72,6 +73,13 @@ class StarsComparison:
         """Their names."""
         return tuple(f"{blue} − {red}" for blue, red in zip(self.bands, self.bands[1:]))
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Names of bands and colours as papers write them."""
+        pairs = zip(self.bands, self.bands[1:])
+        shown = [colour_label(*pair).removesuffix(" [mag]") for pair in pairs]
+        return {band: band_label(band) for band in self.bands} | dict(zip(self.colours, shown))
+
     def numbers(self) -> dict[str, Any]:
         """Return median and half of the central 68 % of every difference, JSON-serialisable."""
         rows = {
@@ -84,6 +92,43 @@ class StarsComparison:
         errors = {} if own is None else dict(zip(self.bands, map(float, own)))
         return {"grids": list(self.names), "galaxies": len(self.offset_mag),
                 **spread, "own_error_p95": errors}  # fmt: skip
+
+    def sentences(self) -> list[str]:
+        """Return what the numbers say, in plain sentences."""
+        found = self.numbers()
+        told = [f"{self.names[1]} in place of {self.names[0]}, everything else equal, on "
+                f"{found['galaxies']} galaxies of the prior."]  # fmt: skip
+        for kind, one in (("magnitudes", "magnitude"), ("colours", "colour")):
+            if rows := found[kind]:
+                name = max(rows, key=lambda n: abs(rows[n]["median"]))
+                row = rows[name]
+                told.append(
+                    f"The {one} that moves most is {self.labels[name]}: by "
+                    f"{1e3 * row['median']:+.3g} mmag in the median, "
+                    f"± {1e3 * row['half68']:.2g} from galaxy to galaxy."
+                )
+        for name, row in found["fitted"].items():
+            quantity, _, unit = QUANTITIES[name].rstrip("]").partition(" [")
+            told.append(f"A fit finds the {quantity} changed by {row['median']:+.2g} {unit} in the "
+                        f"median, ± {row['half68']:.2g}.")  # fmt: skip
+        if own := found["own_error_p95"]:
+            told.append(f"The surrogate's own errors are below {1e3 * max(own.values()):.2g} mmag "
+                        "at 95 % in every band.")  # fmt: skip
+        return told
+
+    def rows(self) -> tuple[list[str], list[list[str]]]:
+        """Return head and rows of a table of all differences."""
+        found = self.numbers()
+        head = ["second less first", "median", "± 68 %", "galaxies", "surrogate, 95 %"]
+        body = []
+        for kind, unit in (("magnitudes", " [mag]"), ("colours", " [mag]"), ("fitted", "")):
+            for name, row in found[kind].items():
+                own = found["own_error_p95"].get(name) if kind == "magnitudes" else None
+                label = QUANTITIES.get(name, self.labels.get(name, name))
+                body.append([label + unit, f"{row['median']:+.4f}",
+                             f"{row['half68']:.4f}", str(row["n"]),
+                             "" if own is None else f"{own:.4f}"])  # fmt: skip
+        return head, body
 
     def text(self) -> str:
         """Return the numbers as a plain table."""
@@ -221,7 +266,7 @@ def _plot_light(ax: Any, c: StarsComparison) -> None:
                label="surrogate's own errors, 95 %")  # fmt: skip
     ax.axhline(0.0, color="0.6", lw=0.8, zorder=0)
     ticks = [*range(len(c.bands)), *range(len(c.bands) + 1, 2 * len(c.bands))]
-    ax.set_xticks(ticks, [*c.bands, *c.colours], rotation=60, ha="right", fontsize=8)
+    ax.set_xticks(ticks, list(c.labels.values()), rotation=60, ha="right", fontsize=8)
     ax.set_ylabel("second − first [mmag]")
     ax.set_title(f"{c.names[1]} − {c.names[0]}", fontsize=9)
     ax.legend(fontsize=8)

@@ -1,4 +1,4 @@
-"""Columns that are only copied, identifiers first of all: they stay what they are.
+"""Columns that are only copied, such as identifiers: they stay what they are.
 
 Integers keep all their digits, text its length, and what is missing stays missing. Formats that
 know no missing values get one that no row has (`Field.null`), so all rows are looked at before any

@@ -32,7 +32,7 @@ def checks() -> list[Check]:
 
 
 def _packages() -> list[Check]:
-    """Return a note where a user's file or another distribution hides a package of ours."""
+    """Return a note where a user's file or another distribution hides one of our packages."""
     hidden = [Check("packages", WARNING, f"{file} hides the package {name} from what runs here",
                     f"rename {file}, or work in another folder")
               for name, file in shadow.nearby().items()]  # fmt: skip
@@ -44,7 +44,7 @@ def _packages() -> list[Check]:
 
 
 def _installed_twice() -> list[tuple[str, str]]:
-    """Return (package, other) for packages of ours that another distribution installs, too."""
+    """Return (package, other) for our packages that another distribution installs, too."""
     owners = packages_distributions()
     return [(name, other) for name in ("tengri", *shadow.NEIGHBOURS)
             for other in sorted(set(owners.get(name, ())) - {DISTRIBUTION})]  # fmt: skip

@@ -13,12 +13,12 @@ from tengri.components.dust import screen
 from tengri.cosmology import REFERENCE as COSMOLOGY
 from tengri.registry import Param
 
-HEAD = ("component", "parameter", "default", "default prior", "unit", "meaning", "reference")
+HEAD = ("parameter", "default", "default prior", "unit", "meaning")
 
 
 @dataclass(frozen=True)
 class Component:
-    """What a row group of the table says: a name, its parameters, where it was published."""
+    """What a section says: a name, its parameters, where it was published."""
 
     name: str
     params: tuple[Param, ...]
@@ -44,26 +44,26 @@ def components(registry: Mapping[str, Any]) -> list[Component]:
 
 
 def markdown() -> str:
-    """Return a table for each part of a galaxy, and one of the settings."""
-    sections = [f"## {kind.title}: `{', '.join(kind.chosen_by)}`\n\n"
-                f"{_table(HEAD, _rows(components(kind.registry)))}" for kind in KINDS]  # fmt: skip
-    sections.append(f"## In every galaxy\n\n{_table(HEAD, _rows(ALWAYS))}")
-    sections.append(f"## Where a spec names it\n\n{_table(HEAD, _rows(NAMED))}")
+    """Return a section for each part of a galaxy, a table for each component, and the settings."""
+    sections = [_section(f"{kind.title}: `{', '.join(kind.chosen_by)}`", components(kind.registry))
+                for kind in KINDS]  # fmt: skip
+    sections.append(_section("In every galaxy", ALWAYS))
+    sections.append(_section("Where a spec names it", NAMED))
     sections.append(
         f"## Settings\n\n{_table(('setting', 'default', 'choices', 'meaning'), _settings())}"
     )
     return "\n\n".join(sections)
 
 
-def _rows(listed: Iterable[Component]) -> Iterator[tuple[str, ...]]:
-    """Yield a row per parameter; name and reference of a component stand in its first."""
-    for component in listed:
-        first, last = f"`{component.name}`", component.reference
-        for param in component.params:
-            yield (first, f"`{param.name}`", *_said(param), last)
-            first = last = ""
-        if not component.params:
-            yield first, "–", "", "", "", "", last
+def _section(title: str, listed: Iterable[Component]) -> str:
+    return "\n\n".join([f"## {title}", *map(_component, listed)])
+
+
+def _component(component: Component) -> str:
+    """Return a heading, where it was published, and a table of its parameters."""
+    rows = [(f"`{param.name}`", *_said(param)) for param in component.params]
+    told = _table(HEAD, rows) if rows else "No parameters."
+    return f"### `{component.name}`\n\n{component.reference}\n\n{told}"
 
 
 def _said(param: Param) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: text, tables and figures, nothing to fetch."""
+"""Self-contained HTML pages: text, tables and figures, light and dark, nothing to fetch."""
 
 from __future__ import annotations
 
@@ -6,30 +6,19 @@ import base64
 import html
 from collections.abc import Iterable
 
+from tengri.cli.html_assets import SCRIPT, STYLE
 from tengri.cli.streams import printable
-
-STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:1150px;margin:2em auto;padding:0 1em}"
-    "pre{background:#f4f4f4;padding:.8em;overflow-x:auto;font-size:12px}"
-    "img{max-width:100%}figure{margin:1.5em 0}figcaption{color:#555}"
-    ".useless,.poor{background:#fdd;padding:.6em}.usable{background:#ffd;padding:.6em}"
-    ".good{background:#dfd;padding:.6em}"
-    "pre.words{white-space:pre-wrap}"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px}"
-    "td,th{padding:.15em .7em .15em 0;text-align:left;border-bottom:1px solid #ddd;"
-    "white-space:nowrap}"
-)
 
 
 def render(title: str, parts: Iterable[str]) -> str:
     """Return a whole page; ``parts`` are HTML."""
     head = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        "<meta name='viewport' content='width=device-width'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>"
         f"<title>{escaped(title)}</title><style>{STYLE}</style></head><body>"
         f"<h1>{escaped(title)}</h1>"
     )
-    return "\n".join([head, *parts, "</body></html>\n"])
+    return "\n".join([head, *parts, f"<script>{SCRIPT}</script></body></html>\n"])
 
 
 def escaped(text: str) -> str:
@@ -52,6 +41,27 @@ def heading(text: str) -> str:
     return f"<h2>{escaped(text)}</h2>"
 
 
+def paragraph(text: str) -> str:
+    """Return a paragraph, escaped."""
+    return f"<p>{escaped(text)}</p>"
+
+
+def lead(sentences: Iterable[str]) -> str:
+    """Return the sentences with which a page begins, escaped, one below the other."""
+    items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
+    return f"<div class='lead'><ul>{items}</ul></div>"
+
+
+def beside(*parts: str) -> str:
+    """Return HTML parts in columns, below each other where the window is narrow."""
+    return f"<div class='beside'>{''.join(f'<div>{part}</div>' for part in parts)}</div>"
+
+
+def folded(title: str, parts: Iterable[str]) -> str:
+    """Return HTML parts behind a line that opens them."""
+    return f"<details><summary>{escaped(title)}</summary>{''.join(parts)}</details>"
+
+
 def image(name: str, png: bytes, caption: str) -> str:
     """Return a figure with its caption, the picture inside the page."""
     encoded = base64.b64encode(png).decode()
@@ -61,10 +71,19 @@ def image(name: str, png: bytes, caption: str) -> str:
     )
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table of texts, escaped; it scrolls where the window is narrow."""
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], wraps: bool = False) -> str:
+    """Return a table of texts, escaped: a click on a head sorts it, a narrow window scrolls it.
+
+    Where it ``wraps``, long texts break in the place of being scrolled to.
+    """
+    return raw_table(head, ((escaped(cell) for cell in row) for row in rows), wraps)
+
+
+def raw_table(head: Iterable[str], rows: Iterable[Iterable[str]], wraps: bool = False) -> str:
+    """Return a table whose cells are HTML."""
     top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return (
+        f"<div class='wide'><table class='sortable{' wraps' * wraps}'><thead><tr>{top}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
     )
-    return f"<div class='wide'><table><tr>{top}</tr>{body}</table></div>"

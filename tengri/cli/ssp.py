@@ -6,8 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from tengri.cli import figure_file
 from tengri.cli.output import add_output, emit
 from tengri.grids import files
+
+#: Endings of pages: the figure with everything that was found.
+PAGES = (".html", ".htm")
 
 
 def add_inspect(actions: Any) -> None:
@@ -21,7 +25,8 @@ def add_inspect(actions: Any) -> None:
     )
     inspect.add_argument("file", metavar="FILE")
     inspect.add_argument("-o", "--output", type=Path, metavar="PAGE",
-                         help="figure: spectra, ionising photons, M/L, D4000")  # fmt: skip
+                         help="spectra, ionising photons, M/L, D4000: .png .pdf .svg, or .html "
+                         "with the verdict")  # fmt: skip
     _add_stated(inspect)
     add_output(inspect)
     inspect.set_defaults(func=inspect_grid)
@@ -91,6 +96,8 @@ def inspect_grid(options: argparse.Namespace) -> int:
     from tengri.components.stellar.ssp import examined, grid_of
     from tengri.grids.verdict import described
 
+    if options.output is not None and options.output.suffix not in PAGES:
+        figure_file.check(options.output)
     stated = _stated(options)
     path = files.resolve(options.file)
     contents, verdict = examined(path, stated)
@@ -102,7 +109,7 @@ def inspect_grid(options: argparse.Namespace) -> int:
     head = [("file", str(path)), ("layout", contents.layout)]
     lines = [f"{name:16}{text}" for name, text in [*head, *rows, ("usable", usable)]]
     if options.output is not None:
-        _draw(grid_of(contents, verdict, stated), options.output)
+        _write_page(grid_of(contents, verdict, stated), [*head, *rows], options.output)
         lines.append(f"{'page':16}{options.output}")
     found = {
         "file": path, "layout": contents.layout, "gas": verdict.gas,
@@ -113,23 +120,36 @@ def inspect_grid(options: argparse.Namespace) -> int:
     return 1 if verdict.problems else 0
 
 
-def _draw(ssp: Any, out: Path) -> None:
+def _drawn(ssp: Any) -> Any:
+    """Return the figure of a grid."""
     import matplotlib
-
-    from tengri.errors import ConfigError
-    from tengri.io import atomic
 
     matplotlib.use("Agg")
     from tengri.analysis.plotting import setup_style
     from tengri.analysis.plotting.populations import grid_page
 
     setup_style()
-    kind = "stars and gas" if ssp.nebular else "stars alone"
-    figure = grid_page(ssp, f"{ssp.name}: {kind}")
-    if out.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise ConfigError(f"-o {out}: a figure ends in .png, .pdf or .svg.")
-    with atomic.whole(out) as temporary:
-        figure.savefig(temporary)
+    return grid_page(ssp, f"{ssp.name}: {'stars and gas' if ssp.nebular else 'stars alone'}")
+
+
+def _write_page(ssp: Any, rows: list[tuple[str, str]], out: Path) -> None:
+    """Write what was found and the figure: as a page, or the figure alone."""
+    from tengri.io import atomic
+
+    figure = _drawn(ssp)
+    if out.suffix not in PAGES:
+        figure_file.save(figure, out)
+        return
+    from tengri.analysis.style import png
+    from tengri.cli import html_page
+
+    caption = ("Spectra at ten ages, next to solar; ionising photons, mass over light and the "
+               "4000 Å break against age, a curve for each metallicity.")  # fmt: skip
+    parts = [
+        html_page.table(("what", "found"), rows, wraps=True),
+        html_page.image("grid", png(figure), caption),
+    ]
+    atomic.write_text(out, html_page.render(f"Stellar populations: {ssp.name}", parts))
 
 
 def convert_grid(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tengri.cli import models
+from tengri.cli import figure_file, models
 from tengri.cli.output import add_output, emit
 
 #: Values of a sweep unless said: of bands and lines, of spectra.
@@ -46,6 +46,8 @@ def _sweep(args: argparse.Namespace) -> int:
     from tengri.analysis.galaxy import base_galaxy, galaxy_text
     from tengri.errors import ConfigError
 
+    out = args.out or Path(f"sweep_{args.parameter}.png")
+    figure_file.check(out)
     n = args.n or (N_SPECTRA if args.spectrum else N_VALUES)
     if n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
@@ -61,8 +63,7 @@ def _sweep(args: argparse.Namespace) -> int:
     else:
         sweep, numbers = _swept(model, args.parameter, values, lines, base)
     galaxy = base_galaxy(model, base, sweep.axes)
-    out = args.out or Path(f"sweep_{args.parameter}.png")
-    _save(sweep, out)
+    figure_file.save(_drawn(sweep), out)
     numbers |= {"axes": sweep.axes, "galaxy": galaxy, "figure": str(out)}
     emit(args.json, f"figure  {out}\ngalaxy  {galaxy_text(galaxy)}", numbers)
     return 0
@@ -103,19 +104,12 @@ def rest(model: Any, swept: str) -> dict[str, Any]:
     return {name: medians[name] for name in model.spec.free_params if name != swept}
 
 
-def _save(sweep: Any, out: Path) -> None:
+def _drawn(sweep: Any) -> Any:
+    """Return the figure of a sweep."""
     import matplotlib
-
-    from tengri.errors import ConfigError
-    from tengri.io import atomic
 
     matplotlib.use("Agg")
     from tengri.analysis.plotting import setup_style
 
     setup_style()
-    figure, _ = sweep.plot()
-    known = figure.canvas.get_supported_filetypes()
-    if out.suffix.removeprefix(".") not in known:
-        raise ConfigError(f"-o {out}: a figure ends in .png, .pdf or .svg.")
-    with atomic.whole(out) as temporary:
-        figure.savefig(temporary, bbox_inches="tight")
+    return sweep.plot()[0]

@@ -53,8 +53,8 @@ def enable_compilation_cache(folder: str | os.PathLike[str] | None = None) -> Pa
     folder : path, optional
         Where to keep them; the default is what the environment variable
         ``TENGRI_COMPILATION_CACHE`` names, else ``tengri/compiled`` in ``$XDG_CACHE_HOME``
-        (``~/.cache``). Each processor, jaxlib and set of compiler flags has a folder of its own
-        therein. ``TENGRI_COMPILATION_CACHE=0`` (or ``off``) switches the cache off, always;
+        (``~/.cache``). Each processor, jaxlib and set of compiler flags has its own
+        subfolder. ``TENGRI_COMPILATION_CACHE=0`` (or ``off``) switches the cache off, always;
         ``1`` is as if it were not set.
 
     Returns

@@ -1,7 +1,7 @@
 """The verdict on a grid: what is measured on its spectra, against what its file and name say.
 
 The spectra decide, unless the user says otherwise by keyword. What would make every number wrong
-(air, relative metallicities, light per Å, stars that form for ever) is an error that names the
+(air, relative metallicities, light per Å, stars that never stop forming) is an error that names the
 keyword or the conversion; a statement that the spectra contradict is told, as is what they leave
 open.
 """

@@ -1,4 +1,4 @@
-"""Write HDF5 files of ours: compressed, with checksums, provenance and a seal, atomically."""
+"""Write our HDF5 files: compressed, with checksums, provenance and a seal, atomically."""
 
 from __future__ import annotations
 

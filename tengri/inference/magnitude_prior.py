@@ -7,7 +7,7 @@ r"""How likely a redshift is for a galaxy of an apparent magnitude (Benítez 200
 
 for early types, spirals and, with what those leave, irregulars: his Table 1, fitted to the F814W
 magnitudes (AB) and redshifts of the Hubble Deep Field North and of the Canada-France Redshift
-Survey. Types are summed over: a model of ours has none. Magnitudes are held at 20 where they are
+Survey. Types are summed over: our models have none. Magnitudes are held at 20 where they are
 brighter and at 32 where they are fainter, or where the flux is not positive.
 """
 

@@ -29,7 +29,7 @@ def read_json(path: Path) -> Any:
     fix = "It is damaged: restore it from a copy, or start the run again."
     try:
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise DataError(f"{path}: too large to be one of ours. {fix}")
+            raise DataError(f"{path}: too large to be a file of tengri. {fix}")
         text = path.read_bytes().decode("utf-8")
         document = json.loads(text)
     except FileNotFoundError:

@@ -2,7 +2,7 @@
 
 A row belongs to the shard whose `shard_bounds` hold it, whoever makes it, on whatever machine. A
 shard is written under a temporary name, sealed with its SHA-256, read back, synced and renamed:
-it is complete or absent. So a job array, MPI ranks or a loop need no scheduler of ours, and a
+it is complete or absent. So a job array, MPI ranks or a loop need no other scheduler, and a
 second run makes only what is missing.
 """
 

@@ -89,7 +89,9 @@ def test_arrays(golden: Path, kind: Callable[..., None], injected: Counter) -> N
 
 def test_sealed_texts(tmp_path: Path, injected: Counter) -> None:
     (tmp_path / "plan.json").write_text("[" + "[],[]," * (1 << 22) + "[]]")
-    refused(lambda: sealed_json.read_json(tmp_path / "plan.json"), "too large to be one of ours")
+    refused(
+        lambda: sealed_json.read_json(tmp_path / "plan.json"), "too large to be a file of tengri"
+    )
     injected("limits")
 
 

@@ -51,11 +51,15 @@ def test_report_is_complete_and_self_contained(finished: RunFolder) -> None:
     page = (finished.report / "report.html").read_text()
     assert "src='data:image/png;base64," in page
     assert "http://" not in page and "https://" not in page
+    for part in ("class='lead'", "class='sortable'", "class='galaxies'", "<polygon points="):
+        assert part in page
+    assert "Half of all magnitudes are within" in page
     numbers = json.loads((finished.report / "report.json").read_text())
     assert numbers["accuracy"]["pooled"]["p99"] > 0
     assert numbers["training"]["rows"] > 0
     names = {p.name for p in finished.report.iterdir()}
     assert {"card.md", "cdf.png", "parameters.png", "worst.png", "correlation.png"} <= names
+    assert {f"{name[:-4]}.pdf" for name in names if name.endswith(".png")} <= names
     assert "redshift" in (finished.report / "card.md").read_text()
 
 

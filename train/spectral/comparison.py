@@ -7,17 +7,17 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from emulator.spectral.model import EmulatedSpectrumModel
 from tengri.analysis import accuracy
-from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.errors import ConfigError
 from tengri.forward.model import SEDModel
 from tengri.io import atomic
+from train import page_parts
 from train.spectral import figures
+from train.spectral import page_parts as spectral_parts
 from train.spectral.evaluation import JudgedSpectra, draws, judge, line_errors, table
 from train.spectral.report import spectra_text
 
@@ -45,15 +45,20 @@ def run(fast: EmulatedSpectrumModel, args: argparse.Namespace, out: Path) -> dic
     part = judge("prior draws", fast, exact, draws(fast.spec, SEED, args.n))
     tables = _tables(fast, exact, part)
     out.mkdir(parents=True, exist_ok=True)
-    drawn = {"residuals": (figures.residuals([part]), "Residual spectrum."),
-             "worst": (figures.worst(part), "The worst galaxies.")}  # fmt: skip
     text = f"{spectra_text(tables)}\n\n{accuracy.table_text(tables['bands'])}\n\n{_colours(tables)}"
-    parts = [html_page.pre(text)]
-    for name, (figure, caption) in drawn.items():
-        picture = png(figure)
-        plt.close(figure)
-        atomic.write_bytes(out / f"{name}.png", picture)
-        parts += [html_page.heading(caption), html_page.image(name, picture, caption)]
+    told = [*spectral_parts.sentences(tables), *page_parts.sentences(tables["bands"])]
+    parts = [
+        html_page.beside(html_page.lead(told), page_parts.box(fast.spec)),
+        html_page.heading("Pixels and lines"),
+        spectral_parts.pixel_table(tables),
+        page_parts.kept(out, "residuals", figures.residuals([part]), "Residuals by wavelength."),
+        html_page.heading("The worst galaxies"),
+        spectral_parts.worst_galaxies(fast, exact, part),
+        page_parts.kept(out, "worst", figures.worst(part), "Residuals of the worst galaxies."),
+        html_page.heading("Bands"),
+        page_parts.accuracy_table(tables["bands"]),
+        html_page.pre(_colours(tables)),
+    ]
     logger.info(text)
     page = html_page.render(f"Exact and emulated: {args.surrogate}", parts)
     atomic.write_text(out / "compare.html", page)

@@ -8,10 +8,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from tengri.analysis.labels import parameter_label
 from tengri.analysis.style import colours
 from train.spectral.evaluation import JudgedSpectra
 
 SHOWN_AA = 912.0, 1e5
+SHOWN_UM = 912.0 / 1e4, 1e5 / 1e4
 #: Quantiles of the bands [%], and how dark each is.
 BANDS = ((0.5, 99.5, 0.15), (2.5, 97.5, 0.25), (16.0, 84.0, 0.45))
 #: Points of a band: quantiles of this many neighbouring wavelengths together.
@@ -26,7 +28,7 @@ def residuals(parts: Sequence[JudgedSpectra]) -> Figure:
         _bands(ax, part)
         ax.set_title(part.name, fontsize=10)
         ax.set_ylabel("Δ [%]")
-    axes[-1, 0].set(xscale="log", xlim=SHOWN_AA, xlabel="rest wavelength [Å]")
+    axes[-1, 0].set(xscale="log", xlim=SHOWN_UM, xlabel="rest wavelength [µm]")
     axes[0, 0].legend(fontsize=8, ncol=4, loc="upper right")
     return figure
 
@@ -38,7 +40,7 @@ def _bands(ax: plt.Axes, part: JudgedSpectra) -> None:
     neighbours = error[:, :n].reshape(len(error), -1, POOLED).transpose(1, 0, 2)
     pooled = neighbours.reshape(len(neighbours), -1)
     lit = np.isfinite(pooled).sum(axis=1) >= 10
-    x, values = wave[:n].reshape(-1, POOLED).mean(axis=1)[lit], pooled[lit]
+    x, values = wave[:n].reshape(-1, POOLED).mean(axis=1)[lit] / 1e4, pooled[lit]
     for lo, hi, alpha in BANDS:
         ends = np.nanpercentile(values, [lo, hi], axis=1)
         ax.fill_between(x, *ends, color="C0", alpha=alpha, lw=0, label=f"{hi - lo:.0f} %")
@@ -49,15 +51,22 @@ def _bands(ax: plt.Axes, part: JudgedSpectra) -> None:
 
 def worst(part: JudgedSpectra, n: int = 6) -> Figure:
     """Return the residuals of the galaxies whose 99 % pixel is furthest off."""
-    size = np.nanpercentile(np.abs(part.error), 99.0, axis=1)
-    rows = np.argsort(size)[::-1][:n]
+    rows = worst_rows(part, n)
     figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
     for row, colour in zip(rows, colours(len(rows))):
-        ax.plot(part.wave, 100.0 * part.error[row], lw=0.8, color=colour, label=_named(part, row))
-    ax.set(xscale="log", xlim=SHOWN_AA, xlabel="rest wavelength [Å]", ylabel="Δ [%]",
+        ax.plot(
+            part.wave / 1e4, 100.0 * part.error[row], lw=0.8, color=colour, label=_named(part, row)
+        )
+    ax.set(xscale="log", xlim=SHOWN_UM, xlabel="rest wavelength [µm]", ylabel="Δ [%]",
            title=f"the worst galaxies of {part.name}")  # fmt: skip
     ax.legend(fontsize=7, loc="upper right")
     return figure
+
+
+def worst_rows(part: JudgedSpectra, n: int) -> np.ndarray:
+    """Return the rows of the galaxies whose 99 % pixel is furthest off, the worst first."""
+    size = np.nanpercentile(np.abs(part.error), 99.0, axis=1)
+    return np.argsort(size)[::-1][:n]
 
 
 def _named(part: JudgedSpectra, row: int) -> str:
@@ -65,4 +74,4 @@ def _named(part: JudgedSpectra, row: int) -> str:
     ranks = {name: abs(float(np.mean(v < v[row])) - 0.5) for name, v in part.params.items()
              if v.ndim == 1}  # fmt: skip
     chosen = sorted(ranks, key=lambda name: -ranks[name])[:3]
-    return ", ".join(f"{name} = {part.params[name][row]:.3g}" for name in chosen)
+    return ", ".join(f"{parameter_label(name)} = {part.params[name][row]:.3g}" for name in chosen)

@@ -7,20 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
-
 from emulator.spectral.artefact import SpectralArtefact
 from tengri.analysis import accuracy
-from tengri.analysis.style import png
 from tengri.cli import html_page
 from tengri.io import atomic
 from tengri.io.jsonable import jsonable
 from tengri.progress import duration
+from train import page_parts
 from train.spectral import figures
+from train.spectral import page_parts as spectral_parts
 from train.spectral.evaluation import SpectralEvaluation
-
-COLUMNS = {"p50": "50 %", "p68": "68 %", "p95": "95 %", "p99": "99 %", "p99.9": "99.9 %",
-           "p100": "worst"}  # fmt: skip
 
 
 def numbers(artefact: SpectralArtefact) -> dict[str, Any]:
@@ -31,22 +27,24 @@ def numbers(artefact: SpectralArtefact) -> dict[str, Any]:
 def write(folder: Path, name: str, artefact: SpectralArtefact, found: SpectralEvaluation) -> None:
     """Write ``report.html``, ``report.json``, the figures and ``card.md``."""
     folder.mkdir(exist_ok=True)
-    drawn = {
-        "residuals": (figures.residuals(found.parts), "Residuals by wavelength."),
-        "worst": (figures.worst(found.parts[0]), "The worst galaxies of the prior."),
-    }
     tables = artefact.accuracy
     verdict = accuracy.VERDICTS[tables["verdict"]]
-    parts = [f"<p class='{tables['verdict']}'>{html_page.escaped(verdict)}</p>",
-             html_page.heading("Spectra"), html_page.pre(spectra_text(tables)),
-             html_page.heading("Bands"), html_page.pre(accuracy.table_text(tables))]  # fmt: skip
-    for key, (figure, caption) in drawn.items():
-        data = png(figure)
-        plt.close(figure)
-        atomic.write_bytes(folder / f"{key}.png", data)
-        parts.append(html_page.image(key, data, caption))
+    told = [*spectral_parts.sentences(tables), *page_parts.sentences(tables)]
+    parts = [
+        f"<p class='{tables['verdict']}'>{html_page.escaped(verdict)}</p>",
+        html_page.beside(html_page.lead(told), page_parts.box(artefact.spec)),
+        html_page.heading("Pixels and lines"),
+        spectral_parts.pixel_table(tables),
+        page_parts.kept(
+            folder, "residuals", figures.residuals(found.parts), "Residuals by wavelength."
+        ),
+        page_parts.kept(
+            folder, "worst", figures.worst(found.parts[0]), "The worst galaxies of the prior."
+        ),
+        html_page.heading("Bands"),
+        page_parts.accuracy_table(tables),
+    ]
     training = {k: v for k, v in artefact.training.items() if k != "config"}
-    parts += [html_page.heading("Prior"), html_page.pre(artefact.spec.summary())]
     parts += [html_page.heading("Reproducibility"), html_page.pre(json.dumps(training, indent=1))]
     text = json.dumps(jsonable(numbers(artefact)), indent=1) + "\n"
     atomic.write_text(folder / "report.json", text)
@@ -56,7 +54,7 @@ def write(folder: Path, name: str, artefact: SpectralArtefact, found: SpectralEv
 
 def spectra_text(tables: Mapping[str, Any]) -> str:
     """Return the errors of pixels, and of lines, as plain text."""
-    heads = "".join(f"{head:>9s}" for head in COLUMNS.values())
+    heads = "".join(f"{head:>9s}" for head in spectral_parts.COLUMNS.values())
     lines = [f"{'|ΔL/L| [%] of pixels':<32s}{heads}"]
     lines += [_row(name, row) for name, row in tables["spectrum"].items()]
     if tables["lines"]:
@@ -65,7 +63,9 @@ def spectra_text(tables: Mapping[str, Any]) -> str:
 
 
 def _row(name: str, row: Mapping[str, float]) -> str:
-    return f"{name:<32s}" + "".join(f"{row.get(q, float('nan')):>9.3f}" for q in COLUMNS)
+    return f"{name:<32s}" + "".join(
+        f"{row.get(q, float('nan')):>9.3f}" for q in spectral_parts.COLUMNS
+    )
 
 
 def card(artefact: SpectralArtefact, name: str) -> str:

@@ -150,7 +150,7 @@ def _floats(values: Array) -> Array:
 
 
 def _sun(file: h5py.File, attrs: dict[str, Any], path: Path) -> float:
-    """Return the file's solar luminosity in units of ours."""
+    """Return the file's solar luminosity in our units."""
     unit = ssp_units.stated("ssp_flux", file["ssp_flux"].attrs, attrs)
     if not ssp_units.counts_in_suns(unit):
         attrs["lsun_erg_per_s"] = LSUN_ERG_S  # erg are converted with ours

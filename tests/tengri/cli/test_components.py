@@ -29,13 +29,13 @@ def test_every_component_carries_a_reference():
 def test_every_parameter_and_its_prior_is_in_the_table():
     rows = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
             for line in components.markdown().splitlines() if line.startswith("| ")]  # fmt: skip
-    shown = {row[1].strip("`"): row for row in rows if len(row) == len(components.HEAD)}
+    shown = {row[0].strip("`"): row for row in rows if len(row) == len(components.HEAD)}
     # of further bins, which a setting adds, those that there are by default speak
     more = {param.name for family in SFH_FAMILIES.values() for param in family.more_params}
     for name, param in registered_params().items():
         if name in more:
             continue
-        _, _, default, prior, unit, meaning, _ = shown[name]
+        _, default, prior, unit, meaning = shown[name]
         assert unit == param.unit and meaning
         if param.shape == ():
             assert float(default) == float(f"{param.default:g}") and repr(param.prior) in prior

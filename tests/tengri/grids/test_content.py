@@ -167,6 +167,10 @@ def test_inspect_prints_the_verdict_and_draws_it(tmp_path, gas, stars, capsys):
     for words in ("stars and gas, logU ≈ -3", "taken (10^", "its name says stars alone", "usable"):
         assert words in text
     assert page.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert run("data", "inspect", str(path), "-o", str(tmp_path / "page.html"), "--quiet") == 0
+    capsys.readouterr()
+    text = (tmp_path / "page.html").read_text()
+    assert "its name says stars alone" in text and "src='data:image/png;base64," in text
     shifted = written(tmp_path / "air.h5", stars, ssp_wave=air(stars.ssp_wave))
     assert run("data", "inspect", str(shifted), "--json") == 1
     found = json.loads(capsys.readouterr().out)

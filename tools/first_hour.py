@@ -104,7 +104,8 @@ def _run(found: list[Step], scratch: Path, args: argparse.Namespace) -> dict[str
     empty = scratch / "empty"
     empty.mkdir()
     environment = _environment(scratch)
-    load, rows = os.getloadavg()[0], []
+    load = os.getloadavg()[0]
+    rows: list[dict[str, Any]] = []
     for step in found:
         limit = LIMITS[step.name][1] if step.name else None
         before = shlex.split(args.before) if limit else []

@@ -1,7 +1,6 @@
 """What each choice of the training is worth: one change at a time, at equal wall-clock.
 
     python benchmarks/ablation.py [--seconds 60] [--seeds 3] [-o benchmarks/results/ablation.json]
-    python benchmarks/ablation.py --widths -o benchmarks/results/widths.json
 
 The kernel of SDSS (``sdss``) is trained on the same rows with every choice. The cost of a step
 is measured for all of them, interleaved; each then gets as many steps as fit into the same time,
@@ -57,8 +56,6 @@ CHOICES: dict[str, dict[str, Any]] = {
     "no features of redshift": {"network.redshift": "none"},
     "Huber loss": {"optimiser.loss": "huber"},
 }
-#: Of the hidden layers; that of the base is 112.
-WIDTHS: dict[str, dict[str, Any]] = {f"width {w}": {"network.width": w} for w in (56, 112, 224)}
 POOLS, DISPATCH, POLISH_ROWS = 3, 32, 8192
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")
 
@@ -68,12 +65,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="of training, each")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--widths", action="store_true", help="widths in the place of choices")
     parser.add_argument("--rows", type=int, default=12_000, help="galaxies it is judged on")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/ablation.json")
     args = parser.parse_args()
-    choices = {name: Choice(changed(changes)) 
-               for name, changes in (WIDTHS if args.widths else CHOICES).items()}  # fmt: skip
+    choices = {name: Choice(changed(changes)) for name, changes in CHOICES.items()}
     costs = step_costs(choices)
     truth = Choice.problem_of(changed({})).held_out(VALIDATION, args.rows)
     rows: dict[str, Any] = {}

@@ -17,6 +17,7 @@ import os
 import platform
 import re
 import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tengri.grids import files
 from tools.clean_wheel import LEFT_OUT, ROOT, build
@@ -79,6 +81,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--list", action="store_true", help="print the commands")
     parser.add_argument("--python", default=sys.executable, help="interpreter of the environment")
+    parser.add_argument("--before", default="", metavar="WORDS",
+                        help="stand before the commands that have a limit, such as 'chrt -f 10' "
+                        "on a busy machine")  # fmt: skip
     parser.add_argument("--out", type=Path, default=RESULT, help="the record")
     args = parser.parse_args(words)
     found = list(steps((ROOT / "README.md").read_text()))
@@ -86,29 +91,32 @@ def main(words: Sequence[str] | None = None) -> int:
         print("\n\n".join(f"[{step.name or step.kind}] {step.text}" for step in found))
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        record = _run(found, Path(folder), args.python)
+        record = _run(found, Path(folder), args)
     args.out.write_text(json.dumps(record, indent=1) + "\n")
     late = [f"{row['milestone']}: {row['seconds']} s" for row in record["steps"] if row["late"]]
     print(f"in all {record['seconds']:.0f} s" + (f"; too late: {', '.join(late)}" if late else ""))
     return 1 if late else 0
 
 
-def _run(found: list[Step], scratch: Path, python: str) -> dict[str, object]:
+def _run(found: list[Step], scratch: Path, args: argparse.Namespace) -> dict[str, Any]:
     wheel = build(scratch / "source", scratch / "wheel")
-    subprocess.run([python, "-m", "venv", str(scratch / "venv")], check=True)
+    subprocess.run([args.python, "-m", "venv", str(scratch / "venv")], check=True)
     empty = scratch / "empty"
     empty.mkdir()
     environment = _environment(scratch)
-    load, rows = os.getloadavg()[0], []
+    load = os.getloadavg()[0]
+    rows: list[dict[str, Any]] = []
     for step in found:
-        seconds, processor = _timed(step, wheel, empty, environment)
         limit = LIMITS[step.name][1] if step.name else None
+        before = shlex.split(args.before) if limit else []
+        seconds, processor = _timed(before, step, wheel, empty, environment)
         rows.append({"command": step.title, "milestone": step.name, "limit": limit,
                      "seconds": round(seconds, 1), "processor_seconds": round(processor, 1),
                      "late": limit is not None and seconds > limit})  # fmt: skip
         print(f"{seconds:7.1f} s ({processor:6.1f} s of processor)  {step.title}", flush=True)
     return {
         "machine": platform.machine(), "cores": os.cpu_count(), "load_at_start": load,
+        "before_commands_with_a_limit": args.before,
         "python": platform.python_version(), "seconds": sum(float(r["seconds"]) for r in rows),
         "steps": rows,
     }  # fmt: skip
@@ -122,7 +130,7 @@ def _environment(scratch: Path) -> dict[str, str]:
 
 
 def _timed(
-    step: Step, wheel: Path, folder: Path, environment: dict[str, str]
+    words: list[str], step: Step, wheel: Path, folder: Path, environment: dict[str, str]
 ) -> tuple[float, float]:
     """Run a command; return the seconds of the clock and of the processors.
 
@@ -137,8 +145,14 @@ def _timed(
     else:
         command = ["bash", "-euo", "pipefail", "-c", text]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        [*words, *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{step.text}\n{done.stdout[-2000:]}{done.stderr[-4000:]}")

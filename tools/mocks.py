@@ -7,12 +7,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-import tengri
+import emulator
 
 
 def write_mocks(path: Path, n: int, surrogate: str = "sdss_tsnorm") -> None:
     """Write fluxes ``f_BAND`` and errors ``e_BAND`` [nJy] of n galaxies at redshifts ``z``."""
-    model = tengri.load_model(surrogate)
+    model = emulator.load(surrogate)
     drawn = model.spec.sample_sobol(n, seed=3)
     flux = np.asarray(model.exact_model().predict_photometry_batch(drawn, units="nJy"))
     error = 0.05 * flux

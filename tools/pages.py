@@ -155,15 +155,15 @@ def served(page: Path) -> Iterator[str]:
             elif asked == target:
                 body = page.read_text().replace("<head>", f"<head>{WATCH}", 1).encode()
             else:
-                return super().do_GET()
+                super().do_GET()
+                return
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-            return None
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))

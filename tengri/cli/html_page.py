@@ -48,7 +48,10 @@ def paragraph(text: str) -> str:
 
 def lead(sentences: Iterable[str]) -> str:
     """Return the sentences with which a page begins, escaped, one below the other."""
-    items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
+    # a number and its per cent stay on one line
+    items = "".join(
+        f"<li>{escaped(sentence).replace(' %', '&nbsp;%')}</li>" for sentence in sentences
+    )
     return f"<div class='lead'><ul>{items}</ul></div>"
 
 

@@ -5,8 +5,8 @@
 
 |Δm| [mmag] against the float64 exact model on the populations of `train.populations`, and whether
 error bars and covariance hold for them; `tengri compare NAME --population smooth` is the same for
-one. With ``--slopes`` first and second derivatives of so many *smooth* galaxies, too. Surrogates
-that are not named keep what the file says of them.
+one. With ``--slopes`` first and second derivatives of so many *smooth* galaxies, too; ``--rows 0``
+measures these alone. Surrogates that are not named keep what the file says of them.
 """
 
 from __future__ import annotations
@@ -39,8 +39,13 @@ def main() -> None:
         record["surrogates"] = json.loads(args.output.read_text())["surrogates"]
     for name in args.names:
         surrogate = emulator.load(name)
-        rows = {p: judged(surrogate, p, args.rows) for p in NAMES}
-        found = {"sha256": surrogate.artefact.sha256, "populations": rows}
+        known = record["surrogates"].get(Path(name).name, {})
+        found = {**known, "sha256": surrogate.artefact.sha256}
+        if args.rows:
+            rows = {p: judged(surrogate, p, args.rows) for p in NAMES}
+            found = {"sha256": found["sha256"], "populations": rows}
+        elif known.get("sha256") != found["sha256"]:
+            raise SystemExit(f"{name}: --rows 0, but the file knows no populations of it.")
         if args.slopes:
             part = populations.judged(surrogate, "smooth", args.slopes)[0]
             found["slopes"] = population_tables.slopes(part.model, part.params)

@@ -13,6 +13,7 @@ from tengri.__main__ import build_parser
 from tengri.cli import components
 
 ROOT = Path(__file__).resolve().parents[1]
+LEVELS = ("68", "95", "99")
 QUANTILES = ("p50", "p68", "p95", "p99", "p99.9")
 PER_MINUTE = "usable per minute of two cores' processor time"
 START, END = "<!-- {}: written by python -m tools.tables -->", "<!-- end of {} -->"
@@ -59,7 +60,8 @@ def rivals() -> str:
 
 def populations() -> str:
     """Return the errors of surrogates on galaxies that people have, Markdown."""
-    heads = ["50 %", "95 %", "99 %", "99.9 %", "worst", "inside the 68 % bar", "χ² per band"]
+    inside = [f"inside {level} %" for level in LEVELS]
+    heads = ["50 %", "95 %", "99 %", "99.9 %", "worst", *inside, "χ² per band"]
     rows = _head(["", "", *heads])
     for surrogate, found in _result("populations")["surrogates"].items():
         for name, r in found["populations"].items():
@@ -67,11 +69,25 @@ def populations() -> str:
                 rows.append(f"| `{surrogate}` | {name} | no answer |{' – |' * (len(heads) - 1)}")
                 continue
             errors = " | ".join(f"{r[q]:.2f}" for q in ("p50", "p95", "p99", "p99.9", "p100"))
-            share, chi2 = r["inside"]["68"], r["chi2"]
-            least, most = (f"{100 * share[end]:.0f}" for end in ("least", "most"))
-            inside = f"{100 * share['all']:.0f} % ({least}–{most})"
-            chi2 = f"{chi2['all']:.1f} ({chi2['least']:.1f}–{chi2['most']:.1f})"
-            rows.append(f"| `{surrogate}` | {name} | {errors} | {inside} | {chi2} |")
+            bars = " | ".join(_spread(r["inside"][level], 100.0, ".0f") for level in LEVELS)
+            chi2 = _spread(r["chi2"], 1.0, ".1f")
+            rows.append(f"| `{surrogate}` | {name} | {errors} | {bars} | {chi2} |")
+    return "\n".join(rows)
+
+
+def _spread(found: dict[str, float], scale: float, form: str) -> str:
+    """Return a mean with its least and most of the tenths of the redshift."""
+    mean, least, most = (f"{scale * found[k]:{form}}" for k in ("all", "least", "most"))
+    return f"{mean} ({least}–{most})"
+
+
+def slopes() -> str:
+    """Return the errors of first and second derivatives of surrogates, Markdown."""
+    rows = _head(["", "in", "slope", "right sign", "second derivative"])
+    for surrogate, found in _result("populations")["surrogates"].items():
+        for name, r in found.get("slopes", {}).items():
+            rows.append(f"| `{surrogate}` | `{name}` | {100 * r['slope']:.2g} % | "
+                        f"{100 * r['sign']:.2f} % | {100 * r['curvature']:.2g} % |")  # fmt: skip
     return "\n".join(rows)
 
 

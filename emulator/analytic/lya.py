@@ -103,7 +103,8 @@ def _averages(
     x = ln_blue + first + step * np.arange(FINE * (n_shift - 1) + n_point)
     trans = np.interp(np.exp(x), curve.wave, curve.trans, left=0.0, right=0.0)
     windows = np.lib.stride_tricks.sliding_window_view(trans, n_point)[::FINE]
-    return curve.scale * (windows @ weights) / integral_dlnwave(curve.wave, curve.trans)
+    open_width = integral_dlnwave(curve.wave, curve.trans)
+    return np.asarray(curve.scale * (windows @ weights) / open_width)
 
 
 def _coefficients(values: np.ndarray) -> np.ndarray:

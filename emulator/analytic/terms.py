@@ -48,8 +48,11 @@ class Terms:
 
     def in_default_float(self) -> Terms:
         """Return them with the constants of their band integrals in the default float."""
-        terms = (self.dust, self.agn, self.lya)
-        return Terms(*(None if term is None else term.in_default_float() for term in terms))
+        return Terms(
+            None if self.dust is None else self.dust.in_default_float(),
+            None if self.agn is None else self.agn.in_default_float(),
+            None if self.lya is None else self.lya.in_default_float(),
+        )
 
     def added(self, light: SourceBands, p: Mapping[str, Array]) -> SourceBands:
         """Return the light of the stars with that of gas, dust and AGN."""

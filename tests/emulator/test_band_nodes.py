@@ -222,6 +222,23 @@ def test_what_is_not_exact_beside_the_table_is_refused(artefact, more, said):
         surrogate(artefact, model(**more))
 
 
+def test_metals_off_the_grid_have_one_rule_in_both_models(artefact):
+    """NaN inside jit; outside an error, or with "clip" the end of the grid."""
+    asked = model(met_mode="two_step", met_logzsol_old=-0.5)
+    fast = surrogate(artefact, asked)
+    off = {"met_logzsol_young": 0.95, "dust_tau_bc": 1.0, "dust_tau_diff": 0.3, "redshift": 0.1}
+    for one in (fast, asked):
+        assert np.isnan(jax.jit(one.predict_photometry)(off)).all()
+    with pytest.raises(ParameterError, match=r"met_logzsol_young = 0\.95.*\[-2\.15\d*, 0\.84"):
+        fast.predict_photometry(off)
+    end = float(artefact.ssp["lgmet"][-1] - np.log10(0.0142))
+    clipped = EmulatedSEDModel(artefact, asked.spec, asked.observation, out_of_domain="clip")
+    at_end = fast.predict_photometry({**off, "met_logzsol_young": end})
+    np.testing.assert_allclose(clipped.predict_photometry(off), at_end, rtol=1e-5)
+    with pytest.raises(ParameterError, match="met_logzsol"):
+        surrogate(artefact, model(met_logzsol=0.95))
+
+
 # --- nodes ------------------------------------------------------------------------------------
 
 

@@ -201,8 +201,13 @@ class NetworkOptions:
     eigenspectra : int
         Of a target that is tabulated: how many spectra its young populations are mixed of, and as
         many its old ones.
+    young_eigenspectra : int
+        Of a target of spectra: those of the young populations alone; 0: as many as of the old.
     span : (float, float)
         Of a target of spectra: the rest wavelengths [Å] that are kept.
+    beyond : {"none", "compact"}
+        Of a target of spectra: what is kept outside of ``span``, nothing or the wavelengths of
+        the compact grids, for bands and for the heat of dust.
     """
 
     name: str = "resmlp"
@@ -218,7 +223,9 @@ class NetworkOptions:
     components: Count = 0
     by_band: StrictBool = False
     eigenspectra: Positive = 24
+    young_eigenspectra: Count = 0
     span: tuple[float, float] = (0.0, 1e10)
+    beyond: Literal["none", "compact"] = "none"
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -100,6 +100,16 @@ def spectra_cost() -> str:
             cells = " | ".join(f"{found[what][m]:.3g}" for m in ("exact", "emulated"))
             rows.append(f"| {grid}: {name} | {found['wavelengths']} | {cells} | "
                         f"{found[what]['ratio']:.1f} × |")  # fmt: skip
+    peer = _result("spectra")["bagpipes"]
+    rows.append(f"| bagpipes, spectrum | {peer['wavelengths']} | {peer['us']:.3g} | – | – |")
+    return "\n".join(rows)
+
+
+def spectra_published() -> str:
+    """Return what other emulators of spectra publish, Markdown."""
+    rows = _head(["", "faster than FSPS", "error", "paper"])
+    for name, said in _result("spectra")["published"].items():
+        rows.append(f"| {name} | {said['faster']} | {said['error']} | {said['paper']} |")
     return "\n".join(rows)
 
 
@@ -399,6 +409,7 @@ TABLES = {
     "populations": populations,
     "spectra": spectra,
     "spectra cost": spectra_cost,
+    "spectra published": spectra_published,
     "rivals": rivals,
     "training": training,
     "ablation": ablation,

@@ -105,6 +105,16 @@ def spectra_cost() -> str:
     return "\n".join(rows)
 
 
+def spectra_full() -> str:
+    """Return what the exact model costs on a grid of all wavelengths, Markdown."""
+    found = _result("spectra")["full"]
+    keys = {"populations": "populations", "wavelengths": "wavelengths", "load_s": "loading [s]",
+            "first_spectrum_s": "first spectrum [s]", "first_batch_s": "first batch of 256 [s]",
+            "us": "later, each [µs]", "memory_mib": "memory [MiB]"}  # fmt: skip
+    cells = (f"{found[key]:.3g}" if isinstance(found[key], float) else found[key] for key in keys)
+    return "\n".join([*_head(list(keys.values())), f"| {' | '.join(map(str, cells))} |"])
+
+
 def spectra_published() -> str:
     """Return what other emulators of spectra publish, Markdown."""
     rows = _head(["", "faster than FSPS", "error", "paper"])
@@ -409,6 +419,7 @@ TABLES = {
     "populations": populations,
     "spectra": spectra,
     "spectra cost": spectra_cost,
+    "spectra full": spectra_full,
     "spectra published": spectra_published,
     "rivals": rivals,
     "training": training,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -18,8 +17,6 @@ from tengri.parameters.validate import default_float
 
 #: Galaxies side by side: a spectrum of thousands of pixels fills a processor's cache.
 BLOCK = 4
-#: Programs of a model and a spectrograph that are kept.
-KEPT = 4
 
 
 def unit_of_spectra(model: Any) -> str:
@@ -35,13 +32,8 @@ def predict_pixels_batch(model: Any, pixels: Spectrograph, params: Mapping[str, 
     ConfigError
         A model without spectra.
     """
-    rows = handed_over({name: np.asarray(v, default_float()) for name, v in params.items()})
-    return np.asarray(_program(model, pixels)(jax.tree.map(jnp.asarray, rows)))
-
-
-@lru_cache(maxsize=KEPT)
-def _program(model: Any, pixels: Spectrograph) -> Callable[[Any], jax.Array]:
-    """Return the compiled function of rows of parameters: it is made once."""
     predict, scale = spectra_of(model), 10.0 ** -LOG10_UNIT[unit_of_spectra(model)]
+    rows = handed_over({name: np.asarray(v, default_float()) for name, v in params.items()})
+    table = jax.tree.map(jnp.asarray, rows)
     one = lambda p: scale * predict(pixels, p)  # noqa: E731
-    return jax.jit(lambda rows: jax.lax.map(one, rows, batch_size=BLOCK))
+    return np.asarray(jax.jit(lambda rows: jax.lax.map(one, rows, batch_size=BLOCK))(table))

@@ -22,8 +22,6 @@ from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
 from tengri.catalogue.line_columns import check_lines, columns_of, line_dtype
 from tengri.catalogue.line_columns import units as line_units
-from tengri.catalogue.spectrum_columns import columns_of as spectra_of
-from tengri.catalogue.spectrum_columns import spectrographs
 from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
@@ -69,8 +67,7 @@ def predict_table(
     dict
         Per band ``NAME``, and ``NAME_err`` where the model has error bars, in the model's units;
         per line ``NAME_flux`` [erg/s/cm²], ``NAME_lum`` [erg/s], ``NAME_ew_rest`` and
-        ``NAME_ew_obs`` [Å]; and the flag ``out_of_domain``. Each (n,). Per spectrograph of the
-        observation ``NAME`` (n, n_pixel), f_ν in those units, maggies for ``mag_ab``.
+        ``NAME_ew_obs`` [Å]; and the flag ``out_of_domain``. Each (n,).
 
     Raises
     ------
@@ -115,16 +112,12 @@ def predict_rows(
     beside: Columns = {
         name: np.full(len(flag), np.nan, line_dtype(name)) for name in line_units(lines)
     }
-    beside |= {one.name: np.full((len(flag), len(one)), np.nan, default_float())
-               for one in spectrographs(model)}  # fmt: skip
     if asked.any():
         answer, found = _answers(model, _filled(values, asked), lines)
         for name, column in found.items():
             beside[name][asked] = column[asked]
         flux[asked] = answer[asked]
-        lit = [answer, *(found[one.name] for one in spectrographs(model))]
-        finite = np.logical_and.reduce([np.isfinite(part).all(axis=1) for part in lit])
-        flag[asked & ~finite] |= DARK
+        flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
         raise ParameterError(_complaint(flag, words, first))
     return {
@@ -190,7 +183,7 @@ def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _answers(
     model: PhotometricModel, values: Columns, lines: Sequence[str]
 ) -> tuple[np.ndarray, Columns]:
-    """Return the fluxes (n, n_bands) and the other columns of a table padded to whole blocks.
+    """Return the fluxes (n, n_bands) and lines' columns of a table padded to whole blocks.
 
     A row's last digits depend on the size of the compiled block: with whole ones they do not
     depend on how a catalogue is cut.
@@ -203,11 +196,8 @@ def _answers(
         # both are in the flags, row by row
         warnings.filterwarnings("ignore", ".*galaxies formed no stars")
         warnings.filterwarnings("ignore", ".*outside the SSP grid")
-        flux = np.empty((n, 0), default_float())
-        if model.filter_names:
-            flux = np.asarray(model.predict_photometry_batch(padded))[:n]
+        flux = np.asarray(model.predict_photometry_batch(padded))[:n]
         found = columns_of(model, padded, lines) if lines else {}
-        found |= spectra_of(model, padded)
     return flux, {name: column[:n] for name, column in found.items()}
 
 
@@ -226,7 +216,7 @@ def _errors(
 ) -> Columns:
     """Return the error bars in the units of the fluxes, ``NAME_err``; none for exact models."""
     errors_at = getattr(model, "errors_at", None)
-    if errors_at is None or level is None or not model.filter_names:
+    if errors_at is None or level is None:
         return {}
     if not len(flux):
         return {f"{name}_err": flux[:, 0] for name in model.filter_names}
@@ -244,7 +234,7 @@ def _magnitudes(model: PhotometricModel, flux: np.ndarray) -> np.ndarray:
 
 def check_level(model: Any, level: int | None) -> None:
     """Raise for a level of error bars that the model does not carry."""
-    if level is not None and hasattr(model, "errors_at") and model.filter_names:
+    if level is not None and hasattr(model, "errors_at"):
         try:
             model.predict_errors(level=level)
         except ConfigError as error:

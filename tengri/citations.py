@@ -70,13 +70,14 @@ def _made(part: str, who: re.Match[str] | None, fields: dict[str, str]) -> tuple
 
 
 def cited(model: Any) -> Iterator[Cited]:
-    """Yield the references of a photometric model: software, grid, components, cosmology, bands."""
+    """Yield the references of a model: software, grid, components, cosmology, bands, spectra."""
     for name in ("tengri", *model.software):
         yield Cited("software", name)
     yield from _grid(model.ssp_name)
     yield from _components(model.spec.composition)
     yield from _cosmology(model.cosmology)
     yield from _bands(model.filter_names)
+    yield from _spectra(model)
 
 
 def _grid(name: str) -> Iterator[Cited]:
@@ -133,3 +134,14 @@ def _bands(names: tuple[str, ...]) -> Iterator[Cited]:
     for entry in INSTRUMENTS.values():
         if any(name.startswith(entry.prefix) for name in names):
             yield Cited(f"bands of {entry.name}", entry.reference)
+
+
+def _spectra(model: Any) -> Iterator[Cited]:
+    """Yield the papers of the spectrographs of an observation, and of the method of a surrogate."""
+    from tengri.observation.spectrographs import SPECTROGRAPHS
+
+    for one in model.observation.spectrographs:
+        if one.name in SPECTROGRAPHS:
+            yield Cited(f"pixels of {one.name}", SPECTROGRAPHS[one.name].reference)
+    for what, reference in getattr(model, "methods", {}).items():
+        yield Cited(what, reference)

@@ -116,6 +116,26 @@ def spectra_cost() -> str:
             cells = " | ".join(f"{found[what][m]:.3g}" for m in ("exact", "emulated"))
             rows.append(f"| {grid}: {name} | {found['wavelengths']} | {cells} | "
                         f"{found[what]['ratio']:.1f} × |")  # fmt: skip
+    peer = _result("spectra")["bagpipes"]
+    rows.append(f"| bagpipes, spectrum | {peer['wavelengths']} | {peer['us']:.3g} | – | – |")
+    return "\n".join(rows)
+
+
+def spectra_full() -> str:
+    """Return what the exact model costs on a grid of all wavelengths, Markdown."""
+    found = _result("spectra")["full"]
+    keys = {"populations": "populations", "wavelengths": "wavelengths", "load_s": "loading [s]",
+            "first_spectrum_s": "first spectrum [s]", "first_batch_s": "first batch of 256 [s]",
+            "us": "later, each [µs]", "memory_mib": "memory [MiB]"}  # fmt: skip
+    cells = (f"{found[key]:.3g}" if isinstance(found[key], float) else found[key] for key in keys)
+    return "\n".join([*_head(list(keys.values())), f"| {' | '.join(map(str, cells))} |"])
+
+
+def spectra_published() -> str:
+    """Return what other emulators of spectra publish, Markdown."""
+    rows = _head(["", "faster than FSPS", "error", "paper"])
+    for name, said in _result("spectra")["published"].items():
+        rows.append(f"| {name} | {said['faster']} | {said['error']} | {said['paper']} |")
     return "\n".join(rows)
 
 
@@ -415,6 +435,8 @@ TABLES = {
     "populations": populations,
     "spectra": spectra,
     "spectra cost": spectra_cost,
+    "spectra full": spectra_full,
+    "spectra published": spectra_published,
     "rivals": rivals,
     "training": training,
     "ablation": ablation,

@@ -203,8 +203,13 @@ class NetworkOptions:
         many its old ones.
     rounding : float
         To what share of a band's light the table is rounded: the file packs what is left.
+    young_eigenspectra : int
+        Of a target of spectra: those of the young populations alone; 0: as many as of the old.
     span : (float, float)
         Of a target of spectra: the rest wavelengths [Å] that are kept.
+    beyond : {"none", "compact"}
+        Of a target of spectra: what is kept outside of ``span``, nothing or the wavelengths of
+        the compact grids, for bands and for the heat of dust.
     """
 
     name: str = "resmlp"
@@ -221,7 +226,9 @@ class NetworkOptions:
     by_band: StrictBool = False
     eigenspectra: Positive = 24
     rounding: PositiveNumber = 1e-5
+    young_eigenspectra: Count = 0
     span: tuple[float, float] = (0.0, 1e10)
+    beyond: Literal["none", "compact"] = "none"
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -24,6 +24,7 @@ from tengri.components.stellar.nebular import has_gas
 from tengri.components.stellar.ssp_data import SSPData
 from tengri.errors import ConfigError
 from tengri.forward.galaxy import AgeBins
+from tengri.grids import compact
 
 Array = np.ndarray
 
@@ -41,7 +42,7 @@ class CompressedGrid:
     ----------
     about : dict
         ``name`` and ``sha256`` of the whole grid, ``gas``, whether nebular light is part of it,
-        and ``attrs``, its provenance.
+        ``span`` and ``attrs``, its provenance.
     axes : dict
         ``lgmet`` (n_met,), ``lg_age_gyr`` (n_age,), ``wave`` (n_wave,) [Å], ``age_edges_gyr``
         (n_age + 1,).
@@ -61,27 +62,49 @@ class CompressedGrid:
 
     @classmethod
     def of(
-        cls, ssp: SSPData, n: int, span: tuple[float, float] = (0.0, math.inf)
+        cls,
+        ssp: SSPData,
+        n: int,
+        span: tuple[float, float] = (0.0, math.inf),
+        n_young: int | None = None,
+        beyond: np.ndarray | None = None,
     ) -> CompressedGrid:
-        """Return a grid, or some of its wavelengths [Å], in ``n`` eigenspectra of each part.
+        """Return a grid, or some of its wavelengths, in few eigenspectra.
+
+        Parameters
+        ----------
+        ssp : SSPData
+        n, n_young : int
+            Eigenspectra of the old populations, and of the young ones (default: as many).
+        span : (float, float)
+            The rest wavelengths that are kept as they are [Å].
+        beyond : ndarray, optional
+            Fewer wavelengths [Å], both ends of the grid among them, that are kept outside of
+            ``span``: the spectra are projected onto them, so that bands see the same light
+            (`tengri.grids.compact`). None: nothing outside of it.
 
         Raises
         ------
         ConfigError
             More eigenspectra than populations of one part.
         """
-        inside = (ssp.ssp_wave >= span[0]) & (ssp.ssp_wave <= span[1])
-        wave, edges = ssp.ssp_wave[inside], ssp.age_edges_gyr
+        wave, flux = _kept(ssp, span, beyond)
+        edges = ssp.age_edges_gyr
         bins = AgeBins.split(edges)
         unit = float(np.floor(np.log10(ssp.ssp_flux.max())))
-        light = ssp.ssp_flux[..., inside][:, bins.node].astype(np.float64) * 10.0**-unit
+        light = flux[:, bins.node].astype(np.float64) * 10.0**-unit
         loadings, eigenspectra = {}, {}
-        for part, ages in (("young", slice(bins.n_young)), ("old", slice(bins.n_young, None))):
+        parts = {
+            "young": (slice(bins.n_young), n_young or n),
+            "old": (slice(bins.n_young, None), n),
+        }
+        for part, (ages, rank) in parts.items():
             spectra = light[:, ages]
-            a, v = _mixed(wave, spectra.reshape(-1, len(wave)), n, part)
-            loadings[part] = a.reshape(*spectra.shape[:2], n).astype(np.float32)
+            a, v = _mixed(wave, spectra.reshape(-1, len(wave)), rank, part)
+            loadings[part] = a.reshape(*spectra.shape[:2], rank).astype(np.float32)
             eigenspectra[part] = v.astype(np.float32)
         about = {"name": ssp.name, "sha256": ssp.sha256, "gas": has_gas(ssp), "log10_unit": unit,
+                 "span": [max(span[0], float(wave[0])), min(span[1], float(wave[-1]))],
                  "attrs": {k: v for k, v in ssp.attrs.items() if isinstance(v, str | int | float)},
                  }  # fmt: skip
         axes = dict(zip(AXES, (ssp.ssp_lgmet, ssp.ssp_lg_age_gyr, wave, edges)))
@@ -91,6 +114,13 @@ class CompressedGrid:
     def name(self) -> str:
         """Name of the whole grid."""
         return str(self.about["name"])
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Rest wavelengths between which every node of the whole grid is kept [Å]."""
+        wave = self.axes["wave"]
+        lo, hi = self.about.get("span", (float(wave[0]), float(wave[-1])))
+        return lo, hi
 
     @property
     def has_gas(self) -> bool:
@@ -156,6 +186,18 @@ class CompressedGrid:
         for tree in (self.loadings, self.eigenspectra):
             for name, values in tree.items():
                 _expect(f"finite numbers of {name}", bool(np.isfinite(values).all()), True)
+
+
+def _kept(
+    ssp: SSPData, span: tuple[float, float], beyond: np.ndarray | None
+) -> tuple[Array, Array]:
+    """Return the wavelengths that are kept, and the light (n_met, n_age, n_wave) on them."""
+    wave = ssp.ssp_wave
+    inside = (wave >= span[0]) & (wave <= span[1])
+    if beyond is None:
+        return wave[inside], ssp.ssp_flux[..., inside]
+    nodes = np.union1d(wave[inside], beyond[(beyond < span[0]) | (beyond > span[1])])
+    return nodes, np.stack([compact.project(wave, rows, nodes) for rows in ssp.ssp_flux])
 
 
 def _mixed(wave: Array, spectra: Array, n: int, part: str) -> tuple[Array, Array]:

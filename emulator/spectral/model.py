@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from numpy.typing import ArrayLike
 
 from emulator.spectral.artefact import SpectralArtefact
@@ -18,6 +20,7 @@ from tengri.forward.summary import ModelSummary
 from tengri.forward.units import CGS
 from tengri.observation import Observation
 from tengri.observation.bands import band_matrix
+from tengri.observation.spectrograph import Spectrograph
 from tengri.parameters import Parameters
 
 
@@ -52,6 +55,9 @@ class EmulatedSpectrumModel(SEDModel):
     >>> fast = emulator.load("spectrum_compact", spec=spec)                # doctest: +SKIP
     >>> fast.predict_rest_sed({"dust_tau_diff": 0.5})                      # doctest: +SKIP
     """
+
+    #: How it was made, and whose idea that is.
+    methods: ClassVar[dict[str, str]] = {"few eigenspectra": "Gabriel & Zamir 1979"}
 
     def __init__(
         self,
@@ -136,6 +142,19 @@ class EmulatedSpectrumModel(SEDModel):
             raise unknown("level of error bars [%]", str(level), known)
         wave = self.artefact.grids[0].axes["wave"]
         return np.interp(self.galaxy.wave, wave, known[str(level)])
+
+    def pixel_errors(
+        self, pixels: Spectrograph, redshift: ArrayLike, level: int | str = 68
+    ) -> Array:
+        """Return `spectrum_errors` at the centres of pixels, (n_pixel,), for any one redshift.
+
+        Relative errors of f_ν; the redshift may be traced. What the likelihood of spectra adds to
+        the errors of the data. Neighbouring pixels err together less and less with their
+        distance; they are taken as independent.
+        """
+        at_rest = jnp.asarray(pixels.wave, float) / (1.0 + jnp.asarray(redshift, float))
+        errors = jnp.asarray(self.spectrum_errors(level), float)
+        return jnp.interp(at_rest, jnp.asarray(self.galaxy.wave, float), errors)
 
     def predict_errors(
         self, params: Mapping[str, Any] | None = None, level: int | str = 68

@@ -12,6 +12,9 @@ eq. 2.43): with residuals r and columns U = s m T, both over the errors,
 .. math:: -2 \ln L = |r - U c|^2 + |c|^2 + \ln |1 + U^T U| + 2 \sum \ln \sigma + N \ln 2\pi,
           \quad (1 + U^T U) \, c = U^T r
 
+A surrogate of spectra adds its own errors, a share ε of the light, to those of the data:
+σ² → σ² + (ε m)², pixel by pixel.
+
 Shapes: n_pixel pixels, n_term = n + 1 terms.
 """
 
@@ -138,7 +141,11 @@ def _as_fnu(value: Any, pixels: Spectrograph) -> Any:
 
 
 def log_likelihood(
-    flux: Array, data: MeasuredSpectrum, terms: Array | None, noise_factor: Any = 1.0
+    flux: Array,
+    data: MeasuredSpectrum,
+    terms: Array | None,
+    noise_factor: Any = 1.0,
+    own: Array | None = None,
 ) -> Array:
     """Return the log density of a spectrum at a prediction, -inf where one is not finite.
 
@@ -151,10 +158,11 @@ def log_likelihood(
         s T of a calibration that is integrated out.
     noise_factor : scalar
         By which all errors are larger than stated.
+    own : Array, shape (n_pixel,), optional
+        Relative error of the prediction itself; none where it is exact.
     """
-    residual, model, good = _residual(flux, data, noise_factor)
-    n_seen = jnp.sum(jnp.asarray(data.seen, float))
-    norm = data.log_norm + n_seen * jnp.log(noise_factor)
+    residual, model, larger, good = _residual(flux, data, noise_factor, own)
+    norm = data.log_norm + jnp.sum(jnp.where(data.seen, jnp.log(larger), 0.0))
     if terms is None:
         chi2 = jnp.sum(residual**2)
     else:
@@ -166,20 +174,29 @@ def log_likelihood(
 
 
 def best_polynomial(
-    flux: Array, data: MeasuredSpectrum, terms: Array, noise_factor: Any = 1.0
+    flux: Array,
+    data: MeasuredSpectrum,
+    terms: Array,
+    noise_factor: Any = 1.0,
+    own: Array | None = None,
 ) -> Array:
     """Return the mean of P given all else, (n_pixel,); arguments as in `log_likelihood`."""
-    residual, model, _ = _residual(flux, data, noise_factor)
+    residual, model, _, _ = _residual(flux, data, noise_factor, own)
     return 1.0 + matmul(terms, _best(model[:, None] * terms, residual)[0])
 
 
-def _residual(flux: Array, data: MeasuredSpectrum, noise_factor: Any) -> tuple[Array, Array, Array]:
-    """Return residuals and model over the errors, and whether all that counts is finite."""
+def _residual(
+    flux: Array, data: MeasuredSpectrum, noise_factor: Any, own: Array | None
+) -> tuple[Array, Array, Array, Array]:
+    """Return residuals and model over all errors, these over the stated ones, if all is finite."""
     finite = jnp.isfinite(flux)
     model = jnp.where(data.seen & finite, flux, 0.0) / jnp.asarray(data.error, float)
     apart = jnp.asarray(data.flux, float) - model
     good = jnp.all(finite | ~jnp.asarray(data.seen))
-    return apart / noise_factor, model / noise_factor, good
+    larger = jnp.broadcast_to(jnp.asarray(noise_factor, float), model.shape)
+    if own is not None:
+        larger = jnp.hypot(larger, own * model)
+    return apart / larger, model / larger, larger, good
 
 
 def _best(columns: Array, residual: Array) -> tuple[Array, Array]:

@@ -3,7 +3,8 @@
 The vector is that of `tengri.forward.posterior`, the free parameters of the spec, followed by the
 nuisances of the spectra that are free: velocity dispersions, which all spectra share, and for each
 spectrum the coefficients of a calibration that is not integrated out and the factor of its errors
-(`tengri.forward.calibration`). Bands and spectra are independent given the parameters.
+(`tengri.forward.calibration`). Bands and spectra are independent given the parameters; the own
+errors of a surrogate, in bands and in pixels, are added to those of the data.
 """
 
 from __future__ import annotations
@@ -188,8 +189,8 @@ class JointPosterior:
             total = self._galaxy.log_likelihood(self._of_galaxy(p), data.photometry)
         for one, measured in zip(self.observation.spectrographs, data.spectra):
             factor = p[f"noise_factor_{one.name}"]
-            flux = self._spectrum(one, p)
-            total = total + log_likelihood(flux, measured, self._integrated(one), factor)
+            flux, own = self._spectrum(one, p), self._own_errors(one, p)
+            total = total + log_likelihood(flux, measured, self._integrated(one), factor, own)
         return total
 
     def log_posterior(self, u: Array, data: JointData) -> Array:
@@ -205,7 +206,8 @@ class JointPosterior:
             if terms is None:
                 found[one.name] = self._free_polynomial(one, p)
             else:
-                found[one.name] = best_polynomial(self._spectrum(one, p), measured, terms, factor)
+                flux, own = self._spectrum(one, p), self._own_errors(one, p)
+                found[one.name] = best_polynomial(flux, measured, terms, factor, own)
         return found
 
     def _of_galaxy(self, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,6 +221,13 @@ class JointPosterior:
         flux = spectra_of(self.model)(one, self._of_galaxy(p), **velocities)
         # f_ν of 1e-29 erg/s/cm²/Hz has no square in float32
         return flux * 10.0 ** -LOG10_UNIT[self.units] * self._free_polynomial(one, p)
+
+    def _own_errors(self, one: Spectrograph, p: Mapping[str, Any]) -> Array | None:
+        """Return the model's own relative errors in pixels, or None of an exact model."""
+        known = getattr(self.model, "pixel_errors", None)  # of surrogates alone
+        if known is None:
+            return None
+        return known(one, self.model.spec.resolve(self._of_galaxy(p))["redshift"])
 
     def _free_polynomial(self, one: Spectrograph, p: Mapping[str, Any]) -> Array:
         if (c := p.get(f"calibration_{one.name}")) is None:

@@ -15,6 +15,7 @@ from jax import Array
 from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.errors import ConfigError, ParameterError
+from tengri.forward.batching import Execution, Sizes, map_traced
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard, shown
@@ -28,6 +29,9 @@ from tengri.parameters import Parameters
 from tengri.process import check_process
 from tengri.quantities import plain_values
 
+#: Blocks of spectra, so that batches of any size fit into memory: products of matrices with so many
+#: rows are as fast as they get.
+EXECUTION = Execution(Sizes(1024, 1024), Sizes(4096, 65536))
 #: Bounds to which velocity dispersions are followed [km/s]: the next one is compiled for.
 REACHES_KMS = (0.0, 100.0, 200.0, 300.0, 400.0, 600.0, 1000.0)
 
@@ -155,7 +159,7 @@ def _spectrum(evaluator: ExactEvaluator, packed: Packed, frame: str) -> tuple[An
 
 @partial(jax.jit, static_argnames="frame")
 def _spectra(evaluator: ExactEvaluator, packed: Packed, frame: str) -> tuple[Any, Array]:
-    return jax.vmap(lambda one: _sed(evaluator, frame, one.unpack()))(packed)
+    return map_traced(lambda one: _sed(evaluator, frame, one.unpack()), packed, EXECUTION)
 
 
 def _sed(evaluator: ExactEvaluator, frame: str, p: Mapping[str, Array]) -> tuple[Any, Array]:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import emulator
 from emulator import export
@@ -25,6 +26,7 @@ from tengri import Observation, Parameters, Photometry, SEDModel, load_ssp_data
 from tengri.cosmology import as_cosmology
 from tengri.errors import ConfigError, DataError, UnknownNameError
 from tengri.numerics.low_rank import LowRank, sum_of_rows
+from tengri.observation.spectrograph import Spectrograph
 from tests.emulator.conftest import draws, top_hat
 
 #: What is kept of the grid, so that tests are quick [Å], and in how many eigenspectra.
@@ -123,6 +125,40 @@ def test_a_file_holds_it_whole(artefact, tmp_path):
     with pytest.raises(ConfigError, match="no export"):
         export.to_numpy(tmp_path, tmp_path)
     assert read_any(tmp_path / "surrogate.h5").sha256
+
+
+def test_its_own_errors_are_part_of_the_likelihood_of_spectra(artefact):
+    """A spectrum without noise is off by what the surrogate is off: as likely as it says."""
+    pixels = Spectrograph.of(np.linspace(4600.0, 6200.0, 60), 200.0, name="low")
+    spec = Parameters(mean_sfh_type="delta", dust_tau_diff=(0.0, 3.0), redshift=0.1)
+    fast = EmulatedSpectrumModel(artefact, spec, Observation(None, (pixels,)), units="nJy")
+    errors = np.linspace(1e-3, 1e-2, len(fast.galaxy.wave))
+    larger = replace(artefact, errors={"68": errors.astype(np.float32)})
+    model = EmulatedSpectrumModel(larger, spec, Observation(None, (pixels,)), units="nJy")
+    expected = np.interp(pixels.wave / 1.1, model.galaxy.wave, errors)
+    np.testing.assert_allclose(model.pixel_errors(pixels, 0.1), expected, rtol=1e-5)
+    posterior, galaxy = model.joint_posterior(), {"dust_tau_diff": 0.4}
+    flux = np.asarray(posterior(posterior.params(posterior.vector(galaxy)))["low"], np.float64)
+    data = posterior.data(spectra={"low": (1.01 * flux, 1e-3 * flux)})
+    found = float(posterior.log_likelihood(posterior.vector(galaxy), data))
+    sigma = flux * np.hypot(1e-3, expected)
+    assert found == pytest.approx(norm(flux, sigma).logpdf(1.01 * flux).sum(), rel=1e-3)
+
+
+def test_wavelengths_are_fewer_beyond_a_span():
+    """Bands see the same light, and every wavelength of the span is kept as it was."""
+    ssp, span = load_ssp_data(), (5000.0, 5400.0)
+    every = ssp.ssp_wave
+    fewer = every[(every < span[0]) | (every > span[1])][::7]
+    beyond = np.union1d(fewer, every[[0, -1]])
+    grid = CompressedGrid.of(ssp, N, span, n_young=12, beyond=beyond)
+    wave = grid.axes["wave"]
+    inside = (every >= span[0]) & (every <= span[1])
+    np.testing.assert_array_equal(wave[(wave >= span[0]) & (wave <= span[1])], every[inside])
+    assert grid.span == span and len(wave) == inside.sum() + len(beyond)
+    assert grid.loadings["young"].shape[-1] == 12 and grid.loadings["old"].shape[-1] == N
+    mine, theirs = grid.ssp.ssp_flux[4, 90], ssp.ssp_flux[4, 90].astype(np.float64)
+    assert np.trapezoid(mine, wave) == pytest.approx(np.trapezoid(theirs, every), rel=2e-3)
 
 
 def test_what_it_cannot_be_asked(artefact):

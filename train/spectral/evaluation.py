@@ -81,6 +81,8 @@ def _both(fast: EmulatedSpectrumModel, exact: SEDModel, params: Draws) -> tuple[
     seen = np.isin(exact.galaxy.wave, fast.galaxy.wave)
     mine = np.full(truth.shape, np.nan)
     mine[:, seen] = np.asarray(sed.sed, np.float64)[:, np.isin(fast.galaxy.wave, exact.galaxy.wave)]
+    lo, hi = fast.grid.span  # beyond, nodes are means over their neighbours
+    mine[:, (exact.galaxy.wave < lo) | (exact.galaxy.wave > hi)] = np.nan
     return relative_error(exact.galaxy.wave, truth, mine), fluxes, ours, good
 
 

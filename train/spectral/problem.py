@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from emulator.description import SPECTRUM
 from emulator.spectral.artefact import SpectralArtefact
 from emulator.spectral.compressed_grid import CompressedGrid
 from tengri import Parameters, load_ssp_data
+from tengri.components.stellar.nebular_table import cloudy_table
 from tengri.components.stellar.ssp_data import SSPData
 from tengri.cosmology import as_cosmology
 from tengri.errors import ConfigError
 from tengri.factory import build_observation, build_spec
+from tengri.grids import compact
 from tengri.observation import Observation
 from train.config import Config
 from train.specs import spec_of_family, todays_physics
@@ -62,8 +66,15 @@ class SpectralProblem:
     def compressed(self) -> tuple[CompressedGrid, ...]:
         """Return the grids in few eigenspectra."""
         network = self.config.network
-        return tuple(CompressedGrid.of(ssp, network.eigenspectra, network.span)
+        n, young, span = network.eigenspectra, network.young_eigenspectra, network.span
+        return tuple(CompressedGrid.of(ssp, n, span, young, self._beyond(ssp))
                      for ssp in self.grids)  # fmt: skip
+
+    def _beyond(self, ssp: SSPData) -> np.ndarray | None:
+        """Return the wavelengths that are kept outside of the span [Å], if any are."""
+        if self.config.network.beyond == "none":
+            return None
+        return compact.nodes(ssp.ssp_wave, cloudy_table().line_wave)
 
     def bare(self, grids: tuple[CompressedGrid, ...]) -> SpectralArtefact:
         """Return an artefact of grids without tables and words."""
@@ -88,5 +99,6 @@ class SpectralProblem:
     def words(self) -> list[str]:
         """What is made, line by line."""
         n = self.config.network.eigenspectra
+        young = self.config.network.young_eigenspectra or n
         shown = ", ".join(f"{ssp.name} {ssp.shape}" for ssp in self.grids)
-        return [f"grids: {shown}", f"eigenspectra: {n} of the young, as many of the old"]
+        return [f"grids: {shown}", f"eigenspectra: {young} of the young, {n} of the old"]

@@ -77,6 +77,18 @@ def test_marginalised_calibration_is_the_gaussian_integral():
         )
 
 
+def test_errors_of_the_model_itself_add_to_those_of_the_data():
+    """SciPy's normal distribution with variances written out."""
+    flux, terms, data, error, measured = toy()
+    keep, own = np.isfinite(data), np.linspace(0.01, 0.2, len(flux))
+    columns = (flux[:, None] * terms)[keep]
+    variance = (1.3 * error) ** 2 + (own * flux) ** 2
+    covariance = np.diag(variance[keep]) + columns @ columns.T
+    expected = multivariate_normal(flux[keep], covariance).logpdf(data[keep])
+    found = log_likelihood(jnp.asarray(flux), measured, jnp.asarray(terms), 1.3, jnp.asarray(own))
+    assert float(found) == pytest.approx(expected, rel=1e-9)
+
+
 def test_free_coefficients_integrate_to_the_marginal(model, mock):
     """A factor alone: a sum over it, with its prior, is the density in closed form."""
     bands, spectrum = mock

@@ -111,9 +111,10 @@ def _place(value: Any, sharding: NamedSharding) -> Array:
 
 def my_share(start: int, n: int) -> tuple[int, int]:
     """Return (first row, number of rows) of this process's part of ``n`` rows."""
-    size = -(-n // jax.process_count())
-    first = min(jax.process_index() * size, n)
-    return start + first, min(size, n - first)
+    if n % jax.process_count():
+        raise ConfigError(f"data.pool = {n} cannot be shared by {jax.process_count()} processes.")
+    size = n // jax.process_count()
+    return start + jax.process_index() * size, size
 
 
 def gather(part: np.ndarray) -> np.ndarray:

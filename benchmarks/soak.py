@@ -1,11 +1,19 @@
-"""Does the memory of a process stay flat? Calls, batch sizes and models without end.
+"""Does the memory of a process stay flat? Calls, batch sizes, models, training without end.
 
-    python benchmarks/soak.py [--calls 1000000] [--sizes 2000] [--models 300] [-o FILE.json]
+    python benchmarks/soak.py [PART …] [--calls 1000000] [--sizes 2000] [--models 300]
+                              [--seconds 3600] [--again] [-o FILE.json]
 
-Each soak is a process of its own, exact or emulated: single calls of other values; batches of
+Each part is a process of its own, exact or emulated: single calls of other values; batches of
 sizes that differ every time, with gradients; models that are made, called and dropped. Resident
-memory [MB] is read at ten moments after a warm-up of one twentieth; the growth from the first to
+memory [MB] is read at eleven moments after a warm-up of one twentieth; the growth from the first to
 the last of them, and the programs that were compiled meanwhile (`jax.monitoring`), are reported.
+The last part is ``tengri train sdss`` for so many seconds, ended by a signal: of each twentieth of
+its time, the highest of the readings of every second. Every few minutes the next pool of rows is
+made, which takes more for a moment; its growth is from the highest of the first half to that of the
+second.
+
+A part that is in the file with its full number stays as it is; one that was cut off says how far it
+came, and begins anew. PART is a name of the file, such as ``"calls, exact"``; default all.
 """
 
 from __future__ import annotations
@@ -14,8 +22,10 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,53 +93,130 @@ def models(make: Callable[[], Any], number: int) -> Iterator[None]:
 SOAKS = {"calls": calls, "sizes": sizes, "models": models}
 
 
-def resident() -> float:
-    """Return the resident memory of this process [MB]."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident(process: int | str = "self") -> float:
+    """Return the resident memory of a process [MB]."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
 
-def soak(name: str, kind: str, number: int) -> dict[str, Any]:
-    """Run one soak in this process."""
+def summary(number: int, reached: float, memory: list[float], **more: float) -> dict[str, Any]:
+    """Return what is reported of a part."""
+    return {"number": number, "reached": reached, "memory [MB]": memory,
+            **growth(memory[0], memory[-1]), **more}  # fmt: skip
+
+
+def growth(first: float, last: float) -> dict[str, float]:
+    """Return by how much memory grew."""
+    return {"growth [MB]": round(last - first, 1),
+            "growth [%]": round(100.0 * (last - first) / first, 1)}  # fmt: skip
+
+
+def by_halves(memory: list[float]) -> dict[str, float]:
+    """Return by how much the highest of the second half is above that of the first."""
+    half = max(1, len(memory) // 2)
+    return growth(max(memory[:half]), max(memory[half:] or memory))
+
+
+def soak(name: str, kind: str, number: int) -> Iterator[dict[str, Any]]:
+    """Run one part in this process; say after each moment how it stands."""
     compiled: list[int] = [0]
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, _, **__: compiled.__setitem__(0, compiled[0] + (event == COMPILED))
     )
     warm = max(1, number // 20)
     moments = {warm + i * (number - warm) // MOMENTS for i in range(MOMENTS + 1)}
-    memory, before, began = [], 0, time.monotonic()
+    memory: list[float] = []
+    before, began = 0, time.monotonic()
     for done, _ in enumerate(SOAKS[name](MODELS[kind], number), start=1):
         if done in moments:
             memory.append(round(resident(), 1))
             before = before if len(memory) > 1 else compiled[0]
-    growth = memory[-1] - memory[0]
-    return {"number": number, "memory [MB]": memory, "growth [MB]": round(growth, 1),
-            "growth [%]": round(100.0 * growth / memory[0], 1),
-            "programs after the warm-up": compiled[0] - before,
-            "seconds": round(time.monotonic() - began, 1)}  # fmt: skip
+            yield summary(number, done, memory,
+                          **{"programs after the warm-up": compiled[0] - before,
+                             "seconds": round(time.monotonic() - began, 1)})  # fmt: skip
+
+
+def training(seconds: int) -> Iterator[dict[str, Any]]:
+    """Train for so long in another process, then stop it; say at each moment how it stands."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["train", "sdss", "--set", "run.steps=100000000", "--out", f"{folder}/run"]
+        with Path(folder, "log").open("w") as log:
+            process = subprocess.Popen([sys.executable, "-m", "tengri", *words],
+                                       stdout=log, stderr=log)  # fmt: skip
+        began, memory = time.monotonic(), []
+        for i in range(20):
+            most = 0.0
+            while (now := time.monotonic() - began) < seconds * (i + 1) / 20:
+                if process.poll() is not None:
+                    raise RuntimeError(Path(folder, "log").read_text())
+                most = max(most, resident(process.pid))
+                time.sleep(1.0)
+            if i > 0:  # the first twentieth is the warm-up
+                memory.append(round(most, 1))
+                yield summary(seconds, round(now), memory, **by_halves(memory))
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(600)
+        text = Path(folder, "log").read_text()
+        steps = int(text.rsplit("stopped at step ", 1)[-1].split()[0])
+        yield summary(seconds, round(now), memory, **by_halves(memory), steps=steps,
+                      **{"exit code": code})  # fmt: skip
+
+
+def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
+    """Return name → (number, words of the command that runs it) of all parts."""
+    found = {f"{name}, {kind}": (getattr(args, name), [name, kind])
+             for name in SOAKS for kind in MODELS}  # fmt: skip
+    return {**found, "training, sdss": (args.seconds, ["training", "sdss"])}
+
+
+def run(words: list[str], number: int) -> Iterator[dict[str, Any]]:
+    """Run a part in a process of its own; give on what it says."""
+    command = [sys.executable, __file__, "--one", *words, str(number)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                yield json.loads(line)
+    if process.returncode:
+        raise RuntimeError(f"{words}: exit code {process.returncode}")
+
+
+def one(name: str, kind: str, number: str) -> None:
+    """Run a part in this process, a line for each moment."""
+    found = training(int(number)) if name == "training" else soak(name, kind, int(number))
+    for line in found:
+        print(json.dumps(line), flush=True)
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", nargs="*", help='such as "calls, exact"; default all')
     for name, number in (("calls", 1_000_000), ("sizes", 2000), ("models", 300)):
-        parser.add_argument(f"--{name}", type=int, default=number, help="0: leave it out")
+        parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument("--seconds", type=int, default=3600, help="of training")
+    parser.add_argument("--again", action="store_true", help="measure parts that are there, too")
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/soak.json"))
-    parser.add_argument("--one", nargs=2, metavar=("SOAK", "MODEL"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(soak(*args.one, getattr(args, args.one[0]))))
-        return
-    found: dict[str, Any] = {"machine": platform.machine(), "jax": jax.__version__, "soaks": {}}
-    for name in SOAKS:
-        for kind in MODELS if getattr(args, name) else ():
-            words = [sys.executable, __file__, "--one", name, kind,
-                     f"--{name}", str(getattr(args, name))]  # fmt: skip
-            done = subprocess.run(words, capture_output=True, text=True, check=True)
-            found["soaks"][f"{name}, {kind}"] = json.loads(done.stdout.splitlines()[-1])
-            print(f"{name}, {kind}: {found['soaks'][f'{name}, {kind}']}", flush=True)
-            args.output.parent.mkdir(parents=True, exist_ok=True)
+        return one(*args.one)
+    args.output.parent.mkdir(parents=True, exist_ok=True)
+    asked = {name: part for name, part in parts(args).items() if name in (args.part or parts(args))}
+    for name, (number, words) in asked.items():
+        known = _read(args.output)["soaks"].get(name, {})
+        if number == known.get("number") == known.get("reached") and not args.again:
+            continue
+        for line in run(words, number):
+            found = _read(args.output)  # another part may have been written meanwhile
+            found["soaks"][name] = line
             atomic.write_text(args.output, json.dumps(found, indent=1) + "\n")
+        print(f"{name}: {line}", flush=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text()) if path.exists() else {"soaks": {}}
+    return {**found, "machine": platform.machine(), "jax": jax.__version__}
 
 
 if __name__ == "__main__":

@@ -397,22 +397,53 @@ PROMISES = {
     "a catalogue of any structure is read, or refused with file and column": ("tables",),
     "any standard stream ends in an exit code, what a file says steers no terminal": ("streams",),
     "any bytes, contents and words end in a result or one clear error": ("fuzz",),
+    "whatever lies where a file is expected, a read ends soon and in one line": ("strange_files",),
+    "files that change while they are read, clocks that go backwards: nothing is spoilt":
+        ("meanwhile",),
+    "one of several processes of a training that dies costs the work since the last save":
+        ("distributed",),
+    "read-only, full or missing surroundings: it works, or one line": ("surroundings",),
+    "a signature that is not its owner's is refused": ("signature",),
 }  # fmt: skip
 
 
 def reliability() -> str:
-    """Return promise, tests, faults injected and lost, Markdown."""
-    faults, kills = (json.loads((ROOT / f"tests/faults/results/{name}.json").read_text())
-                     for name in ("faults", "kills"))  # fmt: skip
-    rows = _head(["promise", "tests/faults/", "faults injected", "lost"])
-    for promise, files in PROMISES.items():
-        n = sum(sum(faults[file]["faults"].values()) for file in files)
-        lost = sum(len(faults[file]["failed"]) for file in files)
-        shown = ", ".join(f"`test_{file}.py`" for file in files)
-        rows.append(f"| {promise} | {shown} | {n:,} | {lost} |")
-    phases = ", ".join(f"{phase} {n}" for phase, n in kills["phases"].items())
-    rows.append(f"| kills, run after run to the end: {phases} | `stress.py` | {kills['kills']:,} "
-                f"| {kills['lost']} |")  # fmt: skip
+    """Return promise, tests, faults injected and what became of them, Markdown.
+
+    Of what `tests.faults.record` has counted.
+    """
+    faults, kills, distributed = (
+        json.loads((ROOT / f"tests/faults/results/{name}.json").read_text())
+        for name in ("faults", "kills", "distributed")
+    )
+    fates = ("lost", "silent", "unclear")
+    found = [(promise, ", ".join(f"`test_{file}.py`" for file in files),
+              sum(sum(faults[file]["faults"].values()) for file in files),
+              *(sum(faults[file][fate] for file in files) for fate in fates))
+             for promise, files in PROMISES.items() if set(files) <= set(faults)]  # fmt: skip
+    for what, script, record in (("kills, run after run to the end", "stress", kills),
+                                 ("one of two processes of a training killed, both resumed",
+                                  "distributed", distributed)):  # fmt: skip
+        phases = ", ".join(f"{phase} {n}" for phase, n in record["phases"].items())
+        found.append((f"{what}: {phases}", f"`{script}.py`", record["kills"], record["lost"], 0, 0))
+    every = [sum(row[i] for row in found) for i in range(2, 6)]  # type: ignore[misc]
+    rows = _head(["promise", "tests/faults/", "faults injected", *fates])
+    for first, second, *numbers in [*found, ("**all**", "", *every)]:
+        rows.append(f"| {first} | {second} | {' | '.join(f'{n:,}' for n in numbers)} |")
+    return "\n".join(rows)
+
+
+def soak() -> str:
+    """Return the memory of processes that go on and on, Markdown."""
+    rows = _head(["", "asked for", "done", "memory, first to last [MB]", "least … most [MB]",
+                  "growth", "programs compiled meanwhile"])  # fmt: skip
+    for name, r in _result("soak")["soaks"].items():
+        memory, unit = r["memory [MB]"], " s" if name.startswith("training") else ""
+        cells = (f"{r['number']:,}{unit}", f"{r.get('reached', r['number']):,}{unit}",
+                 f"{memory[0]:.0f} → {memory[-1]:.0f}", f"{min(memory):.0f} … {max(memory):.0f}",
+                 f"{r['growth [%]']:+.1f} %",
+                 str(r.get("programs after the warm-up", "–")))  # fmt: skip
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -455,6 +486,7 @@ TABLES = {
     "fits": fits,
     "first numbers": first_numbers,
     "reliability": reliability,
+    "soak": soak,
     "posterior": posterior,
 }
 

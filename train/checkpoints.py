@@ -129,6 +129,8 @@ class Checkpoints:
                 raise ValueError("it does not read back as it was")
             if devices.is_first():
                 atomic.sync_tree(self.states / str(step))  # its manifest vouches for it from now on
+        except jax.errors.JaxRuntimeError:
+            raise  # another process that is gone is no full disk
         except (OSError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"{self.states}: checkpoint {step} could not be saved ({_first_line(error)}). "

@@ -156,19 +156,20 @@ def _train(args: argparse.Namespace) -> int:
         return 0
     from train import devices
 
-    devices.connect(args.coordinator, args.processes, args.process)
-    from train import pipeline
+    with devices.joined(args.coordinator, args.processes, args.process, f"tengri resume {out}"):
+        from train import pipeline
 
-    return _guarded(args, out, lambda: pipeline.start(config, out, _command()))
+        return _guarded(args, out, lambda: pipeline.start(config, out, _command()))
 
 
 def _resume(args: argparse.Namespace) -> int:
     from train import devices
 
-    devices.connect(args.coordinator, args.processes, args.process)
-    from train import pipeline
+    again = f"tengri resume {args.run}"
+    with devices.joined(args.coordinator, args.processes, args.process, again):
+        from train import pipeline
 
-    return _guarded(args, args.run, lambda: pipeline.resume(args.run, args.overrides))
+        return _guarded(args, args.run, lambda: pipeline.resume(args.run, args.overrides))
 
 
 def _replay(args: argparse.Namespace) -> int:

@@ -6,6 +6,10 @@ compiler inserts the sums of gradients from the shardings of the arguments.
 
 from __future__ import annotations
 
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -14,13 +18,64 @@ from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tengri.errors import ConfigError
+from tengri.errors import ConfigError, TengriError
+from train.signals import Stopped
+
+#: The first process evaluates and reports for so long at most [s]; the others wait for its end.
+LONGEST_END = 86400
 
 
-def connect(coordinator: str, processes: int, process: int) -> None:
-    """Join the processes of one training (``jax.distributed``)."""
-    if processes > 1:
-        jax.distributed.initialize(coordinator or None, processes, process)
+class PartnerError(TengriError, RuntimeError):
+    """Another process of the training has ended."""
+
+
+@contextmanager
+def joined(coordinator: str, processes: int, process: int, resume: str) -> Iterator[None]:
+    """Join the processes of one training (``jax.distributed``) for a block.
+
+    Where the block fails, this process ends without waiting for the others: they may be gone, or
+    wait for it in the middle of a step, which fails when it is gone.
+
+    Raises
+    ------
+    ConfigError
+        Numbers that do not fit, or processes that do not find each other.
+    PartnerError
+        Another process has ended; ``resume`` is the command that goes on.
+    """
+    if processes == 1:
+        yield
+        return
+    _connect(coordinator, processes, process)
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, Stopped):
+            atexit.register(os._exit, 1)  # before JAX's own end, which waits for minutes
+        if isinstance(error, jax.errors.JaxRuntimeError):
+            raise PartnerError(
+                f"another process of this training has ended ({_first_line(error)}). Start all of "
+                f"them again: {resume}"
+            ) from error
+        raise
+
+
+def _connect(coordinator: str, processes: int, process: int) -> None:
+    if not 0 <= process < processes:
+        raise ConfigError(f"--process {process}: those of {processes} are 0 … {processes - 1}.")
+    try:
+        jax.distributed.initialize(
+            coordinator or None, processes, process, shutdown_timeout_seconds=LONGEST_END
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"--coordinator {coordinator or '(none)'}: the processes cannot be joined "
+            f"({_first_line(error)})."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def mesh() -> Mesh:
@@ -56,9 +111,10 @@ def _place(value: Any, sharding: NamedSharding) -> Array:
 
 def my_share(start: int, n: int) -> tuple[int, int]:
     """Return (first row, number of rows) of this process's part of ``n`` rows."""
-    size = -(-n // jax.process_count())
-    first = min(jax.process_index() * size, n)
-    return start + first, min(size, n - first)
+    if n % jax.process_count():
+        raise ConfigError(f"data.pool = {n} cannot be shared by {jax.process_count()} processes.")
+    size = n // jax.process_count()
+    return start + jax.process_index() * size, size
 
 
 def gather(part: np.ndarray) -> np.ndarray:

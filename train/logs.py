@@ -8,6 +8,7 @@ import os
 import time
 import zlib
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from tensorboardX.summary import scalar
 
 from tengri.errors import DataError
 from tengri.io.atomic import os_reason
+from tengri.io.regular import check_regular
 from tengri.progress import Meter, duration
 
 Scalars = dict[str, float]
+#: Of ``metrics.jsonl``: a year of a line every ten seconds; characters of a line.
+MAX_BYTES, MAX_LINE = 1 << 30, 1 << 16
 
 
 class Log:
@@ -35,6 +39,7 @@ class Log:
 
     def __init__(self, folder: Path, step: int) -> None:
         self._path = folder / "metrics.jsonl"
+        check_regular(self._path)
         try:
             self._events = _Events(folder / "tensorboard", step)
             self._file = open(self._path, "a", encoding="utf-8")  # noqa: SIM115
@@ -128,7 +133,11 @@ def damaged_lines(path: Path) -> list[int]:
 def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    check_regular(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise DataError(f"{path}: is larger than {MAX_BYTES} bytes, which no training writes.")
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return list(iter(partial(file.readline, MAX_LINE), ""))
 
 
 class Progress:

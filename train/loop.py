@@ -94,7 +94,7 @@ class Loop:
         state = self._start()
         self.validation = Validation(self.problem)
         first = int(state.step)
-        self.log = Log(self.folder.path, first)
+        self.log = Log(self.folder.path, first) if devices.is_first() else None
         self.progress = Progress(
             self.plan.total, self.config.run.log_seconds, quiet=not devices.is_first()
         )
@@ -110,7 +110,8 @@ class Loop:
                 raise self._stopped(state)
         finally:
             self.progress.close()
-            self.log.close()
+            if self.log is not None:
+                self.log.close()
             self.checkpoints.close()
         return Trained(
             jax.tree.map(np.asarray, state.ema), self.scaling, int(state.step),
@@ -218,7 +219,7 @@ class Loop:
         self.validation.measure(step, state.ema, self.scaling, self._last_good())
         if self.progress is not None:
             self.progress.accuracy = self.validation.text
-        if devices.is_first():
+        if self.log is not None:
             named = {f"dm_{k}_mmag": v for k, v in self.validation.numbers.items()}
             self.log.write(step, {**named, **(scalars or {})})
 
@@ -227,7 +228,8 @@ class Loop:
         step = int(state.step)
         if step > 0:
             self.checkpoints.save(step, state, self.validation.numbers["p99"])
-            self.folder.write_seconds(self._seconds())
+            if devices.is_first():
+                self.folder.write_seconds(self._seconds())
 
     def _seconds(self) -> float:
         return self.elapsed_before + time.monotonic() - self.began

@@ -19,7 +19,7 @@ from emulator.history import cosmology_to_dict
 from emulator.surrogate import EmulatedSEDModel
 from emulator.verification import with_checks
 from tengri.analysis import accuracy
-from tengri.errors import DataError
+from tengri.errors import ConfigError, DataError
 from tengri.io.lock import Lock
 from tengri.io.seal import tree_sha256
 from train import advice, devices, evaluate, extension, recovery, report, sensitivity, tabulation
@@ -44,6 +44,8 @@ SAME_MAG = 2e-4
 def start(config: Config, out: Path, command: str) -> int:
     """Train a configuration in a new folder; return the exit code."""
     if is_spectral(config):
+        if jax.process_count() > 1:
+            raise ConfigError("Surrogates of spectra are made by one process, not by several.")
         spectral.start(config, out, command)
         with _held(out):
             return spectral.run(RunFolder.open(out))

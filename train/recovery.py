@@ -6,6 +6,7 @@ deleted but what a kill left unfinished; what is damaged goes to ``damaged/``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -62,7 +63,9 @@ def write_twice(folder: Path, name: str, content: object) -> None:
 
 def set_aside(folder: Path, path: Path) -> Path:
     """Move a file or folder of a run to ``damaged/``; return its place there."""
-    place = folder / "damaged" / f"{path.name}-{time.time_ns()}"
+    now = time.time_ns()
+    names = (f"{path.name}-{now + i}" for i in itertools.count())  # a clock may go backwards
+    place = next(p for name in names if not os.path.lexists(p := folder / "damaged" / name))
     place.parent.mkdir(exist_ok=True)
     os.rename(path, place)
     return place
@@ -176,14 +179,17 @@ def _check_plan(folder: Path) -> None:
 def disagreement(folder: Path, name: str) -> str:
     """Return that the two copies of a file, both whole, are not the same, or nothing."""
     file, copy = folder / name, folder / COPIES / name
-    same = not (file.exists() and copy.exists()) or file.read_bytes() == copy.read_bytes()
+    try:
+        same = sealed_json.read_small(file) == sealed_json.read_small(copy)
+    except OSError:
+        return ""  # that one cannot be read is said of it alone
     return "" if same else f"{copy} is not the same as {file}"
 
 
 def _edits(bad: Path, good: Path) -> str:
     """Return how a file that can still be read differs from its copy, in words; or nothing."""
     try:
-        found = json.loads(bad.read_bytes())["content"]
+        found = json.loads(sealed_json.read_small(bad))["content"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ""
     changed = differing(sealed_json.read_json(good), found)

@@ -27,10 +27,14 @@ TRUE, NULL = ord("T"), 0  # of a logical column, as stored
 
 
 class FitsTable:
-    """The columns of a binary table, memory-mapped."""
+    """The columns of a binary table.
 
-    def __init__(self, hdu: Any, path: Path) -> None:
-        self._hdu = hdu
+    Rows are read, not mapped into memory: a file that is cut off while it is mapped ends the
+    process by a signal. Columns of variable length, whose values lie behind all rows, are mapped.
+    """
+
+    def __init__(self, hdu: Any, file: BinaryIO, path: Path) -> None:
+        self._hdu, self._file = hdu, file
         self.names = check_names(path, hdu.columns.names)
         self.n_rows = int(hdu.header["NAXIS2"])
 
@@ -40,8 +44,21 @@ class FitsTable:
 
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
         """Return rows of some columns in the machine's byte order; TNULL is masked."""
-        rows = self._hdu.data[start:stop]
+        has_heap = int(self._hdu.header.get("PCOUNT", 0)) > 0
+        rows = self._hdu.data[start:stop] if has_heap else self._rows(start, min(stop, self.n_rows))
         return {name: column(rows, name) for name in names}
+
+    def _rows(self, start: int, stop: int) -> Any:
+        """Return rows as a table of their own."""
+        header = self._hdu.header.copy()
+        width, header["NAXIS2"] = int(header["NAXIS1"]), max(0, stop - start)
+        self._file.seek(self._hdu.fileinfo()["datLoc"] + start * width)
+        stored = self._file.read(header["NAXIS2"] * width)
+        if len(stored) < header["NAXIS2"] * width:
+            raise ValueError("the file ends before its last row")
+        padding = b"\0" * (-len(stored) % BLOCK)
+        text = header.tostring().encode("ascii")
+        return fits.BinTableHDU.fromstring(text + stored + padding, uint=True).data
 
 
 def column(rows: Any, name: str) -> np.ndarray:
@@ -73,15 +90,19 @@ def open_table(path: Path, name: str | None) -> Iterator[FitsTable]:
     """
     with _plain_file(path) as plain:
         try:
-            with open(plain, "rb") as raw:
+            raw = open(plain, "rb")  # noqa: SIM115
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({atomic.os_reason(error)}).") from error
+        with raw:
+            try:
                 fits_structure.check(path, raw)
-            file = fits.open(plain, memmap=True)
-        except DataError:
-            raise
-        except Exception as error:  # whatever its reader of headers raises
-            raise DataError(f"{path}: cannot be read as FITS ({error}).") from error
-        with file:
-            yield FitsTable(chosen(path, _tables(file, name), name), path)
+                file = fits.open(plain, memmap=True)
+            except DataError:
+                raise
+            except Exception as error:  # whatever its reader of headers raises
+                raise DataError(f"{path}: cannot be read as FITS ({error}).") from error
+            with file:
+                yield FitsTable(chosen(path, _tables(file, name), name), raw, path)
 
 
 @contextmanager

@@ -156,13 +156,23 @@ def open_table(path: Path, name: str | None = None) -> AbstractContextManager[Ta
 @contextmanager
 def _checked(path: Path, name: str | None) -> Iterator[Table]:
     with ExitStack() as stack:
+        before = _stamp(path)
         try:
             table = stack.enter_context(format_of(path).open_table(path, name))
         except (TengriError, MemoryError):
             raise
         except Exception as error:  # whatever a reader raises of what it did not expect
             raise DataError(f"{path}: cannot be read ({_first_line(error)}).") from error
-        yield CheckedTable(table, path)
+        yield CheckedTable(table, path, before)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file is the one it was; nothing where it is gone."""
+    try:
+        about = path.stat()
+    except OSError:
+        return ()
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _first_line(error: Exception) -> str:
@@ -170,10 +180,13 @@ def _first_line(error: Exception) -> str:
 
 
 class CheckedTable:
-    """A table whose reader may fail on what a file holds: one error that names file and column."""
+    """A table whose reader may fail on what a file holds: one error that names file and column.
 
-    def __init__(self, table: Table, path: Path) -> None:
-        self._table, self._path = table, path
+    A file that has changed since it was opened (``stamp``) is read no further.
+    """
+
+    def __init__(self, table: Table, path: Path, stamp: tuple[int, ...]) -> None:
+        self._table, self._path, self._stamp = table, path, stamp
         self.names, self.n_rows = table.names, table.n_rows
 
     def unit(self, name: str) -> str:
@@ -188,17 +201,27 @@ class CheckedTable:
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
         """Return rows of some columns; raises DataError with the first that cannot be read."""
         wanted = list(names)
+        self._check_same()
         try:
-            return self._table.read(wanted, start, stop)
+            found = self._table.read(wanted, start, stop)
+            self._check_same()
+            return found
         except (TengriError, MemoryError):
             raise
         except Exception as error:
+            self._check_same()
             for name in wanted if len(wanted) > 1 else ():
                 self.read([name], start, stop)
             shown = ", ".join(map(repr, wanted))
             raise DataError(
                 f"{self._path}: column {shown} cannot be read ({_first_line(error)})."
             ) from error
+
+    def _check_same(self) -> None:
+        if _stamp(self._path) != self._stamp:
+            raise DataError(
+                f"{self._path} has changed while it was read: start again when it is complete."
+            )
 
 
 def chosen(path: Path, tables: Mapping[str, Any], name: str | None) -> Any:

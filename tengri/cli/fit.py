@@ -12,6 +12,8 @@ from tengri.cli.output import add_output, emit
 
 #: Keys of a band in the file of ``--mapping``.
 KEYS = ("flux", "error", "limit")
+#: The files of ``--mapping`` and ``--priors`` are no larger.
+MAX_SETTINGS_BYTES = 1 << 20
 
 
 def add_parser(commands: Any) -> None:
@@ -203,12 +205,15 @@ def _bands(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
 def _toml(path: Path) -> dict[str, Any]:
     import tomllib
 
-    from tengri.errors import ConfigError
+    from tengri.errors import ConfigError, DataError
+    from tengri.io import hdf5_reader
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+        return tomllib.loads(hdf5_reader.read_text(path, MAX_SETTINGS_BYTES))
+    except DataError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}).") from None
 
 
 def _zero_points(items: list[str]) -> dict[str, float]:

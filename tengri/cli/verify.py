@@ -82,7 +82,9 @@ def sealed_file(path: str, exact: bool) -> list[Check] | None:
     file = Path(path)
     if not file.is_file():
         return None
-    sealed = seal.is_sealed(file)
+    sealed, grid = seal.is_sealed(file), _is_grid(file)
+    if not (sealed or grid):
+        return None
     if sealed:
         try:
             found = Check("seal", OK, f"{file}: intact, sha256 {seal.verify(file)}")
@@ -91,8 +93,8 @@ def sealed_file(path: str, exact: bool) -> list[Check] | None:
     else:
         found = Check("seal", WARNING, f"{file} has none; sha256 {seal.file_sha256(file)}",
                       "keep the digest, and compare it with that of a later day")  # fmt: skip
-    if not _is_grid(file):
-        return [found] if sealed else None
+    if not grid:
+        return [found]
     try:
         return [found, Check("grid", OK, f"{load_ssp_data(file)!r}: shapes, values, units")]
     except DataError as error:

@@ -19,6 +19,7 @@ import numpy as np
 
 from tengri.errors import DataError
 from tengri.io import seal
+from tengri.io.regular import check_regular
 
 MAX_BYTES = 1 << 31
 MAX_TEXT_BYTES = 1 << 24
@@ -210,8 +211,7 @@ def read_text(path: Path, most: int = MAX_TEXT_BYTES) -> str:
     OSError, UnicodeDecodeError
         As ``Path.read_text``.
     """
-    if path.exists() and not path.is_file():
-        raise DataError(f"{path} is not a regular file.")
+    check_regular(path)
     if path.stat().st_size > most:
         raise DataError(f"{path} is larger than {most} bytes: not a file of this kind.")
     return path.read_text(encoding="utf-8")

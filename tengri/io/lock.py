@@ -47,7 +47,7 @@ class Lock:
 
     def __enter__(self) -> Lock:
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written ({os_reason(error)}).") from error
         try:

@@ -16,6 +16,8 @@ import hashlib
 from pathlib import Path
 
 from tengri.errors import DataError
+from tengri.io.atomic import os_reason
+from tengri.io.regular import check_regular
 
 USERBLOCK = 512
 MAGIC = b"tengri-sha256 "
@@ -24,7 +26,14 @@ _CHUNK = 1 << 20
 
 
 def file_sha256(path: str | Path, offset: int = 0) -> str:
-    """Return the SHA-256 of the bytes of ``path`` from ``offset`` on, in hexadecimal."""
+    """Return the SHA-256 of the bytes of ``path`` from ``offset`` on, in hexadecimal.
+
+    Raises
+    ------
+    DataError
+        Something else than a regular file lies there.
+    """
+    check_regular(path)
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         file.seek(offset)
@@ -61,7 +70,8 @@ def seal(path: str | Path) -> str:
 
 
 def is_sealed(path: str | Path) -> bool:
-    """Return whether ``path`` carries a seal, intact or damaged."""
+    """Return whether ``path`` carries a seal, intact or damaged; raises as `file_sha256` does."""
+    check_regular(path)
     with open(path, "rb") as file:
         head = file.read(USERBLOCK + len(HDF5_SIGNATURE))
     behind_user_block = head[USERBLOCK:] == HDF5_SIGNATURE and head[:8] != HDF5_SIGNATURE
@@ -74,13 +84,17 @@ def verify(path: str | Path) -> str:
     Raises
     ------
     DataError
-        If the seal is missing or damaged, or the contents do not match it.
+        No such file, a seal that is missing or damaged, contents that do not match it.
     """
-    with open(path, "rb") as file:
-        head = file.read(USERBLOCK)
-    digest = file_sha256(path, USERBLOCK)
+    check_regular(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(USERBLOCK)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({os_reason(error)}).") from error
     if not head.startswith(MAGIC):
         raise DataError(f"{path}: no intact tengri-sha256 seal in its first bytes. {_FIX}")
+    digest = file_sha256(path, USERBLOCK)
     if head != _header(digest):
         raise DataError(f"{path}: its contents do not match its SHA-256 seal. {_FIX}")
     return digest

@@ -9,13 +9,31 @@ from typing import Any
 
 from tengri.errors import DataError
 from tengri.io.atomic import write_text
+from tengri.io.regular import check_regular
 
 MAX_JSON_BYTES = 1 << 24
+FIX = "It is damaged: restore it from a copy, or start the run again."
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` with its digest, whole or not at all."""
     write_text(path, _sealed(content))
+
+
+def read_small(path: Path) -> bytes:
+    """Return the bytes of a file of this kind, unchecked.
+
+    Raises
+    ------
+    DataError
+        No regular file, or a larger one than any of this kind.
+    OSError
+        As ``Path.read_bytes``.
+    """
+    check_regular(path)
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise DataError(f"{path}: too large to be one of ours. {FIX}")
+    return path.read_bytes()
 
 
 def read_json(path: Path) -> Any:
@@ -26,22 +44,19 @@ def read_json(path: Path) -> Any:
     DataError
         A missing file, or one that differs in any byte from what was written.
     """
-    fix = "It is damaged: restore it from a copy, or start the run again."
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise DataError(f"{path}: too large to be a file of tengri. {fix}")
-        text = path.read_bytes().decode("utf-8")
+        text = read_small(path).decode("utf-8")
         document = json.loads(text)
     except FileNotFoundError:
         raise DataError(f"{path} is missing.") from None
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: cannot be read ({error}). {fix}") from None
+        raise DataError(f"{path}: cannot be read ({error}). {FIX}") from None
     if not isinstance(document, dict) or set(document) != {"content", "sha256"}:
-        raise DataError(f"{path}: not a sealed JSON file. {fix}")
+        raise DataError(f"{path}: not a sealed JSON file. {FIX}")
     if text != _sealed(document["content"]):
-        raise DataError(f"{path}: its contents do not match its SHA-256. {fix}")
+        raise DataError(f"{path}: its contents do not match its SHA-256. {FIX}")
     return document["content"]
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from tengri.errors import ConfigError, DataError
 from tengri.io import atomic, seal
+from tengri.io.regular import check_regular
 
 #: What is signed begins with these bytes, so that no signature of something else fits.
 PURPOSE = b"tengri file, SHA-256: "
@@ -135,6 +136,7 @@ def _key(path: Path, load: Any, kind: type, word: str) -> Any:
 
 
 def _small(path: Path) -> bytes:
+    check_regular(path)
     with open(path, "rb") as file:
         return file.read(MAX_BYTES)
 

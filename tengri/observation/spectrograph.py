@@ -13,6 +13,7 @@ import numpy as np
 
 from tengri.constants import FWHM_PER_SIGMA
 from tengri.errors import ConfigError, DataError, ParameterError
+from tengri.io import hdf5_reader
 from tengri.quantities import plain_values
 from tengri.static_grid import StaticGrid
 
@@ -154,7 +155,10 @@ def _as_numbers(resolution: Any, edges: np.ndarray, centres: np.ndarray) -> np.n
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return the columns of a file, λ [Å] and R."""
     try:
-        wave, power = np.loadtxt(path, unpack=True, usecols=(0, 1), ndmin=2)
+        lines = hdf5_reader.read_text(path).splitlines() or ["empty"]
+        wave, power = np.loadtxt(lines, unpack=True, usecols=(0, 1), ndmin=2)
+    except DataError:
+        raise
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: no two columns, λ [Å] and R ({error}).") from error
     if (np.diff(wave) <= 0.0).any():

@@ -82,7 +82,12 @@ def read_votable(path: str | Path, name: str | None = None) -> FilterCurve:
     ConfigError
         Without astropy; a curve that cannot be used.
     """
-    text = hdf5_reader.read_text(Path(path))
+    try:
+        text = hdf5_reader.read_text(Path(path))
+    except DataError:
+        raise
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from error
     if "<STREAM" in text.upper():  # astropy would open what it points to
         raise DataError(f"{path}: its table is a stream; a curve stands in the file.")
     facts, table = _parsed(path, text)

@@ -56,17 +56,18 @@ class Death:
 
 
 def run(target: Callable[..., None], *args: Any, at: tuple[str, int] | None = None,
-        delay: float = 0.0, signals: Sequence[int] = (signal.SIGKILL,)) -> Death:  # fmt: skip
+        delay: float = 0.0, signals: Sequence[int] = (signal.SIGKILL,),
+        unless: Callable[[], bool] = lambda: False) -> Death:  # fmt: skip
     """Run a victim; send signals ``delay`` seconds into the n-th call of the phase ``at``.
 
-    Without ``at``, or when it ends before, it lives to its end.
+    Without ``at``, or when it ends before, it lives to its end, or until ``unless`` says so.
     """
     ours, theirs = WARM.Pipe(duplex=False)
     process = WARM.Process(target=target, args=(theirs, *args), daemon=True)
     process.start()
     theirs.close()
     death, waiting, begun = Death(), at, time.monotonic()
-    while time.monotonic() - begun < PATIENCE:
+    while time.monotonic() - begun < PATIENCE and not unless():
         try:
             if not ours.poll(0.5):
                 continue

@@ -4,8 +4,10 @@
     python -m tests.faults.record disk bits    # of these files alone; the rest stays as it is
     python -m tools.tables                     # the table of docs/reliability.md
 
-A fault counts where its test passed; each test that failed is one thing lost. The kills of
-``python -m tests.faults.stress -o tests/faults/results/kills.json`` are added by the table.
+A fault counts where its test passed. A test that failed counts once: as *silent* where an error
+was expected and none came, as *unclear* where another one came, else as *lost*. The table adds the
+kills of ``python -m tests.faults.stress -o tests/faults/results/kills.json`` and of
+``python -m tests.faults.distributed -o tests/faults/results/distributed.json``.
 """
 
 from __future__ import annotations
@@ -36,20 +38,32 @@ def run(name: str, report: Path) -> None:
     subprocess.run(command, cwd=HERE.parents[1], check=False)
 
 
+def fate(said: str) -> str:
+    """Return what became of a fault whose test failed with these words."""
+    if "DID NOT RAISE" in said:
+        return "silent"
+    clear = said.startswith(("assert", "AssertionError")) and "did not match" not in said
+    return "lost" if clear else "unclear"
+
+
 def counted(report: Path) -> dict[str, Any]:
-    """Return promise → faults, the number of tests, and which of them failed."""
+    """Return promise → faults, the number of tests, which of them failed and how."""
     faults: Counter[str] = Counter()
+    fates = dict.fromkeys(("lost", "silent", "unclear"), 0)
     failed, tests = [], 0
     for case in ElementTree.parse(report).iter("testcase"):
         tests += 1
-        if case.find("failure") is not None or case.find("error") is not None:
+        problems = [p for p in (case.find("failure"), case.find("error")) if p is not None]
+        if problems:
             failed.append(f"{case.get('classname')}::{case.get('name')}")
+            fates[fate(problems[0].get("message", ""))] += 1
             continue
         for found in case.iter("property"):
             if found.get("name") == "faults":
                 promise, number = ast.literal_eval(str(found.get("value")))
                 faults[promise] += number
-    return {"faults": dict(sorted(faults.items())), "tests": tests, "failed": failed}
+    return {"faults": dict(sorted(faults.items())), "tests": tests, "failed": failed,
+            **fates}  # fmt: skip
 
 
 def main() -> int:

@@ -87,7 +87,7 @@ class Stress:
         whole = self._program(["train", "tiny.toml", "--out", "whole"])
         assert whole.exit_code == 0, self._log()
         self.took = {phase: max(times) for phase, times in whole.durations().items()}
-        self.weights = _weights(self.folder / "whole")
+        self.weights = weights(self.folder / "whole")
         made = self._program(["dataset", "tiny.toml", "-o", "set-whole"])
         assert made.exit_code == 0, self._log()
         self.took["shard"] = max(made.durations()["shard"])
@@ -157,7 +157,7 @@ class Stress:
         begun = [n for phase, way, n in death.marks if (phase, way) == ("save", "in")]
         saved = death.last("save") or 0
         self.record.redone = max(self.record.redone, max(begun, default=0) - max(saved, safe))
-        for problem in _torn(self.folder / name, max(safe, saved)):
+        for problem in torn(self.folder / name, max(safe, saved)):
             self._expect(False, f"{name}: {problem}")
         return max(safe, saved)
 
@@ -165,7 +165,7 @@ class Stress:
         run = self.folder / name
         self._expect(end.exit_code == 0, f"{name}: exit code {end.exit_code}")
         if end.exit_code == 0:
-            self._expect(_weights(run) == self.weights, f"{name}: other weights")
+            self._expect(weights(run) == self.weights, f"{name}: other weights")
             left = [p.name for p in run.rglob("*") if "tmp" in p.name]
             self._expect(not left, f"{name}: left behind {left}")
 
@@ -178,7 +178,7 @@ class Stress:
         return (self.folder / victims.LOG).read_text(errors="replace")[-2000:]
 
 
-def _torn(run: Path, safe: int) -> list[str]:
+def torn(run: Path, safe: int) -> list[str]:
     """Return what a reader would stumble over in a run that was killed at any instant.
 
     Step ``safe`` was acknowledged: it or a later one is whole. Whatever has a manifest is whole.
@@ -208,7 +208,7 @@ def _torn(run: Path, safe: int) -> list[str]:
     return problems
 
 
-def _weights(run: Path) -> list[bytes]:
+def weights(run: Path) -> list[bytes]:
     return victims.bits(artefact.read(RunFolder(run).artefact).params)
 
 

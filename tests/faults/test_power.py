@@ -161,7 +161,8 @@ def test_a_prediction_and_an_export(root: Path, cut: Callable[..., int], injecte
 
 # --- errors at every call -------------------------------------------------------------------------
 
-ERRORS = {"input/output": OSError(errno.EIO, "Input/output error"), "memory": MemoryError("none")}
+ERRORS = {"input/output": OSError(errno.EIO, "Input/output error"), "memory": MemoryError("none"),
+          "full disk": OSError(errno.ENOSPC, "No space left on device")}  # fmt: skip
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -1,8 +1,11 @@
-"""Promise: one data set, to the byte, from 1, 2 and 8 workers and in any order."""
+"""Promise: one data set, to the byte, from 1, 2 and 8 workers, in any order, if some die or not."""
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +18,15 @@ from train.dataset import Dataset
 SHARDS = 8
 
 
-def made_by(folder: Path, workers: int, seed: int) -> dict[str, bytes]:
-    """Let processes make one data set at the same time; return its files."""
-    name = f"set-{workers}"
+def made_by(folder: Path, workers: int, seed: int, dying: int = 0) -> dict[str, bytes]:
+    """Let processes make one data set at the same time; return its files.
+
+    So many of them are killed in one of their shards; another one does then what is missing.
+    """
+    name, rng = f"set-{workers}-{dying}", random.Random(seed)
     words = ["dataset", "tiny.toml", "-o", name]
     shards = [f"{n}/{SHARDS}" for n in range(1, SHARDS + 1)]
-    random.Random(seed).shuffle(shards)
+    rng.shuffle(shards)
     started = []
     for i in range(workers):
         ours, theirs = kill.WARM.Pipe(duplex=False)
@@ -31,12 +37,23 @@ def made_by(folder: Path, workers: int, seed: int) -> dict[str, bytes]:
         process.start()
         theirs.close()
         started.append((process, ours))
-    for process, _ in started:
+    for process, pipe in started[:dying]:
+        for _ in range(2 * rng.randint(1, SHARDS // workers) - 1):
+            pipe.recv()  # the beginning or the end of a shard
+        time.sleep(rng.uniform(0.0, 0.3))
+        os.kill(process.pid, signal.SIGKILL)
+    for number, (process, _) in enumerate(started):
         process.join()
-        assert process.exitcode == 0, (folder / victims.LOG).read_text()
+        assert process.exitcode == (-9 if number < dying else 0), log(folder)
+    if dying:
+        assert kill.run(victims.program, words, str(folder)).exit_code == 0, log(folder)
     found = {p.name: p.read_bytes() for p in (folder / name).iterdir()}
     assert Dataset.open(folder / name).verify() == {}
     return found
+
+
+def log(folder: Path) -> str:
+    return (folder / victims.LOG).read_text(errors="replace")
 
 
 @pytest.mark.slow
@@ -47,6 +64,9 @@ def test_processes_at_the_same_time(tmp_path: Path, injected: Callable[..., None
     for workers in (2, 8):
         assert made_by(tmp_path, workers, seed=workers) == alone
         injected("workers", workers)
+    for workers, dying in ((1, 1), (2, 1), (8, 3)):
+        assert made_by(tmp_path, workers, seed=workers, dying=dying) == alone
+        injected("workers", dying)
 
 
 @pytest.mark.slow

@@ -64,7 +64,10 @@ def program(pipe: Connection, words: list[str], folder: str) -> None:
     _announce(pipe, "restore", Checkpoints, "restore", _restored)
     _announce(pipe, "shard", Dataset, "make", lambda args, result: args[2])
     _redirect(LOG)
-    os._exit(tengri.__main__.main(words))
+    code = tengri.__main__.main(words)
+    if code == 0:
+        jax.distributed.shutdown()  # waits for the other processes of a training, if there are any
+    os._exit(code)
 
 
 def on_a_full_disk(pipe: Connection, words: list[str], folder: str, phase: str, call: int) -> None:

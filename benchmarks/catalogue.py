@@ -1,10 +1,14 @@
-"""A catalogue of a million rows through ``tengri predict``, as a user runs it.
+"""What ``tengri predict`` costs beside the model that it asks, by format.
 
-    python benchmarks/catalogue.py [--rows 1000000] [-o benchmarks/results/catalogue.json]
+    python benchmarks/catalogue.py [--rows 1000000] [--before CHECKOUT]
+        [-o benchmarks/results/catalogue.json]
 
-Ten columns of prior draws in HDF5 through the published SDSS surrogate to five fluxes in nJy, five
-error bars and the flag, start of Python and compilation included; wall seconds, processor
-seconds and peak memory of the one process.
+Ten columns of prior draws and an identifier, in HDF5, Parquet and FITS, through a published
+surrogate to five fluxes in nJy, five error bars and a flag. For each format the command runs with
+all rows and with few of them, in processes of their own: the difference, by row, is what a row
+costs, and the shorter one is the start of Python, imports and compilation. The model's own time is
+that of ``predict_photometry_batch`` for the same rows. Parts are asked one after the other in this
+process. ``--before`` asks the same of another checkout, in turn.
 """
 
 from __future__ import annotations
@@ -13,62 +17,176 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import h5py
 import jax
 import numpy as np
 
 import emulator
 from tengri import __version__
+from tengri.catalogue.job import CHUNK, Job, Options
+from tengri.catalogue.table import Columns, Field, Schema, format_of, open_table
+
+FORMATS = (".h5", ".parquet", ".fits")
+FEW = CHUNK
+HERE = Path(__file__).resolve().parents[1]
+OWN = """
+import sys, time, numpy, emulator
+from tengri.catalogue.table import open_table
+from pathlib import Path
+model = emulator.load(sys.argv[1], units="nJy")
+with open_table(Path(sys.argv[2])) as table:
+    columns = table.read(model.spec.free_params, 0, table.n_rows)
+    ask = lambda a: numpy.asarray(model.predict_photometry_batch(
+        {name: values[a : a + 65536] for name, values in columns.items()}))
+    ask(0)
+    wall, used = time.perf_counter(), time.process_time()
+    for first in range(0, table.n_rows, 65536):
+        ask(first)
+    print(time.perf_counter() - wall, time.process_time() - used)
+"""
 
 
-def write_catalogue(path: Path, rows: int) -> None:
-    spec = emulator.load("sdss").spec
+def write_catalogues(folder: Path, surrogate: str, rows: int) -> None:
+    """Write the same rows in every format, all of them and few."""
+    spec = emulator.load(surrogate).spec
     drawn = spec.sample_sobol(rows, seed=11)
-    with h5py.File(path, "w") as file:
-        file["id"] = np.arange(rows)
-        for name in spec.free_params:
-            file[name] = np.asarray(drawn[name], np.float32)
+    columns: Columns = {"id": np.arange(rows)}
+    columns |= {name: np.asarray(drawn[name], np.float32) for name in spec.free_params}
+    fields = {name: Field(values.dtype) for name, values in columns.items()}
+    for ending in FORMATS:
+        for name, n in (("all", rows), ("few", min(FEW, rows))):
+            path = folder / f"{name}{ending}"
+            some = {k: v[:n] for k, v in columns.items()}
+            format_of(path).write_table(path, Schema(fields, {}, n), _chunks(some, n))
 
 
-def measure(rows: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder, "cat.h5"), Path(folder, "phot.h5")
-        write_catalogue(source, rows)
-        begin = time.perf_counter()
-        cold = {**os.environ, "TENGRI_COMPILATION_CACHE": "0"}
-        subprocess.run([sys.executable, "-m", "tengri", "predict", source, "-o", out, "--model",
-                        "sdss", "--keep", "id", "--quiet"], check=True, env=cold)  # fmt: skip
-        wall = time.perf_counter() - begin
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return {
-            "rows": rows,
-            "wall [s]": round(wall, 2),
-            "processor [s]": round(used.ru_utime + used.ru_stime, 2),
-            "rows per second": round(rows / wall),
-            "peak memory [MB]": round(used.ru_maxrss / 1e3),
-            "output [MB]": round(out.stat().st_size / 1e6, 1),
-        }
+def _chunks(columns: Columns, n: int) -> Iterator[Columns]:
+    for first in range(0, n, CHUNK):
+        yield {name: values[first : first + CHUNK] for name, values in columns.items()}
+
+
+def environment(checkout: Path) -> dict[str, str]:
+    """Return that of a process which takes the code of a checkout and compiles anew."""
+    return {**os.environ, "PYTHONPATH": str(checkout), "TENGRI_COMPILATION_CACHE": "0"}
+
+
+def command(folder: Path, name: str, ending: str, surrogate: str, checkout: Path) -> dict[str, Any]:
+    """Run ``tengri predict`` and return its seconds and peak memory."""
+    out = folder / f"out{ending}"
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tengri", "predict", f"{name}{ending}", "-o", out.name, "--model",
+         surrogate, "--keep", "id", "--quiet"], cwd=folder, env=environment(checkout),
+    )  # fmt: skip
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"tengri predict ended with {status}")
+    found = {"wall [s]": time.perf_counter() - begin, "processor [s]": used.ru_utime + used.ru_stime,
+             "peak memory [MB]": used.ru_maxrss / 1e3, "output [MB]": out.stat().st_size / 1e6}  # fmt: skip
+    out.unlink()
+    return found
+
+
+def own(folder: Path, surrogate: str, checkout: Path) -> dict[str, float]:
+    """Return what the model itself costs [µs per row]."""
+    ran = subprocess.run([sys.executable, "-c", OWN, surrogate, str(folder / "all.h5")],
+                         check=True, text=True, capture_output=True, cwd=folder,
+                         env=environment(checkout))  # fmt: skip
+    wall, used = map(float, ran.stdout.split())
+    return {"wall [s]": wall, "processor [s]": used}
+
+
+def commands(folder: Path, surrogate: str, rows: int, checkout: Path) -> dict[str, Any]:
+    """Return, by format, the costs of a row, beside the model's own."""
+    model = own(folder, surrogate, checkout)
+    found: dict[str, Any] = {"model [µs per row]": {
+        "wall": 1e6 * model["wall [s]"] / rows, "processor": 1e6 * model["processor [s]"] / rows}}  # fmt: skip
+    for ending in FORMATS:
+        few = command(folder, "few", ending, surrogate, checkout)
+        every = command(folder, "all", ending, surrogate, checkout)
+        row = {kind: 1e6 * (every[f"{kind} [s]"] - few[f"{kind} [s]"]) / max(1, rows - FEW)
+               for kind in ("wall", "processor")}  # fmt: skip
+        found[ending] = {
+            "whole": every, "few": few, "row [µs]": row,
+            "times the model": {k: row[k] / found["model [µs per row]"][k] for k in row},
+        }  # fmt: skip
+    return found
+
+
+def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, float]:
+    """Return the processor seconds of each part for all rows, one part after the other."""
+    model = emulator.load(surrogate, units="nJy")
+    names = {name: name for name in model.spec.free_params}
+    spans = [(first, min(first + CHUNK, rows)) for first in range(0, rows, CHUNK)]
+    spent: dict[str, float] = {}
+
+    def timed(part: str, call: Callable[[], Any]) -> Any:
+        begin = time.process_time()
+        made = call()
+        spent[part] = spent.get(part, 0.0) + time.process_time() - begin
+        return made
+
+    with open_table(folder / f"all{ending}") as table:
+        job = Job(table, names, model, folder / f"parts{ending}", 1, Options(kept=("id",)))
+        job.rows(0, 2)
+        for first, last in spans:
+            read = timed("read", lambda: table.read(job.columns_read, first, last))
+            rows_of = timed("convert and copy", lambda: job.prepared(read, first))
+            light = timed("model and flags", lambda: job.answer(rows_of, first))
+            timed("error bars", lambda: job.finished(light))
+        before = sum(spent.values())
+        job.prepare()
+        timed("digests, shard and seal", lambda: job.make(1))
+        spent["digests, shard and seal"] -= before  # all that is above is done in it again
+        timed("join", lambda: job.join(just_made=[1]))
+        job.out.unlink()
+    return spent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--surrogate", action="append", default=[])
+    parser.add_argument("--before", type=Path, help="another checkout, asked in turn")
+    parser.add_argument("--no-parts", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/catalogue.json")
     args = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    result = {"machine": platform.machine(), "cores": cores, "load at start": os.getloadavg()[0],
-              "tengri": __version__, "jax": jax.__version__, "surrogate": "sdss",
-              "command": "tengri predict cat.h5 -o phot.h5 --model sdss --keep id",
-              **measure(args.rows)}  # fmt: skip
-    args.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    result: dict[str, Any] = {
+        "machine": platform.machine(), "cores": cores, "load at start": os.getloadavg()[0],
+        "scheduler": {0: "normal", 1: "real time"}.get(os.sched_getscheduler(0), "other"),
+        "tengri": __version__, "jax": jax.__version__, "rows": args.rows,
+        "command": "tengri predict cat.h5 -o phot.h5 --model NAME --keep id",
+        "surrogates": {},
+    }  # fmt: skip
+    for surrogate in args.surrogate or ["sdss"]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_catalogues(folder, surrogate, args.rows)
+            found: dict[str, Any] = {}
+            if args.before:
+                found["before"] = commands(folder, surrogate, args.rows, args.before.resolve())
+            found["now"] = commands(folder, surrogate, args.rows, HERE)
+            if not args.no_parts:
+                found["parts, processor [s]"] = {
+                    ending: parts(folder, surrogate, args.rows, ending) for ending in FORMATS
+                }
+            result["surrogates"][surrogate] = found
+    args.output.write_text(json.dumps(_rounded(result), indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(_rounded(result), indent=1, ensure_ascii=False))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

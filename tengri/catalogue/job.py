@@ -12,7 +12,17 @@ from tengri import __version__
 from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.line_columns import check_lines
 from tengri.catalogue.line_columns import units as line_units
-from tengri.catalogue.predict import DARK, FLAG, MISSING, OUTSIDE, predict_rows
+from tengri.catalogue.predict import (
+    DARK,
+    FLAG,
+    MISSING,
+    OUTSIDE,
+    Answer,
+    Prepared,
+    answer,
+    finish,
+    prepare,
+)
 from tengri.catalogue.sharded_job import ShardedJob
 from tengri.catalogue.table import Columns, Field, Schema, Table, check_columns, format_of
 from tengri.catalogue.words import OPTIONS
@@ -106,7 +116,8 @@ class Job(ShardedJob):
     def _sample(self) -> Columns:
         """The first rows: types of the columns, and the first compilation."""
         mode = "clip" if self.options.out_of_domain == "clip" else "nan"
-        return self.predict(0, min(2, self.table.n_rows), mode)[1]
+        read = self.table.read(self.columns_read, 0, min(2, self.table.n_rows))
+        return self.finished(self._answer(self.prepared(read, 0), 0, mode))
 
     @cached_property
     def schema(self) -> Schema:
@@ -124,21 +135,22 @@ class Job(ShardedJob):
         """The columns of the catalogue that are read, sorted."""
         return sorted({*self.columns.values(), *self.options.kept})
 
-    def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
-        return self.predict(start, stop)
-
-    def predict(self, start: int, stop: int, mode: str | None = None) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
-        mode = mode or self.options.out_of_domain
-        read = self.table.read(self.columns_read, start, stop)
+    def prepared(self, read: Columns, first: int) -> Prepared:
+        """Return the parameters of rows, and the columns that are copied."""
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
-        made = predict_rows(
-            self.model, params, self.units, mode, self.options.level, OPTIONS, start,
-            self.options.lines,
-        )  # fmt: skip
-        return read, {**kept, **made}
+        return prepare(self.model, params, self.units, kept)
+
+    def answer(self, prepared: Prepared, first: int) -> Answer:
+        """Return the light of rows, and which cannot be predicted."""
+        return self._answer(prepared, first, self.options.out_of_domain)
+
+    def _answer(self, prepared: Prepared, first: int, mode: str) -> Answer:
+        return answer(self.model, prepared, mode, OPTIONS, first, self.options.lines)
+
+    def finished(self, answer: Answer) -> Columns:
+        """Return the columns that go out, with error bars."""
+        return finish(self.model, answer, self.options.level)
 
     def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
         """Return the numbers of rows by meaning from those by flag."""

@@ -63,8 +63,9 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), "galaxies", quiet=args.quiet) as meter:
-        made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
-    counts = job.join()
+        every = range(1, job.n_shards + 1)
+        made = [number for number in every if job.make(number, meter.advance)]
+    counts = job.join(just_made=made)
     seconds = time.perf_counter() - begin
     if args.page:
         fit_pages.catalogue(args, job)
@@ -77,7 +78,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
         f"usable posterior; flagged: {flagged or 'none'}"
     )
     emit(args.json, text, {"out": str(args.out), "seconds": seconds, "shards": job.n_shards,
-                           "shards_made": made, **counts})  # fmt: skip
+                           "shards_made": len(made), **counts})  # fmt: skip
     return 0
 
 
@@ -98,9 +99,9 @@ def _one_shard(args: argparse.Namespace, job: Any) -> int:
 
 def _dry_run(args: argparse.Namespace, job: Any) -> int:
     rows = min(job.table.n_rows, 64)
-    job.answer(0, rows)
+    job.rows(0, rows)
     begin = time.perf_counter()
-    job.answer(0, rows)
+    job.rows(0, rows)
     rate = max(1, rows) / (time.perf_counter() - begin)
     plan = {
         "catalogue": f"{args.catalogue}: {job.table.n_rows} rows",

@@ -82,13 +82,14 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), quiet=args.quiet) as meter:
-        made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
-    counts = job.join()
+        every = range(1, job.n_shards + 1)
+        made = [number for number in every if job.make(number, meter.advance)]
+    counts = job.join(just_made=made)
     seconds = time.perf_counter() - begin
     flagged = ", ".join(f"{n} {what}" for what, n in counts.items() if what != "rows")
     text = f"{args.out}: {counts['rows']} rows in {seconds:.1f} s; flagged: {flagged}"
     emit(args.json, text, {"out": str(args.out), "seconds": seconds, "shards": job.n_shards,
-                           "shards_made": made, **counts})  # fmt: skip
+                           "shards_made": len(made), **counts})  # fmt: skip
     return 0
 
 
@@ -231,9 +232,9 @@ def _redshifts(args: argparse.Namespace, table: Any, column: str, at_zero: bool)
 def _planned(args: argparse.Namespace, job: Any) -> dict[str, str]:
     """Return what would be done, with a measured speed."""
     rows = min(job.table.n_rows, 4096)
-    job.predict(0, rows)
+    job.rows(0, rows)
     begin = time.perf_counter()
-    job.predict(0, rows)
+    job.rows(0, rows)
     rate = max(1, rows) / (time.perf_counter() - begin)
     size = sum(field.dtype.itemsize for field in job.schema.fields.values()) * job.table.n_rows
     return {

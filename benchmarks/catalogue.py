@@ -1,14 +1,17 @@
 """What ``tengri predict`` costs beside the model that it asks, by format.
 
-    python benchmarks/catalogue.py [--rows 1000000] [--before CHECKOUT]
+    python benchmarks/catalogue.py [--rows 1000000] [--surrogate sdss]
         [-o benchmarks/results/catalogue.json]
+    python benchmarks/catalogue.py --before CHECKOUT    # the same of other code, kept beside it
+    python benchmarks/catalogue.py --parts              # processor seconds of each part
 
 Ten columns of prior draws and an identifier, in HDF5, Parquet and FITS, through a published
 surrogate to five fluxes in nJy, five error bars and a flag. For each format the command runs with
 all rows and with few of them, in processes of their own: the difference, by row, is what a row
 costs, and the shorter one is the start of Python, imports and compilation. The model's own time is
-that of ``predict_photometry_batch`` for the same rows. Parts are asked one after the other in this
-process. ``--before`` asks the same of another checkout, in turn.
+that of ``predict_photometry_batch`` for the same rows. Parts are asked one after the other in
+one process. Each call adds to the file: all of them together take minutes, and a quiet machine is
+had for one at a time (``chrt -f 10``).
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from tengri.catalogue.job import CHUNK, Job, Options
 from tengri.catalogue.table import Columns, Field, Schema, format_of, open_table
 
 FORMATS = (".h5", ".parquet", ".fits")
-FEW = CHUNK
+FEW = CHUNK  # rows of the shorter command
 HERE = Path(__file__).resolve().parents[1]
 OWN = """
 import sys, time, numpy, emulator
@@ -88,8 +91,12 @@ def command(folder: Path, name: str, ending: str, surrogate: str, checkout: Path
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"tengri predict ended with {status}")
-    found = {"wall [s]": time.perf_counter() - begin, "processor [s]": used.ru_utime + used.ru_stime,
-             "peak memory [MB]": used.ru_maxrss / 1e3, "output [MB]": out.stat().st_size / 1e6}  # fmt: skip
+    found = {
+        "wall [s]": time.perf_counter() - begin,
+        "processor [s]": used.ru_utime + used.ru_stime,
+        "peak memory [MB]": used.ru_maxrss / 1e3,
+        "output [MB]": out.stat().st_size / 1e6,
+    }
     out.unlink()
     return found
 
@@ -106,8 +113,9 @@ def own(folder: Path, surrogate: str, checkout: Path) -> dict[str, float]:
 def commands(folder: Path, surrogate: str, rows: int, checkout: Path) -> dict[str, Any]:
     """Return, by format, the costs of a row, beside the model's own."""
     model = own(folder, surrogate, checkout)
-    found: dict[str, Any] = {"model [µs per row]": {
-        "wall": 1e6 * model["wall [s]"] / rows, "processor": 1e6 * model["processor [s]"] / rows}}  # fmt: skip
+    found: dict[str, Any] = {
+        "model [µs per row]": {k: 1e6 * model[f"{k} [s]"] / rows for k in ("wall", "processor")}
+    }
     for ending in FORMATS:
         few = command(folder, "few", ending, surrogate, checkout)
         every = command(folder, "all", ending, surrogate, checkout)
@@ -127,9 +135,9 @@ def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, flo
     spans = [(first, min(first + CHUNK, rows)) for first in range(0, rows, CHUNK)]
     spent: dict[str, float] = {}
 
-    def timed(part: str, call: Callable[[], Any]) -> Any:
+    def timed(part: str, call: Callable[..., Any], *args: Any) -> Any:
         begin = time.process_time()
-        made = call()
+        made = call(*args)
         spent[part] = spent.get(part, 0.0) + time.process_time() - begin
         return made
 
@@ -137,15 +145,15 @@ def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, flo
         job = Job(table, names, model, folder / f"parts{ending}", 1, Options(kept=("id",)))
         job.rows(0, 2)
         for first, last in spans:
-            read = timed("read", lambda: table.read(job.columns_read, first, last))
-            rows_of = timed("convert and copy", lambda: job.prepared(read, first))
-            light = timed("model and flags", lambda: job.answer(rows_of, first))
-            timed("error bars", lambda: job.finished(light))
+            read = timed("read", table.read, job.columns_read, first, last)
+            ready = timed("convert, check, copy", job.prepared, read, first)
+            light = timed("model", job.answer, ready, first)
+            timed("error bars and flags", job.finished, light, first)
         before = sum(spent.values())
         job.prepare()
-        timed("digests, shard and seal", lambda: job.make(1))
+        timed("digests, shard and seal", job.make, 1)
         spent["digests, shard and seal"] -= before  # all that is above is done in it again
-        timed("join", lambda: job.join(just_made=[1]))
+        timed("join", job.join, [1])
         job.out.unlink()
     return spent
 
@@ -153,34 +161,44 @@ def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, flo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--surrogate", action="append", default=[])
-    parser.add_argument("--before", type=Path, help="another checkout, asked in turn")
-    parser.add_argument("--no-parts", action="store_true")
+    parser.add_argument("--surrogate", default="sdss")
+    parser.add_argument("--before", type=Path, help="another checkout")
+    parser.add_argument("--parts", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/catalogue.json")
     args = parser.parse_args()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     result: dict[str, Any] = {
-        "machine": platform.machine(), "cores": cores, "load at start": os.getloadavg()[0],
-        "scheduler": {0: "normal", 1: "real time"}.get(os.sched_getscheduler(0), "other"),
-        "tengri": __version__, "jax": jax.__version__, "rows": args.rows,
         "command": "tengri predict cat.h5 -o phot.h5 --model NAME --keep id",
         "surrogates": {},
-    }  # fmt: skip
-    for surrogate in args.surrogate or ["sdss"]:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            write_catalogues(folder, surrogate, args.rows)
-            found: dict[str, Any] = {}
-            if args.before:
-                found["before"] = commands(folder, surrogate, args.rows, args.before.resolve())
-            found["now"] = commands(folder, surrogate, args.rows, HERE)
-            if not args.no_parts:
-                found["parts, processor [s]"] = {
-                    ending: parts(folder, surrogate, args.rows, ending) for ending in FORMATS
-                }
-            result["surrogates"][surrogate] = found
+    }
+    if args.output.exists():
+        result = json.loads(args.output.read_text())
+    entry = result["surrogates"].setdefault(args.surrogate, {})
+    conditions = {**machine(), "rows": args.rows}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_catalogues(folder, args.surrogate, args.rows)
+        if args.parts:
+            entry["parts, processor [s]"] = conditions | {
+                ending: parts(folder, args.surrogate, args.rows, ending) for ending in FORMATS
+            }
+        else:
+            kind, checkout = ("before", args.before.resolve()) if args.before else ("now", HERE)
+            entry[kind] = conditions | commands(folder, args.surrogate, args.rows, checkout)
     args.output.write_text(json.dumps(_rounded(result), indent=1, ensure_ascii=False) + "\n")
-    print(json.dumps(_rounded(result), indent=1, ensure_ascii=False))
+    print(json.dumps(_rounded(entry), indent=1, ensure_ascii=False))
+
+
+def machine() -> dict[str, Any]:
+    """Return what a figure depends on beside the code."""
+    affinity = hasattr(os, "sched_getaffinity")
+    return {
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if affinity else os.cpu_count(),
+        "load at start": os.getloadavg()[0],
+        "scheduler": {0: "normal", 1: "real time"}.get(os.sched_getscheduler(0), "other"),
+        "tengri": __version__,
+        "jax": jax.__version__,
+    }
 
 
 def _rounded(value: Any) -> Any:

@@ -12,7 +12,7 @@ from tengri import __version__
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from tools import notebooks  # noqa: E402 -- from the repository, not from what is installed
+from tools import measured, notebooks  # noqa: E402 -- from the repository, not from what is installed
 
 project = "tengri"
 author = "The tengri developers"
@@ -49,6 +49,12 @@ def copy_notebooks(app):
     os.environ.setdefault("TENGRI_FIGURES", str(Path(app.doctreedir).parent / "figures"))
 
 
+def say_what_was_measured(app, page, source):
+    """Put beside every table of measurements of which code it is."""
+    source[0] = measured.annotated(source[0])
+
+
 def setup(app):
     """Tell Sphinx when."""
     app.connect("builder-inited", copy_notebooks)
+    app.connect("source-read", say_what_was_measured)

@@ -115,9 +115,9 @@ class Job(ShardedJob):
     @cached_property
     def _sample(self) -> Columns:
         """The first rows: types of the columns, and the first compilation."""
-        mode = "clip" if self.options.out_of_domain == "clip" else "nan"
         read = self.table.read(self.columns_read, 0, min(2, self.table.n_rows))
-        return self.finished(self._answer(self.prepared(read, 0), 0, mode))
+        gentle = "clip" if self._mode == "clip" else "nan"  # rows are judged when they are made
+        return self._finished(self.answer(self.prepared(read, 0), 0), 0, gentle)
 
     @cached_property
     def schema(self) -> Schema:
@@ -139,18 +139,22 @@ class Job(ShardedJob):
         """Return the parameters of rows, and the columns that are copied."""
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
-        return prepare(self.model, params, self.units, kept)
+        return prepare(self.model, params, self.units, self._mode, kept)
 
     def answer(self, prepared: Prepared, first: int) -> Answer:
-        """Return the light of rows, and which cannot be predicted."""
-        return self._answer(prepared, first, self.options.out_of_domain)
+        """Return the light of rows."""
+        return answer(self.model, prepared, self.options.lines)
 
-    def _answer(self, prepared: Prepared, first: int, mode: str) -> Answer:
-        return answer(self.model, prepared, mode, OPTIONS, first, self.options.lines)
+    def finished(self, answer: Answer, first: int) -> Columns:
+        """Return the columns that go out: light, error bars, flags."""
+        return self._finished(answer, first, self._mode)
 
-    def finished(self, answer: Answer) -> Columns:
-        """Return the columns that go out, with error bars."""
-        return finish(self.model, answer, self.options.level)
+    def _finished(self, answer: Answer, first: int, mode: str) -> Columns:
+        return finish(self.model, answer, self.options.level, mode, OPTIONS, first)
+
+    @property
+    def _mode(self) -> str:
+        return self.options.out_of_domain
 
     def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
         """Return the numbers of rows by meaning from those by flag."""

@@ -6,21 +6,32 @@ what comes out is in order, and an error of a thread is raised by whoever waits 
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
+
+import jax
 
 T = TypeVar("T")
 
 
 def ahead(made: Iterable[T]) -> Iterator[T]:
-    """Yield what an iterable yields; a thread makes the next one in the meantime."""
-    source, end = iter(made), object()
+    """Yield what an iterable yields; a thread makes the next one in the meantime.
+
+    It computes in the default float of who asks: a setting of JAX that is each thread's own.
+    """
+    source, end, x64 = iter(made), object(), jax.config.jax_enable_x64  # type: ignore[attr-defined]
+
+    def following() -> Any:
+        with jax.enable_x64(x64):
+            return next(source, end)
+
     with ThreadPoolExecutor(1, thread_name_prefix="tengri-ahead") as thread:
-        coming: Future[Any] = thread.submit(next, source, end)
+        coming: Future[Any] = thread.submit(following)
         while (found := coming.result()) is not end:
-            coming = thread.submit(next, source, end)
+            coming = thread.submit(following)
             yield found
 
 
@@ -41,3 +52,43 @@ def behind() -> Iterator[Callable[..., None]]:
         yield later
         for last in waiting:
             last.result()
+
+
+class _Ended(Exception):
+    """Ends a thread whose work is not wanted any more."""
+
+
+@contextmanager
+def fed(call: Callable[[Iterator[T]], Any]) -> Iterator[Callable[[T], None]]:
+    """Yield ``give(item)``: a thread makes one call of all that is given, in order.
+
+    One item waits at a time. What the call raises is raised where the next one is given, or at the
+    end of the block; where the block itself fails, the call sees an error in place of an item.
+    """
+    waiting: queue.Queue[Any] = queue.Queue(1)
+    end, failed = object(), object()
+
+    def items() -> Iterator[T]:
+        while (item := waiting.get()) is not end:
+            if item is failed:
+                raise _Ended
+            yield item
+
+    def give(item: Any) -> None:
+        while not task.done():
+            with suppress(queue.Full):
+                waiting.put(item, timeout=0.1)
+                return
+        task.result()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="tengri-fed") as thread:
+        task = thread.submit(call, items())
+        try:
+            yield give
+        except BaseException:
+            with suppress(Exception):  # the block's own error is the one to tell
+                give(failed)
+                task.result()
+            raise
+        give(end)
+        task.result()

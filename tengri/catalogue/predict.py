@@ -102,8 +102,8 @@ def predict_rows(
     if mode not in MODES:
         raise unknown("out_of_domain mode", mode, MODES)
     check_lines(model, lines)
-    prepared = prepare(model, params, units)
-    return finish(model, answer(model, prepared, mode, words, first, lines), level)
+    prepared = prepare(model, params, units, mode)
+    return finish(model, answer(model, prepared, lines), level, mode, words, first)
 
 
 @dataclass(frozen=True)
@@ -115,75 +115,92 @@ class Prepared:
     values : dict
         Parameters (n, …) in their own units, NaN where missing.
     flag : array (n,)
-        Of rows that no model can be asked about.
+        Of rows that no model can be asked about, and of those that this one has no answer for.
+    asked : array of bool (n,)
+        Which rows the model is asked about.
+    filled : dict
+        The parameters that it is given: those of another row in place of what it is not asked.
     beside : dict
         Columns that go out as they are.
     """
 
     values: Columns
     flag: np.ndarray
+    asked: np.ndarray
+    filled: Columns
     beside: Columns
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of prepared rows: fluxes (n, n_bands), lines' columns, flags (n,)."""
+    """What the model says of prepared rows: fluxes (n, n_bands) and lines' columns."""
 
     prepared: Prepared
     flux: np.ndarray
     lines: Columns
-    flag: np.ndarray
 
 
 def prepare(
     model: PhotometricModel,
     params: Mapping[str, Any],
     units: Mapping[str, Any],
+    mode: str,
     beside: Columns | None = None,
 ) -> Prepared:
     """Return parameters (n, …) by name, of the units stated beside them, ready for the model."""
     values = {name: as_parameter(model, name, value, units.get(name, ""))
               for name, value in params.items()}  # fmt: skip
     flag = _unusable(model, values) if _same_length(values) else np.zeros(0, np.uint8)
-    return Prepared(values, flag, beside or {})
-
-
-def answer(
-    model: PhotometricModel,
-    prepared: Prepared,
-    mode: str,
-    words: Words = ARGUMENTS,
-    first: int = 0,
-    lines: Sequence[str] = (),
-) -> Answer:
-    """Return the light of prepared rows; raise ParameterError for flagged ones if so asked."""
-    values, flag = prepared.values, prepared.flag.copy()
     if (usable := flag == 0).any():
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
-    flux = np.full((len(flag), len(model.filter_names)), np.nan, default_float())
-    beside: Columns = {
-        name: np.full(len(flag), np.nan, line_dtype(name)) for name in line_units(lines)
-    }
+    filled = _filled(values, asked) if asked.any() else {}
+    return Prepared(values, flag, asked, filled, beside or {})
+
+
+def answer(model: PhotometricModel, prepared: Prepared, lines: Sequence[str] = ()) -> Answer:
+    """Return the light of prepared rows, NaN where none was asked for."""
+    asked = prepared.asked
     if asked.any():
-        light, found = _answers(model, _filled(values, asked), lines)
-        for name, column in found.items():
-            beside[name][asked] = column[asked]
-        flux[asked] = light[asked]
-        flag[asked & ~np.isfinite(light).all(axis=1)] |= DARK
+        flux, found = _answers(model, prepared.filled, lines)
+        if asked.all():
+            return Answer(prepared, flux, found)
+        flux = np.where(asked[:, None], flux, np.array(np.nan, flux.dtype))
+        return Answer(prepared, flux, {
+            name: np.where(asked, column, np.array(np.nan, column.dtype))
+            for name, column in found.items()
+        })  # fmt: skip
+    nothing = np.full((len(asked), len(model.filter_names)), np.nan, default_float())
+    return Answer(prepared, nothing, {
+        name: np.full(len(asked), np.nan, line_dtype(name)) for name in line_units(lines)
+    })  # fmt: skip
+
+
+def finish(
+    model: PhotometricModel,
+    answer: Answer,
+    level: int | None,
+    mode: str,
+    words: Words = ARGUMENTS,
+    first: int = 0,
+) -> Columns:
+    """Return an answer as columns, with the error bars of a level.
+
+    Raises
+    ------
+    ParameterError
+        Flagged rows, where the mode is ``raise``; ``first`` is the number of the first of these.
+    """
+    flag = answer.prepared.flag.copy()
+    flag[answer.prepared.asked & ~np.isfinite(answer.flux).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
         raise ParameterError(_complaint(flag, words, first))
-    return Answer(prepared, flux, beside, flag)
-
-
-def finish(model: PhotometricModel, answer: Answer, level: int | None) -> Columns:
-    """Return an answer as columns, with the error bars of a level."""
     return {
         **answer.prepared.beside,
         **dict(zip(model.filter_names, answer.flux.T)),
         **_errors(model, answer.prepared.values, answer.flux, level),
         **answer.lines,
-        FLAG: answer.flag,
+        FLAG: flag,
     }
 
 

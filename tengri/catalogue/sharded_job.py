@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,13 +19,14 @@ import h5py
 import numpy as np
 
 from tengri.catalogue import hdf5
-from tengri.catalogue.overlap import ahead, behind
+from tengri.catalogue.overlap import ahead, behind, fed
 from tengri.catalogue.table import Columns, Field, Schema, Table, format_of
 from tengri.errors import DataError
 from tengri.io import atomic, hdf5_reader, seal, sealed_json
 from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 
 Report = Callable[[int], None]
+Give = Callable[[Columns], None]
 
 
 class ShardedJob(ABC):
@@ -69,14 +70,14 @@ class ShardedJob(ABC):
     def answer(self, prepared: Any, first: int) -> Any:
         """Return what the model says of prepared rows; ``first`` is the number of the first."""
 
-    def finished(self, answer: Any) -> Columns:
+    def finished(self, answer: Any, first: int) -> Columns:
         """Return the columns that go out; beside the model."""
         return answer  # type: ignore[no-any-return]
 
     def rows(self, start: int, stop: int) -> Columns:
         """Return the columns that go out of some rows."""
         read = self.table.read(self.columns_read, start, stop)
-        return self.finished(self.answer(self.prepared(read, start), start))
+        return self.finished(self.answer(self.prepared(read, start), start), start)
 
     @abstractmethod
     def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
@@ -116,8 +117,13 @@ class ShardedJob(ABC):
                 "it, write to another OUT, or give the options it was begun with."
             )
 
-    def make(self, number: int, report: Report = lambda rows: None) -> bool:
-        """Make one shard; return False where a good one is there already."""
+    def make(
+        self, number: int, report: Report = lambda rows: None, give: Give = lambda rows: None
+    ) -> bool:
+        """Make one shard; return False where a good one is there already.
+
+        ``give`` is handed the rows that were made, piece by piece.
+        """
         start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
         if not self.problem_with(number):
             report(stop - start)
@@ -129,7 +135,9 @@ class ShardedJob(ABC):
             inputs = hashlib.sha256()
 
             def put(first: int, answer: Any) -> None:
-                hdf5.put(file, schema, self.finished(answer), first - start)
+                made = self.finished(answer, first)
+                hdf5.put(file, schema, made, first - start)
+                give(made)
 
             with behind() as later:
                 for first, last, rows in ahead(self._chunks(start, stop, inputs)):
@@ -184,6 +192,25 @@ class ShardedJob(ABC):
 
     # --- all of them ----------------------------------------------------------------------
 
+    def run(self, report: Report = lambda rows: None) -> tuple[int, dict[str, int]]:
+        """Make what is missing and write OUT; return the shards made and rows by flag.
+
+        Where nothing was made before, OUT is written beside the shards, from the same rows.
+        """
+        every = range(1, self.n_shards + 1)
+        if not self.table.n_rows or any(self.path(number).exists() for number in every):
+            made = [number for number in every if self.make(number, report)]
+            return len(made), self.join(just_made=made)
+        counts: dict[int, int] = {}
+        with (
+            atomic.whole(self.out) as temporary,
+            fed(lambda pieces: self._write(temporary, pieces, counts)) as give,
+        ):
+            for number in every:
+                self.make(number, report, give)
+        shutil.rmtree(self.folder)
+        return self.n_shards, self.counted(counts)
+
     def join(self, just_made: Collection[int] = ()) -> dict[str, int]:
         """Write OUT from all shards, remove them, and return how many rows carry which flag.
 
@@ -204,35 +231,43 @@ class ShardedJob(ABC):
             raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
         counts: dict[int, int] = {}
         with atomic.whole(self.out) as temporary:
-            format_of(self.out).write_table(temporary, self.schema, ahead(self._stored(counts)))
+            self._write(temporary, ahead(self._stored()), counts)
         shutil.rmtree(self.folder)
         return self.counted(counts)
 
-    def _stored(self, counts: dict[int, int]) -> Iterator[Columns]:
-        """Yield the rows of all shards in chunks that do not depend on how they were cut."""
-        held, rows = list[Columns](), 0
-        for piece in self._pieces():
-            held.append(piece)
-            rows += len(piece[self.flag])
-            if rows % self.chunk == 0 or rows == self.table.n_rows:
-                chunk, held = _one_after_the_other(held), []
+    def _write(self, path: Path, pieces: Iterable[Columns], counts: dict[int, int]) -> None:
+        """Write a file of all rows, and count their flags."""
+
+        def counting() -> Iterator[Columns]:
+            for chunk in self._aligned(pieces):
                 for value, n in zip(*np.unique(chunk[self.flag], return_counts=True)):
                     counts[int(value)] = counts.get(int(value), 0) + int(n)
                 yield chunk
 
-    def _pieces(self) -> Iterator[Columns]:
-        """Yield the rows of all shards; none of the pieces spans two chunks of the output."""
+        format_of(self.out).write_table(path, self.schema, counting())
+
+    def _aligned(self, pieces: Iterable[Columns]) -> Iterator[Columns]:
+        """Yield the rows of pieces in chunks that do not depend on how they were cut."""
+        held, rows = list[Columns](), 0
+        for piece in pieces:
+            first, size = 0, len(piece[self.flag])
+            while first < size:
+                last = min(size, first + self.chunk - rows % self.chunk)
+                held.append({name: values[first:last] for name, values in piece.items()})
+                rows, first = rows + last - first, last
+                if rows % self.chunk == 0 or rows == self.table.n_rows:
+                    yield _one_after_the_other(held)
+                    held = []
+            if not self.table.n_rows:
+                yield piece
+
+    def _stored(self) -> Iterator[Columns]:
+        """Yield the rows of all shards."""
         for number in range(1, self.n_shards + 1):
-            start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
             with hdf5.open_table(self.path(number), None) as shard:
-                first = start
-                while first < stop or self.table.n_rows == 0:
-                    last = min(stop, first - first % self.chunk + self.chunk)
-                    rows = shard.read(self.schema.fields, first - start, last - start)
+                for first in range(0, max(1, shard.n_rows), self.chunk):
+                    rows = shard.read(self.schema.fields, first, first + self.chunk)
                     yield {name: _as_field(rows[name], self.schema.fields[name]) for name in rows}
-                    if self.table.n_rows == 0:
-                        return
-                    first = last
 
 
 def _one_after_the_other(pieces: list[Columns]) -> Columns:

@@ -63,9 +63,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), "galaxies", quiet=args.quiet) as meter:
-        every = range(1, job.n_shards + 1)
-        made = [number for number in every if job.make(number, meter.advance)]
-    counts = job.join(just_made=made)
+        made, counts = job.run(meter.advance)
     seconds = time.perf_counter() - begin
     if args.page:
         fit_pages.catalogue(args, job)
@@ -78,7 +76,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
         f"usable posterior; flagged: {flagged or 'none'}"
     )
     emit(args.json, text, {"out": str(args.out), "seconds": seconds, "shards": job.n_shards,
-                           "shards_made": len(made), **counts})  # fmt: skip
+                           "shards_made": made, **counts})  # fmt: skip
     return 0
 
 

@@ -57,7 +57,8 @@ def _column_options(group: Any) -> None:
 
 
 def _work_options(group: Any) -> None:
-    group.add_argument("--shard", metavar="i/n", help="make one of n parts; join them without it")
+    group.add_argument("--shard", metavar="i/n|env", help="make one of n parts, env: the one of "
+                       "this task of SLURM, MPI or Flux; join them without it")  # fmt: skip
     group.add_argument("--dry-run", action="store_true", help="measure, write nothing")
 
 
@@ -82,14 +83,12 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), quiet=args.quiet) as meter:
-        every = range(1, job.n_shards + 1)
-        made = [number for number in every if job.make(number, meter.advance)]
-    counts = job.join(just_made=made)
+        made, counts = job.run(meter.advance)
     seconds = time.perf_counter() - begin
     flagged = ", ".join(f"{n} {what}" for what, n in counts.items() if what != "rows")
     text = f"{args.out}: {counts['rows']} rows in {seconds:.1f} s; flagged: {flagged}"
     emit(args.json, text, {"out": str(args.out), "seconds": seconds, "shards": job.n_shards,
-                           "shards_made": len(made), **counts})  # fmt: skip
+                           "shards_made": made, **counts})  # fmt: skip
     return 0
 
 

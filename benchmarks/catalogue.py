@@ -110,13 +110,15 @@ def own(folder: Path, surrogate: str, checkout: Path) -> dict[str, float]:
     return {"wall [s]": wall, "processor [s]": used}
 
 
-def commands(folder: Path, surrogate: str, rows: int, checkout: Path) -> dict[str, Any]:
+def commands(
+    folder: Path, surrogate: str, rows: int, checkout: Path, formats: list[str]
+) -> dict[str, Any]:
     """Return, by format, the costs of a row, beside the model's own."""
     model = own(folder, surrogate, checkout)
     found: dict[str, Any] = {
         "model [µs per row]": {k: 1e6 * model[f"{k} [s]"] / rows for k in ("wall", "processor")}
     }
-    for ending in FORMATS:
+    for ending in formats:
         few = command(folder, "few", ending, surrogate, checkout)
         every = command(folder, "all", ending, surrogate, checkout)
         row = {kind: 1e6 * (every[f"{kind} [s]"] - few[f"{kind} [s]"]) / max(1, rows - FEW)
@@ -163,6 +165,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--surrogate", default="sdss")
     parser.add_argument("--before", type=Path, help="another checkout")
+    parser.add_argument("--format", action="append", default=[], choices=FORMATS)
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/catalogue.json")
     args = parser.parse_args()
@@ -183,7 +186,8 @@ def main() -> None:
             }
         else:
             kind, checkout = ("before", args.before.resolve()) if args.before else ("now", HERE)
-            entry[kind] = conditions | commands(folder, args.surrogate, args.rows, checkout)
+            found = commands(folder, args.surrogate, args.rows, checkout, args.format or [*FORMATS])
+            entry[kind] = entry.get(kind, {}) | conditions | found
     args.output.write_text(json.dumps(_rounded(result), indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(_rounded(entry), indent=1, ensure_ascii=False))
 

@@ -74,9 +74,25 @@ def predict(source: str, out: str, bands: str) -> None:
 
 def demo(out: str, rows: int) -> None:
     """Write histories of diffstar with scatter about its default galaxy, as diffsky makes them."""
-    import diffstar
+    from diffmah import DEFAULT_MAH_PARAMS
+    from diffstar import DEFAULT_DIFFSTAR_PARAMS, calc_sfh_galpop
 
-    raise NotImplementedError(diffstar)
+    rng = np.random.default_rng(7)
+    t = np.linspace(0.1, 13.8, 100)
+    halo = DEFAULT_MAH_PARAMS._replace(
+        **{name: value + 0.1 * rng.normal(size=rows) for name, value
+           in DEFAULT_MAH_PARAMS._asdict().items() if name != "t_peak"},
+        t_peak=np.full(rows, DEFAULT_MAH_PARAMS.t_peak),
+    )  # fmt: skip
+    stars = DEFAULT_DIFFSTAR_PARAMS._replace(
+        **{name: value + 0.1 * rng.normal(size=rows)
+           for name, value in DEFAULT_DIFFSTAR_PARAMS._asdict().items()}
+    )  # fmt: skip
+    sfh = calc_sfh_galpop(stars, halo, t, lgt0=np.log10(13.8), fb=0.156)
+    with h5py.File(out, "w") as mock:
+        mock["t_table"], mock["sfh_table"] = t, np.asarray(sfh, np.float32)
+        mock["redshift_true"] = rng.uniform(0.05, 1.0, rows)
+    print(f"{out}: {rows} histories")
 
 
 def main() -> None:

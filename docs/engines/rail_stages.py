@@ -15,7 +15,6 @@ import numpy as np
 import qp
 from ceci.config import StageParameter as Param
 from rail.core.data import DataStore
-from rail.core.stage import RailStage
 from rail.creation.engine import Creator, Modeler
 from rail.estimation.estimator import CatEstimator
 from rail.estimation.informer import CatInformer
@@ -88,8 +87,8 @@ class TengriEstimator(CatEstimator):
     name = "TengriEstimator"
     config_options = CatEstimator.config_options.copy()
 
-    def open_model(self, **kwargs):
-        settings = super().open_model(**kwargs)
+    def open_model(self, tag="model", **kwargs):
+        settings = super().open_model(tag, **kwargs)
         if settings is not None:
             self.fast = tengri.load_model(settings["surrogate"], units="nJy")
         return settings
@@ -128,10 +127,9 @@ def main() -> None:
     parser.add_argument("-o", "--out", default="photoz.hdf5")
     args = parser.parse_args()
     DataStore.allow_overwrite = True
-    RailStage.data_store.__class__.allow_overwrite = True
     modeler = TengriModeler.make_stage(name="modeler", model="mocks.pkl")
     creator = TengriCreator.make_stage(
-        name="creator", model=modeler.fit_model(), n_samples=args.rows
+        name="creator", model=modeler.fit_model({"redshift": np.zeros(1)}), n_samples=args.rows
     )
     mocks = creator.sample(args.rows, seed=5)
     informer = TengriInformer.make_stage(name="informer", model="fit.pkl", hdf5_groupname="")

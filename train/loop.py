@@ -41,8 +41,6 @@ from train.step import Pool, State, compiled, make_loss
 from train.validation import NaNStop, Validation
 
 logger = logging.getLogger(__name__)
-#: Validations are so many times their own length apart.
-VALIDATION_PACE = 20.0
 
 
 @dataclass
@@ -135,8 +133,7 @@ class Loop:
             rows = self._usable(partial(self.pools.raw, 0), None)
             scaling = self.problem.fit_scaling(rows)
             costs = planning.measure(self.problem, self.maker, scaling, rows)
-            after = expected_seconds(self.config, costs)
-            elsewhere = time.monotonic() - self.made + after
+            elsewhere = time.monotonic() - self.made + expected_seconds(self.config, costs)
             plan = make_plan(self.config, costs, self.source.size, elsewhere)
             for text in (*planning.words(self.config, plan, costs),
                          *planning.truncation(self.problem, scaling, rows)):  # fmt: skip
@@ -187,7 +184,8 @@ class Loop:
             loss = float(trace.loss[-1])
             stop, validate, save = devices.agree(
                 bool(self.signals.received),
-                now - last_validation > self._pace() or step >= self.plan.steps,
+                now - last_validation > self.validation.pace(run.validate_seconds)
+                or step >= self.plan.steps,
                 now - last_save > run.save_seconds,
             )
             if validate:
@@ -202,10 +200,6 @@ class Loop:
             if self._stop_or_save(state, stop, save):
                 last_save = time.monotonic()
         return state, False
-
-    def _pace(self) -> float:
-        """Return the seconds between two validations, which take a small share of the time."""
-        return max(self.config.run.validate_seconds, VALIDATION_PACE * self.validation.seconds)
 
     def _stop_or_save(self, state: State, stop: bool, save: bool) -> bool:
         """Save where either is due, then stop if told to; return whether it was saved."""

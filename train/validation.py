@@ -17,6 +17,8 @@ from train.rows import VALIDATION
 
 #: The validation set is small: fresh draws shall not miss the target by its noise.
 UNTIL_MARGIN = 0.97
+#: Measurements are at least so many times their own length apart.
+PACE = 20.0
 
 
 class NaNStop(TengriError, ArithmeticError):
@@ -65,6 +67,10 @@ class Validation:
             numbers["until"] = accuracy.percentile(self.held_out.flux, emulated, q)
         self.seconds = time.monotonic() - begin if self.step >= 0 else 0.0
         self.numbers, self.step = numbers, step
+
+    def pace(self, seconds: float) -> float:
+        """Return the seconds between two measurements: those asked for, or more."""
+        return max(seconds, PACE * self.seconds)
 
     @property
     def text(self) -> str:

@@ -49,7 +49,8 @@ def predict(source: Path, out: Path, name: str) -> None:
     meta = photometry(catalogue.head(1), model)[:0]
     made = catalogue.map_partitions(photometry, model, meta=meta)
     made.write_catalog(out, catalog_name="photometry", overwrite=True)
-    print(f"{out}: {len(made)} rows in {len(made.get_healpix_pixels())} pixels")
+    written = lsdb.open_catalog(out)
+    print(f"{out}: {len(written)} rows in {len(written.get_healpix_pixels())} pixels")
 
 
 def main() -> None:

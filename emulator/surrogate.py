@@ -24,6 +24,7 @@ from emulator.domain import TrainedDomain
 from emulator.error_bars import ErrorBars
 from emulator.evaluator import EmulatedEvaluators
 from emulator.guard import EmulatedGuard
+from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.components.stellar.nebular import check_gas_is_fixed, holds_gas
 from tengri.components.stellar.ssp import load_ssp_data
 from tengri.errors import ConfigError, DataError
@@ -139,7 +140,7 @@ class EmulatedSEDModel(PhotometricModel):
 
     def _stars(self, spec: Parameters) -> Stars:
         ssp = self.artefact.ssp
-        return Stars(spec.composition, self.cosmology, ssp["age_edges"], ssp["lgmet"])
+        return Stars(spec.composition, self.cosmology, ssp["age_edges"], MetalNodes(ssp["lgmet"]))
 
     @property
     def ssp_name(self) -> str:

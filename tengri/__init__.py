@@ -21,6 +21,7 @@ if sys.argv[:1] != ["-m"] and shadow.hidden():  # the program itself finds its p
 
 if TYPE_CHECKING:
     from tengri.compilation_cache import enable_compilation_cache
+    from tengri.components.stellar.alpha_grid import stack_ssp_data
     from tengri.components.stellar.ssp import SSPData, load_ssp_data
     from tengri.forward.model import SEDModel
     from tengri.forward.photometric_model import PhotometricModel
@@ -43,6 +44,7 @@ _HOME = {
     "SSPData": "tengri.components.stellar.ssp",
     "load_model": "tengri.model_loading",
     "load_ssp_data": "tengri.components.stellar.ssp",
+    "stack_ssp_data": "tengri.components.stellar.alpha_grid",
     "SEDModel": "tengri.forward.model",
     "FilterCurve": "tengri.observation",
     "Instrument": "tengri.observation",
@@ -64,7 +66,7 @@ _HOME = {
 
 __all__ = [  # noqa: RUF022  (models first, then what they are made of)
     "load_model", "SEDModel", "Parameters", "Instrument", "load_ssp_data", "PhotometricModel",
-    "Observation", "Photometry", "FilterCurve", "SSPData",
+    "Observation", "Photometry", "FilterCurve", "SSPData", "stack_ssp_data",
     "Fixed", "Uniform", "LogUniform", "Normal", "Gaussian", "LogNormal", "StudentT", "Laplace",
     "FREE", "enable_compilation_cache",
 ]  # fmt: skip

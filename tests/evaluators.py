@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator.evaluator import EmulatedEvaluators
 from emulator.surrogate import EmulatedSEDModel
 from tengri import PhotometricModel, SEDModel
+from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard
 from tengri.forward.galaxy import Stars
@@ -30,5 +31,7 @@ def emulated(model: EmulatedSEDModel) -> EmulatedEvaluators:
     names = artefact.photometry.names
     bands = tuple(names.index(name) for name in model.filter_names)
     asked = artefact.target.emitting(model.spec, artefact.spec).composition
-    stars = Stars(asked, model.cosmology, artefact.ssp["age_edges"], artefact.ssp["lgmet"])
+    stars = Stars(
+        asked, model.cosmology, artefact.ssp["age_edges"], MetalNodes(artefact.ssp["lgmet"])
+    )
     return EmulatedEvaluators(artefact, model.spec, model.domain, stars, bands, filters)

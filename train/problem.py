@@ -20,6 +20,7 @@ from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, Target
 from emulator.targets.batch import Penalty, TargetRows
 from tengri import Parameters, SEDModel
+from tengri.components.stellar.alpha import MET_AFE
 from tengri.components.stellar.ssp import load_named_ssp
 from tengri.errors import ConfigError, unknown
 from tengri.factory import build_observation, build_spec
@@ -63,6 +64,7 @@ class Problem:
         observation = build_observation(config.model.instruments, config.model.bands)
         ssp = load_named_ssp(config.model.ssp)
         model = SEDModel(spec, ssp, observation)
+        _check_alpha(spec)
         _check_redshift(spec)
         if config.network.target == SPECTRUM:
             raise ConfigError(
@@ -286,6 +288,15 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return all(np.array_equal(a[name], b[name]) for name in a)
     return bool(a == b)
+
+
+def _check_alpha(spec: Parameters) -> None:
+    """Raise ConfigError for [α/Fe] among the parameters: no surrogate learns it."""
+    if spec.composition.alpha is not None:
+        raise ConfigError(
+            f"{MET_AFE.name} is a parameter of the exact model alone: leave it out, and fix [α/Fe] "
+            'where the grid is named, model.ssp = "FILE,afe=0.2".'
+        )
 
 
 def _check_redshift(spec: Parameters) -> None:

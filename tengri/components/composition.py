@@ -31,6 +31,7 @@ from tengri.components.igm import (
 from tengri.components.igm.absorber import IGM_LOG_NHI_DLA
 from tengri.components.igm.damping_wing import IGM_XHI
 from tengri.components.physics import Physics, Picker
+from tengri.components.stellar.alpha import ALPHA_ENHANCEMENT, MET_AFE, AlphaEnhancement
 from tengri.components.stellar.lyman_alpha import FESC_LYA, LYA_ESCAPES, LyaEscape
 from tengri.components.stellar.metallicity import METALLICITY_HISTORIES, MetallicityHistory
 from tengri.components.stellar.nebular import LOGZ, NEBULAR_MODELS, NebularModel
@@ -186,6 +187,7 @@ class WhereNamed(NamedTuple):
 
 
 WHERE_NAMED = (
+    WhereNamed("alpha", "[α/Fe] of the stars", "alpha enhancement", ALPHA_ENHANCEMENT),
     WhereNamed("damping_wing", "neutral gas", "damping wing of neutral gas", DAMPING_WING),
     WhereNamed("absorber", "neutral gas around the galaxy", "damped absorber", ABSORBER),
     WhereNamed("milky_way", "dust of the Milky Way", "dust of the Milky Way", MilkyWay(), (
@@ -241,6 +243,7 @@ class Composition:
     damping_wing: DampingWing | None = None
     absorber: Absorber | None = None
     milky_way: MilkyWay | None = None
+    alpha: AlphaEnhancement | None = None
     lya_escape: LyaEscape | None = None
     settings: dict[str, Any] = field(default_factory=dict, compare=False)
     physics: Physics = field(default_factory=Physics, compare=False)
@@ -260,7 +263,8 @@ class Composition:
         """Parameters of the stars, and of the dust that anything is behind."""
         if self.has_stars:
             clear = (CLEAR,) if self.partly_clear else ()
-            return (self.sfh.params, self.metallicity.params, SCREEN_PARAMS, clear,
+            alpha = self.alpha.params if self.alpha else ()
+            return (self.sfh.params, self.metallicity.params, alpha, SCREEN_PARAMS, clear,
                     self.dust_bc.params, self.dust_diff.params)  # fmt: skip
         return (SCREEN_PARAMS[1:], self.dust_diff.params) if self.agn_screened else ()
 
@@ -268,6 +272,14 @@ class Composition:
     def has_stars(self) -> bool:
         """Whether anything but a nucleus shines."""
         return bool(self.sfh.types)
+
+    @property
+    def grid_bounded(self) -> tuple[str, ...]:
+        """Names of the parameters whose values lie on an axis of the grid of stars."""
+        if not self.has_stars:
+            return ()
+        alpha = self.alpha.params if self.alpha else ()
+        return (*self.metallicity.logzsol_names, *(param.name for param in alpha))
 
     @property
     def agn_screened(self) -> bool:
@@ -366,6 +378,7 @@ def compose(
         damping_wing=DAMPING_WING if IGM_XHI.name in given else None,
         absorber=ABSORBER if IGM_LOG_NHI_DLA.name in given else None,
         milky_way=_milky_way(chosen, given),
+        alpha=ALPHA_ENHANCEMENT if MET_AFE.name in given and sfh.types else None,
         settings={**chosen, "mean_sfh_type": list(sfh.types or (NO_STARS,)),
                   bin_edges.SETTING: sfh.bins.setting,
                   "dust_law_bc": laws[0].name, "dust_law_diff": laws[1].name},

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tengri.components.composition import Composition
-from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.domain import SLACK, Domain, checked_mode
 from tengri.errors import ConfigError, ParameterError
 from tengri.forward.galaxy import Galaxy
+from tengri.forward.grid_parameters import grid_ranges
 from tengri.observation.bands import coverage
 from tengri.observation.filters import FilterCurve
 
@@ -46,19 +46,17 @@ class ExactGuard:
     @classmethod
     def of(cls, galaxy: Galaxy, filters: tuple[FilterCurve, ...], mode: str = "warn") -> ExactGuard:
         """Return the guard of a model's equations and bands."""
-        stars = galaxy.composition.has_stars
-        names = galaxy.composition.metallicity.logzsol_names if stars else ()
-        lo, hi = (float(end) - LOG10_ZSUN for end in galaxy.lgmet[[0, -1]])
-        slack = SLACK * (abs(lo) + abs(hi))
         least = 0.0 if galaxy.composition.by_distance else float(np.nextafter(0.0, 1.0))
-        low = {"redshift": least, **dict.fromkeys(names, lo - slack)}
-        high = {"redshift": np.inf, **dict.fromkeys(names, hi + slack)}
+        low, high = {"redshift": least}, {"redshift": np.inf}
+        for name, (lo, hi) in grid_ranges(galaxy.composition, galaxy.metal_nodes).items():
+            slack = SLACK * (abs(lo) + abs(hi))
+            low[name], high[name] = lo - slack, hi + slack
         domain = Domain(low, high)
         return cls(galaxy.composition, galaxy.wave, filters, domain, checked_mode(mode))
 
     @property
     def metallicities(self) -> dict[str, tuple[float, float]]:
-        """Range of each metallicity on the grid, log10(Z/Zsun), by parameter."""
+        """Range of each metallicity on the grid, log10(Z/Zsun), and of [α/Fe], by parameter."""
         ranges = self.domain.ranges()
         return {name: ends for name, ends in ranges.items() if name != "redshift"}
 

@@ -15,8 +15,8 @@ behind neither screen, where a measured share of it escapes. With ``mean_sfh_typ
 are no stars, the nucleus alone. Written for one galaxy; under ``vmap`` the sums become matrix
 products over the batch.
 
-Shapes: n_met metallicity nodes, n_bin age bins (the SSP's, with the one that holds 10 Myr
-split in two), n_wave rest wavelengths.
+Shapes: n_met rows of the grid in metals, its metallicities at each [α/Fe] in turn; n_bin age bins
+(the SSP's, with the one that holds 10 Myr split in two); n_wave rest wavelengths.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from tengri.components.dust.screen import (
     transmissions,
 )
 from tengri.components.stellar.lyman_alpha import LyaLine
+from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.components.stellar.nebular import Gas
 from tengri.constants import C_AA_PER_S, LYMAN_ALPHA_AA, SOFTEST_XRAY_AA
 from tengri.cosmology import Cosmology, log10_luminosity_to_flux
@@ -152,8 +153,8 @@ class Stars:
         Gives the age of the Universe at the redshift of observation.
     age_edges_gyr : ndarray, shape (n_age + 1,)
         Edges of the age bins of the SSP grid [Gyr].
-    lgmet : ndarray, shape (n_met,)
-        log10 of the absolute metal fraction of its nodes.
+    metals : MetalNodes
+        Nodes of its metallicities.
     """
 
     def __init__(
@@ -161,17 +162,17 @@ class Stars:
         composition: Composition,
         cosmology: Cosmology,
         age_edges_gyr: np.ndarray,
-        lgmet: np.ndarray,
+        metals: MetalNodes,
     ) -> None:
         self.composition = composition
         self.cosmology = cosmology
         self.bins = AgeBins.split(age_edges_gyr)
-        self.lgmet = np.asarray(lgmet, dtype=np.float64)
+        self.metal_nodes = metals
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the grids."""
-        return digest_of(self.bins.edges, self.lgmet)
+        return digest_of(self.bins.edges, *self.metal_nodes.axes)
 
     @cached_property
     def _key(self) -> tuple[str, Composition, Cosmology, str]:
@@ -204,9 +205,14 @@ class Stars:
         return log10_luminosity_to_flux(self.cosmology, p["redshift"], p.get(DISTANCE.name))
 
     def metals(self, p: Params) -> Array:
-        """Return the distribution of each bin's mass over metallicity, (n_met, n_bin) or ~ 1."""
+        """Return the distribution of each bin's mass over metals, (n_met, n_bin) or (n_met, 1)."""
         t_univ = self.cosmology.age_gyr(p["redshift"])
-        return self.composition.metallicity.bin_weights(p, self.bins.edges, t_univ, self.lgmet)
+        edges, nodes = self.bins.edges, self.metal_nodes
+        by_z = self.composition.metallicity.bin_weights(p, edges, t_univ, nodes.lgmet)
+        if self.composition.alpha is None:
+            return by_z
+        by_afe = self.composition.alpha.weights(p, nodes.afe)
+        return (by_afe[:, None, None] * by_z).reshape(-1, by_z.shape[-1])
 
 
 class Galaxy(Stars):
@@ -214,7 +220,7 @@ class Galaxy(Stars):
 
     Parameters
     ----------
-    composition, cosmology, age_edges_gyr, lgmet
+    composition, cosmology, age_edges_gyr, metals
         As of `Stars`.
     wave : ndarray, shape (n_wave,)
         Rest wavelengths [Å].
@@ -229,12 +235,12 @@ class Galaxy(Stars):
         composition: Composition,
         cosmology: Cosmology,
         age_edges_gyr: np.ndarray,
-        lgmet: np.ndarray,
+        metals: MetalNodes,
         wave: np.ndarray,
         log10_flux_unit: float,
         gas: Gas | None = None,
     ) -> None:
-        super().__init__(composition, cosmology, age_edges_gyr, lgmet)
+        super().__init__(composition, cosmology, age_edges_gyr, metals)
         self.wave = np.asarray(wave, dtype=np.float64)
         self.log10_flux_unit = log10_flux_unit
         self.gas = gas
@@ -242,7 +248,7 @@ class Galaxy(Stars):
     def on(self, wave: np.ndarray) -> Galaxy:
         """Return the same equations on other wavelengths."""
         edges = self.bins.edges
-        other = Galaxy(self.composition, self.cosmology, edges, self.lgmet, wave,
+        other = Galaxy(self.composition, self.cosmology, edges, self.metal_nodes, wave,
                        self.log10_flux_unit, self.gas)  # fmt: skip
         other.bins = self.bins
         return other
@@ -252,7 +258,8 @@ class Galaxy(Stars):
         """SHA-256 of the grids, and of the ionising light of the stars where there is gas."""
         gas = () if self.gas is None else self.gas.grids
         unit = np.array(self.log10_flux_unit)
-        return digest_of(self.bins.edges, self.bins.node, self.lgmet, self.wave, unit, *gas)
+        own = self.bins.edges, self.bins.node, *self.metal_nodes.axes, self.wave
+        return digest_of(*own, unit, *gas)
 
     def stars(self, flux: Spectra, w: Array, p: Params) -> tuple[Array, Array]:
         """Return the unattenuated light per unit mass of (young, old) stars, each (n_wave,).

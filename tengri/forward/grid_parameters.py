@@ -6,6 +6,11 @@ import math
 import warnings
 from collections.abc import Callable
 
+import numpy as np
+
+from tengri.components.composition import Composition
+from tengri.components.stellar.alpha import MET_AFE
+from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.components.stellar.metallicity import LOG10_ZSUN
 from tengri.components.stellar.ssp import SSPData
 from tengri.errors import ConfigError
@@ -19,17 +24,27 @@ TAIL = 1e-3
 ROUNDING_DEX = 1e-6
 
 
-def check_metals_count(spec: Parameters, ssp: SSPData) -> None:
-    """Raise for a free metallicity on a grid that has one.
+def grid_ranges(composition: Composition, metals: MetalNodes) -> dict[str, tuple[float, float]]:
+    """Return the ends of the grid for each parameter that lies on an axis of it."""
+    if not composition.has_stars:
+        return {}
+    lgmet = metals.lgmet - LOG10_ZSUN
+    ranges = {name: _ends(lgmet) for name in composition.metallicity.logzsol_names}
+    return {**ranges, MET_AFE.name: _ends(metals.afe)} if composition.alpha else ranges
+
+
+def check_metals(spec: Parameters, ssp: SSPData) -> None:
+    """Raise for a free metallicity on a grid that has one, and for [α/Fe] on one side only.
 
     Raises
     ------
     ConfigError
         Names the parameter and the grid.
     """
+    _check_alpha(spec, ssp)
     if len(ssp.ssp_lgmet) > 1:
         return
-    names = _free_metals(spec)
+    names = [name for name in _free_metals(spec) if name != MET_AFE.name]
     if names:
         raise ConfigError(
             f"{' and '.join(names)} changes nothing on the grid {ssp.name}, which has one "
@@ -64,10 +79,9 @@ def warn_of_prior(spec: Parameters, ssp: SSPData) -> None:
 
 def on_grid(spec: Parameters, ssp: SSPData) -> Parameters:
     """Return a spec whose uniform priors of metallicities end where the grid does."""
-    low, high = (float(end) - LOG10_ZSUN for end in ssp.ssp_lgmet[[0, -1]])
-    ended = {}
+    ended, ranges = {}, grid_ranges(spec.composition, ssp.metals)
     for name in _free_metals(spec):
-        prior = spec.get_distribution(name)
+        prior, (low, high) = spec.get_distribution(name), ranges[name]
         within = max(prior.bounds[0], low), min(prior.bounds[1], high)
         if isinstance(prior, Uniform) and within != prior.bounds:
             ended[name] = within
@@ -75,9 +89,27 @@ def on_grid(spec: Parameters, ssp: SSPData) -> Parameters:
 
 
 def _free_metals(spec: Parameters) -> list[str]:
-    if not spec.composition.has_stars:
-        return []
-    return [n for n in spec.composition.metallicity.logzsol_names if n in spec.free_params]
+    return [name for name in spec.composition.grid_bounded if name in spec.free_params]
+
+
+def _check_alpha(spec: Parameters, ssp: SSPData) -> None:
+    has, asked = bool(ssp.ssp_afe.size), spec.composition.alpha is not None
+    if asked and not has:
+        raise ConfigError(
+            f"{MET_AFE.name} changes nothing on the grid {ssp.name}, which has no axis [α/Fe]: "
+            "leave it out, or take a grid that has one, load_ssp_data(…, afe='free')."
+        )
+    if has and not asked and spec.composition.has_stars:
+        first, last = ssp.ssp_afe[[0, -1]]
+        raise ConfigError(
+            f"The grid {ssp.name} has an axis [α/Fe] ({first:g} to {last:g}): give "
+            f"{MET_AFE.name} in Parameters(…), a value or a prior, or fix it: "
+            "load_ssp_data(…, afe=0)."
+        )
+
+
+def _ends(nodes: np.ndarray) -> tuple[float, float]:
+    return float(nodes[0]), float(nodes[-1])
 
 
 def _central(prior: Distribution) -> tuple[float, float]:
@@ -86,10 +118,9 @@ def _central(prior: Distribution) -> tuple[float, float]:
 
 def _off_grid(spec: Parameters, ssp: SSPData, ends: Ends) -> list[str]:
     """Return a sentence for each prior that leaves the grid."""
-    low, high = (float(end) - LOG10_ZSUN for end in ssp.ssp_lgmet[[0, -1]])
-    sentences = []
+    sentences, ranges = [], grid_ranges(spec.composition, ssp.metals)
     for name in _free_metals(spec):
-        prior = spec.get_distribution(name)
+        prior, (low, high) = spec.get_distribution(name), ranges[name]
         first, last = ends(prior)
         if first < low - ROUNDING_DEX or last > high + ROUNDING_DEX:
             lo, hi = prior.bounds

@@ -81,7 +81,7 @@ class GridSpectra:
         _check_lya(composition, ssp, lya)
         # A power of ten near the brightest spectrum keeps float32 away from both its ends.
         unit = float(np.floor(np.log10(flux.max())))
-        galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet, wave, unit, gas)
+        galaxy = Galaxy(composition, cosmology, ssp.age_edges_gyr, ssp.metals, wave, unit, gas)
         stars_and_gas = composition.nebular is None and composition.has_stars
         listed = GridLines.of(ssp, bins) if stars_and_gas else None
         return cls(galaxy, flux, lit, lya, listed, ssp.loadings)

@@ -21,7 +21,7 @@ from tengri.forward.derived import derived_quantities
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators, redshift_range
 from tengri.forward.exact_guard import ExactGuard
-from tengri.forward.grid_parameters import check_metals_count, check_prior, warn_of_prior
+from tengri.forward.grid_parameters import check_metals, check_prior, warn_of_prior
 from tengri.forward.grid_spectra import GridSpectra
 from tengri.forward.line_predictions import LinePredictions
 from tengri.forward.lines import Lines
@@ -95,7 +95,7 @@ class SEDModel(PhotometricModel):
     ) -> None:
         _check_arguments(spec, ssp, observation)
         spec.check_physics()
-        check_metals_count(spec, ssp)
+        check_metals(spec, ssp)
         check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)

@@ -42,8 +42,8 @@ class Stated(TypedDict, total=False):
         Which of several spectra, or their sum: ``"transmitted+nebular"``.
     axes : mapping
         Value at which each further axis of the grid is fixed, by its name.
-    afe : float
-        Value at which an axis [α/Fe] is fixed.
+    afe : float or "free"
+        Value at which an axis [α/Fe] is fixed; ``"free"``: it is a parameter of the model.
     """
 
     nebular: bool
@@ -54,7 +54,7 @@ class Stated(TypedDict, total=False):
     mass_msun: float
     spectrum: str
     axes: Mapping[str, float]
-    afe: float
+    afe: float | str
 
 
 #: Understood of every file, whatever its layout.
@@ -65,6 +65,8 @@ WORDS = frozenset({"imf", "spectrum"})
 #: For the record only: the light is the same whatever they say.
 RECORDS = frozenset({"imf"})
 AXIS = "axes."
+#: Of ``afe``: the axis stays.
+FREE = "free"
 
 
 def check_stated(stated: Mapping[str, Any], taken: frozenset[str], layout: str) -> None:
@@ -96,6 +98,8 @@ def _wanted(name: str, value: Any) -> str:
     if name == "axes":
         good = isinstance(value, Mapping) and all(map(_is_number, value.values()))
         return "" if good else "the value of each axis, {'name': number}"
+    if name == "afe":
+        return "" if _is_number(value) or value == FREE else f"a number, or {FREE!r}"
     if name in POSITIVE:
         return "" if _is_number(value) and value > 0 else "a number above zero"
     return "" if _is_number(value) else "a number"

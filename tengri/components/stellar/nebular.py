@@ -113,7 +113,7 @@ class Gas:
         self._light = ssp.ionising or IonisingLight.measured(
             ssp.ssp_wave, ssp.ssp_flux, ssp.ssp_lg_age_gyr
         )
-        self._to_z = fixed_hat_weights(ssp.ssp_lgmet, table.lgmet)
+        self._to_z = fixed_hat_weights(ssp.metals.lgmet_of_rows, table.lgmet)
         to_age = fixed_hat_weights(self._light.lg_age_gyr[:, young], table.lg_age_gyr)
         self._ages = np.flatnonzero(to_age.any(axis=(0, 1)))
         # photons of each node in age per solar mass of young stars, (n_met, n_young, n_t)

@@ -29,8 +29,10 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from tengri.components.stellar.alpha_grid import stack_ssp_data
 from tengri.components.stellar.ionising import IonisingLight
 from tengri.components.stellar.loadings import Loadings
+from tengri.components.stellar.metal_nodes import MetalNodes
 from tengri.errors import DataError
 from tengri.grids import files, readers
 from tengri.grids.ages import log_midpoint_edges
@@ -38,7 +40,7 @@ from tengri.grids.checks import check_axes, check_brightness, checked_flux, clea
 from tengri.grids.contents import Contents, LineTable, Planes
 from tengri.grids.facts import facts
 from tengri.grids.measurement import Measured, Sample
-from tengri.grids.stated import Stated, parse
+from tengri.grids.stated import FREE, Stated, parse
 from tengri.grids.stated import digest as stated_digest
 from tengri.grids.verdict import Verdict, accepted, judge
 from tengri.io import hdf5_reader, seal
@@ -59,6 +61,9 @@ class SSPData:
         them by keyword, where that changes the grid.
     attrs : dict
         Provenance as stored: ``imf``, ``source``, ``citation``, ``nebular``, ``logu``, ``zsun`` …
+    ssp_afe : ndarray, shape (n_afe,)
+        [α/Fe] of a grid that has this axis, else empty. The first axis of all that is (n_met, …)
+        then runs over the metallicities at the first [α/Fe], then at the second …
     lines : LineTable or None
         Emission lines that the file lists beside its spectra.
     gas : bool or None
@@ -88,6 +93,12 @@ class SSPData:
     measured: Measured | None = None
     notes: tuple[str, ...] = ()
     loadings: Loadings | None = None
+    ssp_afe: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def metals(self) -> MetalNodes:
+        """The nodes of the grid in metals."""
+        return MetalNodes(self.ssp_lgmet, self.ssp_afe)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -105,10 +116,11 @@ class SSPData:
         return facts(self.attrs, self.name)
 
     def __repr__(self) -> str:
-        n_met, n_age, n_wave = self.shape
-        return (
-            f"SSPData({self.name!r}: {n_met} metallicities × {n_age} ages × {n_wave} wavelengths)"
-        )
+        n_age, n_wave = self.shape[1:]
+        metals = f"{len(self.ssp_lgmet)} metallicities"
+        if self.ssp_afe.size:
+            metals = f"{len(self.ssp_afe)} [α/Fe] × {metals}"
+        return f"SSPData({self.name!r}: {metals} × {n_age} ages × {n_wave} wavelengths)"
 
 
 def load_ssp_data(
@@ -126,7 +138,8 @@ def load_ssp_data(
         file has no seal: without this, damage that leaves its values plausible goes unseen.
     **stated
         What the file does not say or says wrongly, keywords of `tengri.grids.stated.Stated`:
-        ``nebular``, ``vacuum``, ``zsun``, ``afe`` …
+        ``nebular``, ``vacuum``, ``zsun``, ``afe`` …; with ``afe="free"`` the grid keeps its axis
+        [α/Fe], and models on it have the parameter ``met_afe``.
 
     Returns
     -------
@@ -150,6 +163,11 @@ def load_ssp_data(
     if not isinstance(path, str | Path | None):
         raise DataError(f"load_ssp_data takes the path of an HDF5 file, not {path!r}.")
     found = files.resolve(files.DEFAULT_SSP if path is None else path)
+    if stated.get("afe") == FREE:
+        nodes = readers.alpha_nodes(found).tolist()
+        return stack_ssp_data(
+            {v: load_ssp_data(found, sha256, **{**stated, "afe": v}) for v in nodes}
+        )  # type: ignore[typeddict-item]
     if files.is_embedded(found) or seal.is_sealed(found):
         seal.verify(found)
     if sha256 is not None and (has := seal.file_sha256(found)) != sha256.lower():

@@ -2,7 +2,8 @@
 
 A reader has ``TAKES``, the keywords of `tengri.grids.stated.Stated` that it understands beside
 those of every layout; ``can_read(path)``, a cheap test; and ``read(path, stated) -> Contents``.
-None invents what its file does not say: it asks for it by keyword.
+None invents what its file does not say: it asks for it by keyword. One whose layout knows an axis
+[α/Fe] has ``alpha_nodes(path)``, its nodes or None.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tengri.errors import DataError, TengriError
-from tengri.grids.contents import Contents
+from tengri.grids.contents import Array, Contents
 from tengri.grids.readers import (
     bagpipes,
     bpass,
@@ -24,7 +25,7 @@ from tengri.grids.readers import (
     starburst99,
     synthesizer,
 )
-from tengri.grids.stated import check_stated
+from tengri.grids.stated import FREE, check_stated
 
 
 class Reader(Protocol):
@@ -66,9 +67,7 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     ConfigError
         A keyword that says nothing about this layout.
     """
-    layout = next((name for name, reader in READERS.items() if reader.can_read(path)), None)
-    if layout is None and path.suffix in HDF5_ENDINGS:
-        layout = "dsps"  # says what is wrong with it
+    layout = _layout(path)
     if layout is None:
         raise DataError(
             f"{path}: no known layout of stellar populations; those are {', '.join(READERS)} "
@@ -76,9 +75,33 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         )
     reader = READERS[layout]
     check_stated(stated, reader.TAKES, layout)
+    if stated.get("afe") == FREE:
+        raise DataError(f"{path}: one value of [α/Fe] is looked at: say which, afe=0.")
     try:
         return reader.read(path, stated)
     except TengriError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
         raise DataError(f"{path}: no sound file of the layout {layout!r} ({error}).") from error
+
+
+def alpha_nodes(path: Path) -> Array:
+    """Return [α/Fe] of the nodes of a grid that has this axis, ascending.
+
+    Raises
+    ------
+    DataError
+        The grid has no such axis.
+    """
+    reader = READERS.get(_layout(path) or "")
+    read_nodes = getattr(reader, "alpha_nodes", None)
+    nodes = None if read_nodes is None else read_nodes(path)
+    if nodes is None or len(nodes) < 2:
+        raise DataError(f"{path}: afe='free' was given, but the grid has no axis [α/Fe].")
+    return nodes
+
+
+def _layout(path: Path) -> str | None:
+    known = (name for name, reader in READERS.items() if reader.can_read(path))
+    # whatever else is HDF5 goes to the schema of DSPS, which says what is wrong with it
+    return next(known, "dsps" if path.suffix in HDF5_ENDINGS else None)

@@ -24,6 +24,7 @@ from tengri.grids.readers.fsps import IMF
 from tengri.io import hdf5_reader
 
 TAKES = frozenset({"zsun", "afe"})
+AFE = "ssp_afe"
 
 
 def can_read(path: Path) -> bool:
@@ -32,7 +33,7 @@ def can_read(path: Path) -> bool:
         return False
     try:
         with hdf5_reader.open_hdf5(path) as file:
-            return any(hdf5_reader.has(file, name) for name in ("ssp_afe", "ssp_resolution"))
+            return any(hdf5_reader.has(file, name) for name in (AFE, "ssp_resolution"))
     except DataError:
         return False
 
@@ -55,16 +56,22 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
         }
         attrs = {**attrs, **{k: v for k, v in facts.items() if v is not None}}
         contents = replace(contents, attrs=attrs, gas=False)
-        if hdf5_reader.has(file, "ssp_afe"):
+        if hdf5_reader.has(file, AFE):
             return _at_afe(file, contents, stated)
         if "afe" in stated:
             raise DataError(f"{path}: afe= was given, but the grid has no axis [α/Fe].")
         return contents
 
 
+def alpha_nodes(path: Path) -> np.ndarray | None:
+    """Return [α/Fe] of the nodes; None of a grid without that axis."""
+    with dsps.opened(path) as file:
+        return hdf5_reader.array(file, AFE, path) if hdf5_reader.has(file, AFE) else None
+
+
 def _at_afe(file: h5py.File, contents: Contents, stated: Mapping[str, Any]) -> Contents:
     path, shape = contents.path, contents.flux.shape
-    axis = hdf5_reader.array(file, "ssp_afe", path)
+    axis = hdf5_reader.array(file, AFE, path)
     if len(shape) != 4 or axis.shape != shape[:1]:
         raise DataError(
             f"{path}: dataset ssp_flux has shape {shape}, ssp_afe {axis.shape}; expected "

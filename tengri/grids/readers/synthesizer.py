@@ -93,6 +93,13 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     return Contents("synthesizer", (path,), data, Planes(shape, plane), attrs, gas=gas)
 
 
+def alpha_nodes(path: Path) -> Array | None:
+    """Return [α/Fe] of the nodes; None of a grid without that axis."""
+    with dsps.opened(path) as file:
+        names = hdf5_reader.members(hdf5_reader.members(file)["axes"])
+        return _quantity(file, f"axes/{ALPHA}", path) if ALPHA in names else None
+
+
 def _quantity(file: h5py.File, name: str, path: Path, unit: str = "") -> Array:
     group, _, last = name.rpartition("/")
     values = hdf5_reader.array(hdf5_reader.members(file)[group], last, path).astype(np.float64)

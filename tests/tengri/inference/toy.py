@@ -54,7 +54,7 @@ class Toy:
         self.units, self.filter_names = "nJy", BANDS
         self.emulation_covariance = error_mag**2 * np.eye(3)
         ssp, self.cosmology = tiny_ssp(), FlatLambdaCDM()
-        self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
+        self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.metals)
         self.mass_remaining = ssp.ssp_mass_remaining
         self._parts = np.asarray(slope), LEVEL, np.float64(bump)
         if exact is not None:
@@ -114,7 +114,7 @@ class BrightToy(Toy):
             sfh_delayed_tau_frac=0.3, dust_tau_diff=(0.0, 2.0), redshift=redshift,
         )  # fmt: skip
         ssp = tiny_ssp()
-        self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.ssp_lgmet)
+        self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.metals)
 
     def evaluator(self, z_range=None):
         return BrightToyEvaluator(FixedValues.of(self.spec))

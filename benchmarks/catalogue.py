@@ -1,17 +1,16 @@
 """What ``tengri predict`` costs beside the model that it asks, by format.
 
-    python benchmarks/catalogue.py [--rows 1000000] [--surrogate sdss]
+    python benchmarks/catalogue.py [--rows 500000] [--surrogate sdss]
         [-o benchmarks/results/catalogue.json]
     python benchmarks/catalogue.py --before CHECKOUT    # the same of other code, kept beside it
     python benchmarks/catalogue.py --parts              # processor seconds of each part
 
 Ten columns of prior draws and an identifier, in HDF5, Parquet and FITS, through a published
-surrogate to five fluxes in nJy, five error bars and a flag. For each format the command runs with
-all rows and with few of them, in processes of their own: the difference, by row, is what a row
-costs, and the shorter one is the start of Python, imports and compilation. The model's own time is
-that of ``predict_photometry_batch`` for the same rows. Parts are asked one after the other in
-one process. Each call adds to the file: all of them together take minutes, and a quiet machine is
-had for one at a time (``chrt -f 10``).
+surrogate to five fluxes in nJy, five error bars and a flag. One process does what the command does,
+from the open catalogue to the output, in each format, and asks the model alone, in turn; the least
+of several rounds counts, by the clock and in processor time. The command itself is run once, start
+of Python, imports and compilation included. Parts are asked one after the other. Each call adds to
+the file: a quiet machine is had for one at a time (``chrt -f 10``).
 """
 
 from __future__ import annotations
@@ -37,37 +36,57 @@ from tengri.catalogue.job import CHUNK, Job, Options
 from tengri.catalogue.table import Columns, Field, Schema, format_of, open_table
 
 FORMATS = (".h5", ".parquet", ".fits")
-FEW = CHUNK  # rows of the shorter command
 HERE = Path(__file__).resolve().parents[1]
-OWN = """
-import sys, time, numpy, emulator
-from tengri.catalogue.table import open_table
+ROWS = """
+import json, os, shutil, sys, time
 from pathlib import Path
+import numpy, emulator
+from tengri.catalogue import job as jobs
+from tengri.catalogue.table import open_table
 model = emulator.load(sys.argv[1], units="nJy")
-with open_table(Path(sys.argv[2])) as table:
+rounds, endings = int(sys.argv[2]), sys.argv[3:]
+with open_table(Path("all.h5")) as table:
     columns = table.read(model.spec.free_params, 0, table.n_rows)
-    ask = lambda a: numpy.asarray(model.predict_photometry_batch(
-        {name: values[a : a + 65536] for name, values in columns.items()}))
-    ask(0)
-    wall, used = time.perf_counter(), time.process_time()
-    for first in range(0, table.n_rows, 65536):
-        ask(first)
-    print(time.perf_counter() - wall, time.process_time() - used)
+def alone():
+    for first in range(0, len(columns["redshift"]), jobs.CHUNK):
+        some = {name: values[first : first + jobs.CHUNK] for name, values in columns.items()}
+        numpy.asarray(model.predict_photometry_batch(some))
+def command(ending):
+    with open_table(Path("all" + ending)) as table:
+        shards = max(1, -(-table.n_rows // jobs.SHARD_ROWS))
+        names = {name: name for name in model.spec.free_params}
+        job = jobs.Job(table, names, model, Path("out" + ending), shards,
+                       jobs.Options(kept=("id",)))
+        job.prepare()
+        if hasattr(job, "run"):
+            job.run()
+        else:
+            for number in range(1, shards + 1):
+                job.make(number)
+            job.join()
+calls = {"model": alone} | {ending: lambda ending=ending: command(ending) for ending in endings}
+spent = {name: [[], []] for name in calls}
+model.predict_photometry_batch({name: values[:2] for name, values in columns.items()})
+for _ in range(rounds):
+    for name, call in calls.items():
+        wall, used = time.perf_counter(), time.process_time()
+        call()
+        spent[name][0].append(time.perf_counter() - wall)
+        spent[name][1].append(time.process_time() - used)
+print(json.dumps({name: [min(w), min(u)] for name, (w, u) in spent.items()}))
 """
 
 
 def write_catalogues(folder: Path, surrogate: str, rows: int) -> None:
-    """Write the same rows in every format, all of them and few."""
+    """Write the same rows in every format."""
     spec = emulator.load(surrogate).spec
     drawn = spec.sample_sobol(rows, seed=11)
     columns: Columns = {"id": np.arange(rows)}
     columns |= {name: np.asarray(drawn[name], np.float32) for name in spec.free_params}
-    fields = {name: Field(values.dtype) for name, values in columns.items()}
+    schema = Schema({name: Field(values.dtype) for name, values in columns.items()}, {}, rows)
     for ending in FORMATS:
-        for name, n in (("all", rows), ("few", min(FEW, rows))):
-            path = folder / f"{name}{ending}"
-            some = {k: v[:n] for k, v in columns.items()}
-            format_of(path).write_table(path, Schema(fields, {}, n), _chunks(some, n))
+        path = folder / f"all{ending}"
+        format_of(path).write_table(path, schema, _chunks(columns, rows))
 
 
 def _chunks(columns: Columns, n: int) -> Iterator[Columns]:
@@ -80,54 +99,40 @@ def environment(checkout: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(checkout), "TENGRI_COMPILATION_CACHE": "0"}
 
 
-def command(folder: Path, name: str, ending: str, surrogate: str, checkout: Path) -> dict[str, Any]:
-    """Run ``tengri predict`` and return its seconds and peak memory."""
-    out = folder / f"out{ending}"
+def whole(folder: Path, surrogate: str, checkout: Path) -> dict[str, Any]:
+    """Run ``tengri predict`` on HDF5 and return its seconds and peak memory."""
     begin = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "tengri", "predict", f"{name}{ending}", "-o", out.name, "--model",
+        [sys.executable, "-m", "tengri", "predict", "all.h5", "-o", "whole.h5", "--model",
          surrogate, "--keep", "id", "--quiet"], cwd=folder, env=environment(checkout),
     )  # fmt: skip
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"tengri predict ended with {status}")
-    found = {
+    return {
         "wall [s]": time.perf_counter() - begin,
         "processor [s]": used.ru_utime + used.ru_stime,
         "peak memory [MB]": used.ru_maxrss / 1e3,
-        "output [MB]": out.stat().st_size / 1e6,
+        "output [MB]": (folder / "whole.h5").stat().st_size / 1e6,
     }
-    out.unlink()
-    return found
 
 
-def own(folder: Path, surrogate: str, checkout: Path) -> dict[str, float]:
-    """Return what the model itself costs [µs per row]."""
-    ran = subprocess.run([sys.executable, "-c", OWN, surrogate, str(folder / "all.h5")],
-                         check=True, text=True, capture_output=True, cwd=folder,
-                         env=environment(checkout))  # fmt: skip
-    wall, used = map(float, ran.stdout.split())
-    return {"wall [s]": wall, "processor [s]": used}
-
-
-def commands(
-    folder: Path, surrogate: str, rows: int, checkout: Path, formats: list[str]
+def by_row(
+    folder: Path, surrogate: str, rows: int, checkout: Path, formats: list[str], rounds: int
 ) -> dict[str, Any]:
     """Return, by format, the costs of a row, beside the model's own."""
-    model = own(folder, surrogate, checkout)
-    found: dict[str, Any] = {
-        "model [µs per row]": {k: 1e6 * model[f"{k} [s]"] / rows for k in ("wall", "processor")}
+    ran = subprocess.run(
+        [sys.executable, "-c", ROWS, surrogate, str(rounds), *formats], check=True, text=True,
+        stdout=subprocess.PIPE, cwd=folder, env=environment(checkout),
+    )  # fmt: skip
+    spent = json.loads(ran.stdout.splitlines()[-1])
+    cost = {name: {"wall": 1e6 * wall / rows, "processor": 1e6 * used / rows}
+            for name, (wall, used) in spent.items()}  # fmt: skip
+    model = cost.pop("model")
+    return {"model [µs per row]": model} | {
+        ending: {"row [µs]": row, "times the model": {k: row[k] / model[k] for k in row}}
+        for ending, row in cost.items()
     }
-    for ending in formats:
-        few = command(folder, "few", ending, surrogate, checkout)
-        every = command(folder, "all", ending, surrogate, checkout)
-        row = {kind: 1e6 * (every[f"{kind} [s]"] - few[f"{kind} [s]"]) / max(1, rows - FEW)
-               for kind in ("wall", "processor")}  # fmt: skip
-        found[ending] = {
-            "whole": every, "few": few, "row [µs]": row,
-            "times the model": {k: row[k] / found["model [µs per row]"][k] for k in row},
-        }  # fmt: skip
-    return found
 
 
 def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, float]:
@@ -162,7 +167,8 @@ def parts(folder: Path, surrogate: str, rows: int, ending: str) -> dict[str, flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--surrogate", default="sdss")
     parser.add_argument("--before", type=Path, help="another checkout")
     parser.add_argument("--format", action="append", default=[], choices=FORMATS)
@@ -186,7 +192,9 @@ def main() -> None:
             }
         else:
             kind, checkout = ("before", args.before.resolve()) if args.before else ("now", HERE)
-            found = commands(folder, args.surrogate, args.rows, checkout, args.format or [*FORMATS])
+            formats = args.format or [*FORMATS]
+            found = by_row(folder, args.surrogate, args.rows, checkout, formats, args.rounds)
+            found["command"] = whole(folder, args.surrogate, checkout)
             entry[kind] = entry.get(kind, {}) | conditions | found
     args.output.write_text(json.dumps(_rounded(result), indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(_rounded(entry), indent=1, ensure_ascii=False))

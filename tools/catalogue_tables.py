@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+FORMATS = (".h5", ".parquet", ".fits")
+
 
 def head(cells: Sequence[str]) -> list[str]:
     """Return the first two lines of a table."""
@@ -13,21 +15,26 @@ def head(cells: Sequence[str]) -> list[str]:
 
 def cost(record: dict[str, Any]) -> str:
     """Return what a row of a catalogue costs beside its model, before and now, Markdown."""
-    rows = head(["", "model alone [µs]", "a row [µs]", "times the model", "processor [µs a row]",
-                  "times the model's", "a million rows, start included [s]",
-                  "peak memory [MB]"])  # fmt: skip
+    rows = head(["µs a row", "model alone", "the row", "times the model", "processor, model alone",
+                 "processor, the row", "times the model's"])  # fmt: skip
     for surrogate, entry in record["surrogates"].items():
         for kind in (k for k in ("before", "now") if k in entry):
             found = entry[kind]
             model = found["model [µs per row]"]
-            for ending in (".h5", ".parquet", ".fits"):
-                r = found[ending]
-                times, cost = r["times the model"], r["row [µs]"]
-                cells = (f"{model['wall']:.2f}", f"{cost['wall']:.2f}", f"{times['wall']:.2f} ×",
-                         f"{cost['processor']:.2f}", f"{times['processor']:.2f} ×",
-                         f"{r['whole']['wall [s]']:.1f}",
-                         f"{r['whole']['peak memory [MB]']:.0f}")  # fmt: skip
+            for ending in (e for e in FORMATS if e in found):
+                row, times = found[ending]["row [µs]"], found[ending]["times the model"]
+                cells = (f"{model['wall']:.2f}", f"{row['wall']:.2f}", f"{times['wall']:.2f} ×",
+                         f"{model['processor']:.2f}", f"{row['processor']:.2f}",
+                         f"{times['processor']:.2f} ×")  # fmt: skip
                 rows.append(f"| `{surrogate}`, `{ending}`, {kind} | {' | '.join(cells)} |")
+    now = record["surrogates"]["sdss"]["now"]
+    ran = now["command"]
+    rows.append(
+        f"\nOn {now['cores']} cores, the process under the {now['scheduler']} scheduler while the "
+        f"load of the machine was {now['load at start']:.0f}. The whole command on "
+        f"{now['rows']:,} rows of HDF5, start and compilation included: {ran['wall [s]']:.1f} s, "
+        f"{ran['processor [s]']:.1f} s of processor, {ran['peak memory [MB]']:.0f} MB."
+    )
     return "\n".join(rows)
 
 
@@ -36,10 +43,10 @@ def parts(record: dict[str, Any]) -> str:
     entries = [(name, entry["parts, processor [s]"])
                for name, entry in record["surrogates"].items()
                if "parts, processor [s]" in entry]  # fmt: skip
-    names = list(entries[0][1][".h5"])
+    names = list(entries[0][1][FORMATS[0]])
     rows = head(["µs of processor a row", *names])
     for surrogate, entry in entries:
-        for ending in (".h5", ".parquet", ".fits"):
+        for ending in FORMATS:
             cells = (f"{1e6 * entry[ending][name] / entry['rows']:.2f}" for name in names)
             rows.append(f"| `{surrogate}`, `{ending}` | {' | '.join(cells)} |")
     return "\n".join(rows)
@@ -62,8 +69,10 @@ def ways(record: dict[str, Any]) -> str:
 
 #: Rows of a part in the model of cost.
 PART_ROWS = 10**7
-#: Bytes that are read of a row: ten parameters in float32 and an identifier.
+#: Bytes of a row in the catalogue: ten parameters in float32 and an identifier.
 READ = 48
+#: Bytes of one in the output: five fluxes, five error bars, an identifier and a flag.
+WRITTEN = 49
 
 
 def cost_model(record: dict[str, Any]) -> str:
@@ -71,19 +80,21 @@ def cost_model(record: dict[str, Any]) -> str:
     entry = record["surrogates"]["sdss"]["now"]
     rows = head(["rows", "format", "parts", "processor hours", "of it start", "hours on 64 cores",
                   "read [GB]", "written [GB]", "disk while joining [GB]"])  # fmt: skip
+    start = (
+        entry["command"]["processor [s]"]
+        - 1e-6 * entry["rows"] * (entry[FORMATS[0]]["row [µs]"]["processor"])
+    )
     for n in (10**6, 10**7, 10**8, 10**9):
-        for ending in (".h5", ".parquet"):
-            rows.append(_cost(entry[ending], entry["rows"], ending, n))
+        for ending in FORMATS[:2]:
+            rows.append(_cost(1e-6 * entry[ending]["row [µs]"]["processor"], start, ending, n))
     return "\n".join(rows)
 
 
-def _cost(found: dict[str, Any], measured: int, ending: str, n: int) -> str:
-    per_row = 1e-6 * found["row [µs]"]["processor"]
-    start = found["few"]["processor [s]"] - per_row * 65536
-    parts = max(1, n // PART_ROWS)
-    hours, begin = (start * parts + per_row * n) / 3600.0, start * parts / 3600.0
-    out = found["whole"]["output [MB]"] / measured * n / 1e3
-    read = READ * n / 1e9
-    cells = (f"{n:,}", f"`{ending}`", str(parts), f"{hours:.3g}", f"{begin:.2g}",
+def _cost(per_row: float, start: float, ending: str, n: int) -> str:
+    """Return a line: ``per_row`` and ``start`` in seconds of processor."""
+    shards = max(1, n // PART_ROWS)
+    hours, begin = (start * shards + per_row * n) / 3600.0, start * shards / 3600.0
+    read, out = READ * n / 1e9, WRITTEN * n / 1e9
+    cells = (f"{n:,}", f"`{ending}`", str(shards), f"{hours:.3g}", f"{begin:.2g}",
              f"{hours / 64:.2g}", f"{read:.3g}", f"{out:.3g}", f"{2 * out:.3g}")  # fmt: skip
     return f"| {' | '.join(cells)} |"

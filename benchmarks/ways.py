@@ -2,6 +2,8 @@
 
     python benchmarks/ways.py [--rows 1000000] [--files 8] [--only NAME …]
         [-o benchmarks/results/ways.json]
+    python benchmarks/ways.py --rows 10000000 --folder FOLDER --write    # only the catalogue …
+    python benchmarks/ways.py --rows 10000000 --folder FOLDER --only …   # … and what it is for
 
 Ten columns of prior draws through the published SDSS surrogate: ``tengri predict`` to HDF5 and
 Parquet, whole and in shards that SLURM's variables number, and the examples in ``docs/engines``
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +188,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=8)
     parser.add_argument("--only", action="append", default=[], choices=list(WAYS))
+    parser.add_argument("--folder", type=Path, help="keep the catalogue here, or take that one")
+    parser.add_argument("--write", action="store_true", help="write the catalogue, measure nothing")
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/ways.json")
     args = parser.parse_args()
     result: dict[str, Any] = {"rows": args.rows, "ways": {}}
@@ -193,11 +198,16 @@ def main() -> None:
         result = kept if kept["rows"] == args.rows and args.only else result
     result |= {
         "machine": platform.machine(), "cores": len(os.sched_getaffinity(0)),
+        "scheduler": {0: "normal", 1: "real time"}.get(os.sched_getscheduler(0), "other"),
         "load at start": os.getloadavg()[0], "tengri": __version__, "jax": jax.__version__,
     }  # fmt: skip
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_catalogue(folder, args.rows, args.files)
+    with ExitStack() as stack:
+        folder = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if not (folder / "in").exists():
+            folder.mkdir(exist_ok=True)
+            write_catalogue(folder, args.rows, args.files)
+        if args.write:
+            return
         for way in args.only or WAYS:
             found: dict[str, Any] = run(folder, WAYS[way])
             found["rows per processor second"] = args.rows / found["processor [s]"]

@@ -62,8 +62,10 @@ def ways(record: dict[str, Any]) -> str:
                  f"{r['rows per processor second']:,.0f}", f"{r['peak memory [MB]']:.0f}",
                  "yes" if r["columns"] == first else "NO")  # fmt: skip
         rows.append(f"| {name} | {' | '.join(cells)} |")
-    rows.append(f"\nLoad of the machine at the start: {record['load at start']:.1f}, on "
-                f"{record['cores']} cores.")  # fmt: skip
+    rows.append(
+        f"\nOn {record['cores']} cores, under the {record['scheduler']} scheduler while the load of "
+        f"the machine was {record['load at start']:.0f}; start and compilation included."
+    )
     return "\n".join(rows)
 
 

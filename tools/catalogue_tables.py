@@ -63,8 +63,8 @@ def ways(record: dict[str, Any]) -> str:
                  "yes" if r["columns"] == first else "NO")  # fmt: skip
         rows.append(f"| {name} | {' | '.join(cells)} |")
     rows.append(
-        f"\nOn {record['cores']} cores, under the {record['scheduler']} scheduler while the load of "
-        f"the machine was {record['load at start']:.0f}; start and compilation included."
+        f"\nOn {record['cores']} cores, under the {record['scheduler']} scheduler while the load "
+        f"of the machine was {record['load at start']:.0f}; start and compilation included."
     )
     return "\n".join(rows)
 

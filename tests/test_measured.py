@@ -22,7 +22,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.setattr(measured, "RECORD", results / "measured.json")
     monkeypatch.setattr(measured, "_git", lambda *words: "abc123")
     monkeypatch.setattr(
-        measured, "RESULTS", {"speed": measured.Measured("python speed.py", ("code",))}
+        measured, "RESULTS", {"speed": measured.Benchmark("python speed.py", ("code",))}
     )
     measured.digest.cache_clear()
     yield tmp_path

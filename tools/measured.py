@@ -38,7 +38,7 @@ FITTED = (*EMULATED, "tengri/inference")
 
 
 @dataclass(frozen=True)
-class Measured:
+class Benchmark:
     """How a result is made.
 
     Attributes
@@ -58,8 +58,8 @@ class Measured:
         return not any(word.isupper() for word in self.command.split())
 
 
-def _benchmark(name: str, code: tuple[str, ...], words: str = "") -> Measured:
-    return Measured(
+def _benchmark(name: str, code: tuple[str, ...], words: str = "") -> Benchmark:
+    return Benchmark(
         f"python benchmarks/{name}.py {words}".strip(), (*code, f"benchmarks/{name}.py")
     )
 
@@ -79,7 +79,7 @@ RESULTS = {
     "soak": _benchmark("soak", EMULATED),
     "spectra": _benchmark("spectra", EMULATED),
     "speed": _benchmark("speed", EMULATED),
-    "speed_async": Measured(
+    "speed_async": Benchmark(
         "python benchmarks/speed.py --only published --asynchronous "
         "-o benchmarks/results/speed_async.json", (*EMULATED, "benchmarks/speed.py")),
     "surrogates": _benchmark("surrogates", EMULATED, "--kernel sdss --run RUN"),

@@ -18,7 +18,7 @@ from tengri.catalogue.predict import (
     MISSING,
     OUTSIDE,
     Answer,
-    Prepared,
+    PreparedRows,
     answer,
     finish,
     prepare,
@@ -135,13 +135,13 @@ class Job(ShardedJob):
         """The columns of the catalogue that are read, sorted."""
         return sorted({*self.columns.values(), *self.options.kept})
 
-    def prepared(self, read: Columns, first: int) -> Prepared:
+    def prepared(self, read: Columns, first: int) -> PreparedRows:
         """Return the parameters of rows, and the columns that are copied."""
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
         return prepare(self.model, params, self.units, self._mode, kept)
 
-    def answer(self, prepared: Prepared, first: int) -> Answer:
+    def answer(self, prepared: PreparedRows, first: int) -> Answer:
         """Return the light of rows."""
         return answer(self.model, prepared, self.options.lines)
 

@@ -107,7 +107,7 @@ def predict_rows(
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedRows:
     """Rows to be predicted.
 
     Attributes
@@ -135,7 +135,7 @@ class Prepared:
 class Answer:
     """What the model says of prepared rows: fluxes (n, n_bands) and lines' columns."""
 
-    prepared: Prepared
+    prepared: PreparedRows
     flux: np.ndarray
     lines: Columns
 
@@ -146,7 +146,7 @@ def prepare(
     units: Mapping[str, Any],
     mode: str,
     beside: Columns | None = None,
-) -> Prepared:
+) -> PreparedRows:
     """Return parameters (n, …) by name, of the units stated beside them, ready for the model."""
     values = {name: as_parameter(model, name, value, units.get(name, ""))
               for name, value in params.items()}  # fmt: skip
@@ -155,10 +155,10 @@ def prepare(
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
     filled = _filled(values, asked) if asked.any() else {}
-    return Prepared(values, flag, asked, filled, beside or {})
+    return PreparedRows(values, flag, asked, filled, beside or {})
 
 
-def answer(model: PhotometricModel, prepared: Prepared, lines: Sequence[str] = ()) -> Answer:
+def answer(model: PhotometricModel, prepared: PreparedRows, lines: Sequence[str] = ()) -> Answer:
     """Return the light of prepared rows, NaN where none was asked for."""
     asked = prepared.asked
     if asked.any():

@@ -202,10 +202,11 @@ class ShardedJob(ABC):
             made = [number for number in every if self.make(number, report)]
             return len(made), self.join(just_made=made)
         counts: dict[int, int] = {}
-        with (
-            atomic.whole(self.out) as temporary,
-            fed(lambda pieces: self._write(temporary, pieces, counts)) as give,
-        ):
+
+        def write(pieces: Iterator[Columns]) -> None:
+            self._write(temporary, pieces, counts)
+
+        with atomic.whole(self.out) as temporary, fed(write) as give:
             for number in every:
                 self.make(number, report, give)
         shutil.rmtree(self.folder)

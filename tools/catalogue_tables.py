@@ -77,7 +77,7 @@ READ = 48
 WRITTEN = 49
 
 
-def cost_model(record: dict[str, Any]) -> str:
+def cost_model(record: dict[str, Any], check: dict[str, Any]) -> str:
     """Return processor hours and disk for catalogues, from the measured pieces, Markdown."""
     entry = record["surrogates"]["sdss"]["now"]
     rows = head(["rows", "format", "parts", "processor hours", "of it start", "hours on 64 cores",
@@ -89,6 +89,12 @@ def cost_model(record: dict[str, Any]) -> str:
     for n in (10**6, 10**7, 10**8, 10**9):
         for ending in FORMATS[:2]:
             rows.append(_cost(1e-6 * entry[ending]["row [µs]"]["processor"], start, ending, n))
+    way, found = next(iter(check["ways"].items()))
+    rows.append(
+        f"\nChecked with {check['rows']:,} rows, {way}, {check['scheduler']} scheduler: "
+        f"{found['processor [s]'] / 3600.0:.4f} processor hours, {found['wall [s]']:.0f} s on "
+        f"{check['cores']} cores, {found['peak memory [MB]']:.0f} MB at most."
+    )
     return "\n".join(rows)
 
 
@@ -100,3 +106,15 @@ def _cost(per_row: float, start: float, ending: str, n: int) -> str:
     cells = (f"{n:,}", f"`{ending}`", str(shards), f"{hours:.3g}", f"{begin:.2g}",
              f"{hours / 64:.2g}", f"{read:.3g}", f"{out:.3g}", f"{2 * out:.3g}")  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def memory(record: dict[str, Any]) -> str:
+    """Return the memory of a first prediction and of one model more, Markdown."""
+    rows = head(["MB", ""])
+    rows.append(f"| JAX alone | {record['JAX alone [MB]']:.0f} |")
+    for name, peak in record["first prediction, peak [MB]"].items():
+        rows.append(f"| first prediction, `{name}`, most so far | {peak:.0f} |")
+    for name, r in record["one model more"].items():
+        rows.append(f"| one model more, {name} | {r['each [MB]']:.1f}, of which "
+                    f"{100 * r['freed']:.0f} % come back |")  # fmt: skip
+    return "\n".join(rows)

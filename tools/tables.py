@@ -351,7 +351,12 @@ def ways() -> str:
 
 def cost_model() -> str:
     """Return processor hours and disk for large catalogues, Markdown."""
-    return catalogue_tables.cost_model(_result("catalogue"))
+    return catalogue_tables.cost_model(_result("catalogue"), _result("ways_10m"))
+
+
+def memory() -> str:
+    """Return what a first prediction and one model more take, Markdown."""
+    return catalogue_tables.memory(_result("memory"))
 
 
 #: Promise, and the files ``tests/faults/test_….py`` that hold it.
@@ -434,6 +439,7 @@ TABLES = {
     "catalogue parts": catalogue_parts,
     "ways": ways,
     "cost model": cost_model,
+    "memory": memory,
     "fits": fits,
     "first numbers": first_numbers,
     "reliability": reliability,

@@ -12,7 +12,8 @@ from tengri import __version__
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
-from tools import glossary, notebooks  # noqa: E402 -- from the repository, not from what is installed
+# from the repository, not from what is installed
+from tools import glossary, measured, notebooks  # noqa: E402
 
 project = "tengri"
 author = "The tengri developers"
@@ -31,7 +32,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 900
 nb_execution_in_temp = True
 nb_merge_streams = True
-exclude_patterns = ["_build", "conf.py"]  # notebooks are Python files, too
+exclude_patterns = ["_build", "conf.py", "engines/*"]  # notebooks are Python files, too
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["wide.css"]
@@ -50,6 +51,12 @@ def copy_notebooks(app):
     os.environ.setdefault("TENGRI_FIGURES", str(Path(app.doctreedir).parent / "figures"))
 
 
+def say_what_was_measured(app, page, source):
+    """Put beside every table of measurements of which code it is."""
+    source[0] = measured.annotated(source[0])
+
+
 def setup(app):
     """Tell Sphinx when."""
     app.connect("builder-inited", copy_notebooks)
+    app.connect("source-read", say_what_was_measured)

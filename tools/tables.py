@@ -11,6 +11,7 @@ from typing import Any
 
 from tengri.__main__ import build_parser
 from tengri.cli import components
+from tools import catalogue_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 LEVELS = ("68", "95", "99")
@@ -370,12 +371,28 @@ def _short(value: float) -> str:
 
 
 def catalogue() -> str:
-    """Return what a million rows cost, Markdown."""
-    data = _result("catalogue")
-    names = ("rows", "cores", "wall [s]", "processor [s]", "load at start", "peak memory [MB]",
-             "output [MB]")  # fmt: skip
-    return "\n".join([f"| {' | '.join(names)} |", "|---" * len(names) + "|",
-                      f"| {' | '.join(_short(data[name]) for name in names)} |"])  # fmt: skip
+    """Return what a row of a catalogue costs, Markdown."""
+    return catalogue_tables.cost(_result("catalogue"))
+
+
+def catalogue_parts() -> str:
+    """Return the processor time of each part of a prediction, Markdown."""
+    return catalogue_tables.parts(_result("catalogue"))
+
+
+def ways() -> str:
+    """Return what each way through existing engines costs, Markdown."""
+    return catalogue_tables.ways(_result("ways"))
+
+
+def cost_model() -> str:
+    """Return processor hours and disk for large catalogues, Markdown."""
+    return catalogue_tables.cost_model(_result("catalogue"), _result("ways_10m"))
+
+
+def memory() -> str:
+    """Return what a first prediction and one model more take, Markdown."""
+    return catalogue_tables.memory(_result("memory"))
 
 
 #: Promise, and the files ``tests/faults/test_….py`` that hold it.
@@ -457,7 +474,12 @@ def ablation() -> str:
     return "\n".join(rows)
 
 
+#: Results that were read since `results_of` asked.
+_READ: list[str] = []
+
+
 def _result(name: str) -> dict[str, Any]:
+    _READ.append(name)
     return json.loads((ROOT / f"benchmarks/results/{name}.json").read_text())
 
 
@@ -483,12 +505,23 @@ TABLES = {
     "components": components.markdown,
     "commands": commands,
     "catalogue": catalogue,
+    "catalogue parts": catalogue_parts,
+    "ways": ways,
+    "cost model": cost_model,
+    "memory": memory,
     "fits": fits,
     "first numbers": first_numbers,
     "reliability": reliability,
     "soak": soak,
     "posterior": posterior,
 }
+
+
+def results_of(name: str) -> list[str]:
+    """Return the results in ``benchmarks/results`` that a table is made of, in order."""
+    _READ.clear()
+    TABLES[name]()
+    return list(dict.fromkeys(_READ))
 
 
 def rewritten(text: str) -> str:

@@ -82,7 +82,7 @@ def _dataset_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("config", metavar="CONFIG|verify")
     parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="with verify")
-    parser.add_argument("--shard", metavar="i/n", help="make one of n shards; default: all")
+    parser.add_argument("--shard", metavar="i/n|env", help="make one of n shards; default: all")
     parser.add_argument("-o", "--out", type=Path, metavar="DIR")
     parser.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     _config_options(parser)

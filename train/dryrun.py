@@ -11,6 +11,7 @@ from tengri.io.sharding import shard_bounds, shard_name
 from tengri.progress import duration
 from tengri.tabular import aligned
 from train import tabulation
+from train.allowance import expected_seconds
 from train.config import Config
 from train.loop import Loop
 from train.planning import measure
@@ -40,7 +41,7 @@ def describe(config: Config, out: Path) -> list[str]:
         rows = loop.pools.raw(0)
         costs = measure(problem, loop.maker, problem.fit_scaling(rows), rows)
         loop.checkpoints.close()
-    plan = make_plan(config, costs, loop.source.size)
+    plan = make_plan(config, costs, loop.source.size, expected_seconds(config, costs))
     return [*_model(problem), *_work(problem, plan, costs), *_files(problem, out)]
 
 
@@ -84,7 +85,7 @@ def _work(problem: Problem, plan: Plan, costs: Costs) -> list[str]:
     pool = plan.pool * (problem.target.n_in + 2 * problem.target.n_out) * BYTES
     state = CHECKPOINT_COPIES * problem.n_weights * BYTES
     phases = ", then ".join(f"{p.steps} steps of {p.batch} rows" for p in plan.phases)
-    seconds = plan_seconds(plan, costs)
+    seconds = plan_seconds(plan, costs) + expected_seconds(problem.config, costs)
     return [
         f"network: {network.name} {network.width} × {network.depth}, {problem.n_weights} weights",
         f"memory: pool {pool / 1e6:.1f} MB, state {state / 1e6:.1f} MB",

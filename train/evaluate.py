@@ -18,6 +18,7 @@ from tengri.analysis import accuracy
 from tengri.constants import LN10, MAG_PER_LN
 from tengri.cosmology import log10_luminosity_to_flux
 from tengri.forward.photometric_model import PhotometricModel
+from train.allowance import Allowance
 from train.held_out import HeldOut
 from train.problem import Problem
 from train.rows import EVALUATION
@@ -26,6 +27,8 @@ LEVELS = (68, 95, 99)
 #: Intervals of redshift that have error bars of their own, and what each needs.
 Z_INTERVALS, MIN_PER_INTERVAL = 12, 400
 CHECK_ROWS = 16
+#: What is begun only where so many seconds are left: derivatives, a row of the table of speeds.
+DERIVATIVE_SECONDS, SPEED_SECONDS = 15.0, 8.0
 #: Largest batch whose gradient is timed: beyond it the cost per galaxy stays the same.
 MOST_GRADIENTS = 10_000
 #: Larger batches are timed once: smaller ones have compiled all that they need.
@@ -58,10 +61,13 @@ class Evaluation:
         return np.where(accuracy.bright(self.exact), dm, np.nan)
 
 
-def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluation:
+def evaluate(
+    problem: Problem, params: Any, scaling: OutputScaling, allowance: Allowance | None = None
+) -> Evaluation:
     """Compare with the float64 exact model on fresh prior draws.
 
     Every other draw calibrates the error bars, the rest tests them; the accuracy is that of all.
+    Derivatives are left out where the allowance has no time for them.
     """
     held_out = problem.held_out(EVALUATION, problem.config.run.evaluation_rows)
     emulated = held_out.emulated(params, scaling)
@@ -76,7 +82,9 @@ def evaluate(problem: Problem, params: Any, scaling: OutputScaling) -> Evaluatio
     tables["colours"] = colour_errors(held_out.flux, emulated)
     tables["verdict"] = accuracy.verdict(tables, {"pooled": tables["constant"]})
     tables["excess_bands"] = accuracy.band_excess(tables)
-    tables["jacobian"] = jacobian_error(problem, params, scaling, held_out)
+    tables["jacobian"] = {}
+    if allowance is None or allowance.is_left(DERIVATIVE_SECONDS):
+        tables["jacobian"] = jacobian_error(problem, params, scaling, held_out)
     dm = accuracy.delta_mag(held_out.flux, emulated)
     is_bright = accuracy.bright(held_out.flux)
     bars, coverage = conformal(dm, is_bright)
@@ -262,7 +270,10 @@ def jacobian_error(
 
 
 def throughput(
-    exact: PhotometricModel, emulated: PhotometricModel, largest: int
+    exact: PhotometricModel,
+    emulated: PhotometricModel,
+    largest: int,
+    is_left: Callable[[float], bool] = lambda seconds: True,
 ) -> list[dict[str, Any]]:
     """Time both models side by side through their public methods.
 
@@ -271,6 +282,8 @@ def throughput(
     exact, emulated : PhotometricModel
     largest : int
         Largest batch; 10², 10⁴, 10⁶ up to it.
+    is_left : callable
+        Whether so many seconds may still be used; what comes when they may not is left out.
 
     Returns
     -------
@@ -279,20 +292,27 @@ def throughput(
         ratio. A gradient is of the sum of all fluxes, by every free parameter.
     Empty where ``largest`` is 0.
     """
-    table: list[dict[str, Any]] = []
     if not largest:
-        return table
+        return []
     key = jax.random.key(17)
     free = exact.spec.free_params
     single = {k: np.asarray(v)[()] for k, v in exact.spec.sample(key).items() if k in free}
-    table.append(_compared(1, "flux", exact, emulated, _call_single, single))
-    table.append(_compared(1, "gradient", exact, emulated, _grad, single))
-    for n in [size for size in (100, 10_000, 1_000_000) if size < largest] + [largest]:
-        batch = {k: np.asarray(v) for k, v in exact.spec.sample_batch(key, n).items() if k in free}
-        table.append(_compared(n, "flux", exact, emulated, _call_batch, batch))
-        if n <= MOST_GRADIENTS:
-            table.append(_compared(n, "gradient", exact, emulated, _grad_batch, batch))
-    return table
+    sizes = [size for size in (100, 10_000, 1_000_000) if size < largest] + [largest]
+    wanted = [(1, "flux", _call_single), *((n, "flux", _call_batch) for n in sizes),
+              (1, "gradient", _grad),
+              *((n, "gradient", _grad_batch) for n in sizes if n <= MOST_GRADIENTS)]  # fmt: skip
+    table: list[dict[str, Any]] = []
+    for n, what, make in wanted:
+        if not is_left(SPEED_SECONDS):
+            break
+        batch = single if n == 1 else _drawn(exact, key, n)
+        table.append(_compared(n, what, exact, emulated, make, batch))
+    return sorted(table, key=lambda row: (row["galaxies"], row["what"]))
+
+
+def _drawn(exact: PhotometricModel, key: Any, n: int) -> dict[str, Any]:
+    drawn = exact.spec.sample_batch(key, n)
+    return {k: np.asarray(v) for k, v in drawn.items() if k in exact.spec.free_params}
 
 
 def _compared(

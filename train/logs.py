@@ -141,16 +141,19 @@ def _lines(path: Path) -> list[str]:
 
 
 class Progress:
-    """The progress line of a training, on standard output."""
+    """The progress line of a training, on standard output.
 
-    def __init__(self, total: int, seconds: float, quiet: bool = False) -> None:
-        self.total = total
+    ``after`` are the seconds of what follows the steps: they are part of the time that is left.
+    """
+
+    def __init__(self, total: int, seconds: float, quiet: bool = False, after: float = 0.0) -> None:
+        self.total, self.after = total, after
         self.accuracy = ""
         self._meter = Meter(total, quiet=quiet, seconds=seconds, stream="stdout", at_once=True)
 
     def show(self, step: int, rate: float, loss: float) -> None:
         """Report the state of the run; ``rate`` is in steps per second."""
-        left = (self.total - step) / rate if rate > 0.0 else math.nan
+        left = (self.total - step) / rate + self.after if rate > 0.0 else math.nan
         self._meter.show(
             f"step {step}/{self.total}  loss {loss:.3g}  {self.accuracy or '|Δm| …'}  "
             f"{rate:.1f} it/s  ETA {duration(left)}"

@@ -25,6 +25,7 @@ import numpy as np
 from emulator.scaling import OutputScaling
 from tengri.errors import DataError, TengriError
 from train import devices, planning
+from train.allowance import expected_seconds
 from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config
 from train.diagnosis import culprit, describe_row, replay
@@ -66,6 +67,7 @@ class Loop:
 
     def __init__(self, problem: Problem, folder: RunFolder, signals: Signals) -> None:
         self.problem, self.folder, self.signals = problem, folder, signals
+        self.made = time.monotonic()
         self.config: Config = problem.config
         self.source, self.maker = open_source(problem)
         self.pools = Pools(problem, self.source, self.maker, self._note)
@@ -96,8 +98,9 @@ class Loop:
         first = int(state.step)
         self.log = Log(self.folder.path, first) if devices.is_first() else None
         self.progress = Progress(
-            self.plan.total, self.config.run.log_seconds, quiet=not devices.is_first()
-        )
+            self.plan.total, self.config.run.log_seconds, quiet=not devices.is_first(),
+            after=expected_seconds(self.config, planning.stored_costs(self.folder)),
+        )  # fmt: skip
         self.began, self.elapsed_before = time.monotonic(), self.folder.seconds()
         try:
             with self.signals.deferred():
@@ -131,7 +134,8 @@ class Loop:
             rows = self._usable(partial(self.pools.raw, 0), None)
             scaling = self.problem.fit_scaling(rows)
             costs = planning.measure(self.problem, self.maker, scaling, rows)
-            plan = make_plan(self.config, costs, self.source.size)
+            elsewhere = time.monotonic() - self.made + expected_seconds(self.config, costs)
+            plan = make_plan(self.config, costs, self.source.size, elsewhere)
             for text in (*planning.words(self.config, plan, costs),
                          *planning.truncation(self.problem, scaling, rows)):  # fmt: skip
                 self._note(text)
@@ -181,7 +185,8 @@ class Loop:
             loss = float(trace.loss[-1])
             stop, validate, save = devices.agree(
                 bool(self.signals.received),
-                now - last_validation > run.validate_seconds or step >= self.plan.steps,
+                now - last_validation > self.validation.pace(run.validate_seconds)
+                or step >= self.plan.steps,
                 now - last_save > run.save_seconds,
             )
             if validate:

@@ -290,7 +290,8 @@ class RunOptions:
     steps : int
         Steps of the schedule; 0 takes as many as fit into ``minutes``.
     minutes : float
-        Budget of training and generation, turned into steps by measurement at the start.
+        Budget of the whole, turned into steps by measurement at the start: planning, training and
+        what follows, which leaves out derivatives and timings that it has no time for.
     seed : int
         Of everything random.
     dispatch : int

@@ -23,6 +23,7 @@ from tengri.errors import ConfigError, DataError
 from tengri.io.lock import Lock
 from tengri.io.seal import tree_sha256
 from train import advice, devices, evaluate, extension, recovery, report, sensitivity, tabulation
+from train.allowance import Allowance, kept_seconds
 from train.config import Config, parse_until
 from train.dataset import with_physics_of
 from train.error_fit import with_conditional_errors
@@ -37,6 +38,8 @@ from train.spectral.problem import is_spectral
 
 logger = logging.getLogger(__name__)
 PROOF_ROWS = 1024
+#: What the report and the proof take: timing both models leaves it to them.
+REPORT_SECONDS = 12.0
 #: The surrogate in the file must repeat the magnitudes of the one in memory to this [mag].
 SAME_MAG = 2e-4
 
@@ -113,13 +116,21 @@ def _train(problem: Problem, folder: RunFolder) -> int:
 
 def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     """Evaluate, write, report; exit code 0 only after the artefact has been proved."""
-    logger.info(f"evaluating on {problem.config.run.evaluation_rows} fresh draws against float64 …")
-    result = evaluate.evaluate(problem, trained.params, trained.scaling)
-    artefact = build_artefact(problem, folder, trained, result)
-    digest = write(folder.artefact, artefact)
-    surrogate = EmulatedSEDModel(artefact)
-    speed = evaluate.throughput(problem.model, surrogate, problem.config.run.timing_rows)
-    report.write(problem, folder, artefact, result, speed)
+    config = problem.config
+    allowance = Allowance(kept_seconds(config), stages=4)
+    with allowance.stage(f"evaluating on {config.run.evaluation_rows} fresh draws against float64"):
+        result = evaluate.evaluate(problem, trained.params, trained.scaling, allowance)
+    with allowance.stage("error bars and covariance, writing"):
+        artefact = build_artefact(problem, folder, trained, result)
+        digest = write(folder.artefact, artefact)
+        surrogate = EmulatedSEDModel(artefact)
+    with allowance.stage("timing exact and emulated model"):
+        speed = evaluate.throughput(
+            problem.model, surrogate, config.run.timing_rows,
+            lambda seconds: allowance.is_left(seconds + REPORT_SECONDS),
+        )  # fmt: skip
+    with allowance.stage("report"):
+        report.write(problem, folder, artefact, result, speed)
     done = {"sha256": digest, "pooled": result.tables["pooled"],
             "verdict": result.tables["verdict"], "proof": proof(problem, surrogate),
             "report": tree_sha256(folder.report), **folder.stamp()}  # fmt: skip

@@ -41,6 +41,14 @@ def stored(inputs: dict[str, str], folder: RunFolder, content: dict[str, Any]) -
         raise DataError(f"{folder.path / 'plan.json'}: malformed ({error!r}).") from None
 
 
+def stored_costs(folder: RunFolder) -> Costs:
+    """Return what was measured when the plan of a run was made; raises as `stored` does."""
+    try:
+        return Costs(**(folder.plan() or {})["costs"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{folder.path / 'plan.json'}: malformed ({error!r}).") from None
+
+
 def _check_inputs(now: dict[str, str], folder: RunFolder, planned: dict[str, str]) -> None:
     """Raise where a file that the run was planned with is another one now."""
     changed = [name for name, digest in planned.items() if now.get(name) != digest]

@@ -20,8 +20,10 @@ from train.config import Config
 #: Generation may take as long as this many times the training on its rows.
 GENERATION_SHARE = 0.5
 MAX_REUSE = 32
-#: What is left of the budget for compiling, validating and saving.
+#: Of the time of training: what is left by compiling, validating and saving.
 USABLE = 0.93
+#: Least share of the budget that is spent on training.
+TRAINED = 0.5
 
 
 class Costs(NamedTuple):
@@ -180,10 +182,14 @@ def seconds_per_step(config: Config, plan: Plan, costs: Costs) -> float:
     return (step + batch * costs.row / plan.reuse) / USABLE
 
 
-def make_plan(config: Config, costs: Costs, pool: int) -> Plan:
-    """Return the plan for a configuration and what things cost here."""
+def make_plan(config: Config, costs: Costs, pool: int, elsewhere: float = 0.0) -> Plan:
+    """Return the plan for a configuration and what things cost here.
+
+    ``elsewhere`` are seconds of the budget that go to what is not training: planning, and what
+    follows. At least ``TRAINED`` of the budget is trained, however short it is.
+    """
     reuse = choose_reuse(config, costs, pool)
-    early, late = _split_steps(config, costs, reuse)
+    early, late = _split_steps(config, costs, reuse, elsewhere)
     o = config.optimiser
     phases = [Phase(early, o.batch, 0)] if early else []
     per_pool = reuse * (pool // o.batch)
@@ -192,7 +198,7 @@ def make_plan(config: Config, costs: Costs, pool: int) -> Plan:
     return Plan(config.run.seed, pool, reuse, tuple(phases), o.polish, config.run.dispatch)
 
 
-def _split_steps(config: Config, costs: Costs, reuse: int) -> tuple[int, int]:
+def _split_steps(config: Config, costs: Costs, reuse: int, elsewhere: float) -> tuple[int, int]:
     """Return the steps at either batch size."""
     o = config.optimiser
     late = o.late if o.late_batch != o.batch else 0.0
@@ -205,6 +211,7 @@ def _split_steps(config: Config, costs: Costs, reuse: int) -> tuple[int, int]:
     generation = costs.row / reuse
     early_row = costs.step / o.batch + generation
     late_row = costs.late_step / o.late_batch + generation
-    seconds = USABLE * 60.0 * config.run.minutes
+    whole = 60.0 * config.run.minutes
+    seconds = USABLE * max(whole - elsewhere, TRAINED * whole)
     rows = seconds / ((1.0 - late) * early_row + late * late_row)
     return max(1, int((1.0 - late) * rows / o.batch)), int(late * rows / o.late_batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from train.rows import VALIDATION
 
 #: The validation set is small: fresh draws shall not miss the target by its noise.
 UNTIL_MARGIN = 0.97
+#: Measurements are at least so many times their own length apart.
+PACE = 20.0
 
 
 class NaNStop(TengriError, ArithmeticError):
@@ -31,6 +34,8 @@ class Validation:
         Where it was measured last; -1 before that.
     numbers : dict
         |Δm| [mmag] by percentile, as measured there.
+    seconds : float
+        How long that took; 0 after the first one, which compiles.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -38,6 +43,7 @@ class Validation:
         self.held_out = problem.held_out(VALIDATION, problem.config.run.validation_rows)
         self.numbers: dict[str, float] = {}
         self.step = -1
+        self.seconds = 0.0
 
     def measure(self, step: int, params: Any, scaling: OutputScaling, last_good: str) -> None:
         """Measure the weights of a step; NaN there is an error, never a metric.
@@ -47,6 +53,7 @@ class Validation:
         NaNStop
             Naming the galaxy, and ``last_good`` in words.
         """
+        begin = time.monotonic()
         emulated = self.held_out.emulated(params, scaling)
         numbers = accuracy.live(self.held_out.flux, emulated)
         if not all(np.isfinite(list(numbers.values()))):
@@ -58,7 +65,12 @@ class Validation:
         if self.until:
             q, _ = parse_until(self.until)
             numbers["until"] = accuracy.percentile(self.held_out.flux, emulated, q)
+        self.seconds = time.monotonic() - begin if self.step >= 0 else 0.0
         self.numbers, self.step = numbers, step
+
+    def pace(self, seconds: float) -> float:
+        """Return the seconds between two measurements: those asked for, or more."""
+        return max(seconds, PACE * self.seconds)
 
     @property
     def text(self) -> str:

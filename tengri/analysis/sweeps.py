@@ -14,10 +14,9 @@ from numpy.typing import ArrayLike
 from tengri.analysis import datasets
 from tengri.analysis.galaxy import base_galaxy, galaxy_title
 from tengri.components.composition import SETTINGS
-from tengri.constants import AB_ZERO_POINT
 from tengri.errors import ConfigError, ParameterError, suggestion, unknown
 from tengri.forward.photometric_model import PhotometricModel
-from tengri.forward.units import LOG10_UNIT
+from tengri.forward.units import magnitudes
 
 #: Units of fluxes that astropy calls by other names.
 ASTROPY_UNITS = {"erg/s/cm2/Hz": "erg/(s cm2 Hz)", "mag_ab": "mag(AB)", "maggies": "3631 Jy"}
@@ -52,11 +51,7 @@ class BandTable:
 
     def magnitudes(self) -> np.ndarray:
         """Return AB magnitudes, the shape of ``flux``; fluxes that are not positive give NaN."""
-        if self.units == "mag_ab":
-            return self.flux
-        with np.errstate(divide="ignore", invalid="ignore"):
-            magnitude = -2.5 * (np.log10(self.flux) + LOG10_UNIT[self.units]) - AB_ZERO_POINT
-        return np.where(self.flux > 0.0, magnitude, np.nan)
+        return magnitudes(self.flux, self.units)
 
     def band(self, name: str) -> np.ndarray:
         """Return the AB magnitudes in one band, the shape of the axes."""

@@ -219,11 +219,15 @@ class FitJob(ShardedJob):
         """Return the measurements of some rows."""
         return self._observed(start, stop)[1]
 
-    def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
-        rows, data = self._observed(start, stop)
-        kept = {name: as_kept(name, rows[name]) for name in self.kept}
-        return rows, {**kept, **self._fitted(data)}
+    def prepared(self, read: Columns, first: int) -> tuple[Columns, Observations]:
+        """Return the columns that are copied, and the measurements of rows."""
+        kept = {name: as_kept(name, read[name]) for name in self.kept}
+        return kept, self.measurements.read(read, self.units, first)
+
+    def answer(self, prepared: tuple[Columns, Observations], first: int) -> Columns:
+        """Return the columns that go out of prepared rows."""
+        kept, data = prepared
+        return {**kept, **self._fitted(data)}
 
     def _observed(self, start: int, stop: int) -> tuple[Columns, Observations]:
         rows = self.table.read(self.columns_read, start, stop)

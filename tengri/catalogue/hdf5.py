@@ -21,6 +21,8 @@ from tengri.io.hdf5_writer import new_hdf5
 from tengri.quantities import masked_by, nulls_of
 
 UNIT_NAMES = ("unit", "units")
+#: Rows and bytes of a chunk, which has a checksum of its own.
+CHUNK_ROWS, CHUNK_BYTES = 1 << 16, 1 << 19
 #: A column may be larger than memory: it is read by rows.
 MAX_BYTES = 1 << 50
 
@@ -31,6 +33,7 @@ class Hdf5Table:
     def __init__(self, source: Any, path: Path) -> None:
         self._source, self._path = source, path
         self._compound = isinstance(source, h5py.Dataset)
+        self._columns: dict[str, tuple[h5py.Dataset, list[Any]]] = {}
         lengths = _lengths(source)
         if not lengths or len(set(lengths.values())) > 1:
             shown = ", ".join(f"{name} has {n}" for name, n in lengths.items()) or "none found"
@@ -53,12 +56,20 @@ class Hdf5Table:
 
     def read(self, names: Iterable[str], start: int, stop: int) -> Columns:
         """Return rows of some columns; what ``_FillValue`` stands for is masked."""
+        columns = {name: self._column(name) for name in names}
         if self._compound:
-            rows = self._stored(self._source)[start:stop]
-            found = {name: rows[name] for name in names}
+            rows = self._source[start:stop]
+            found = {name: rows[name] for name in columns}
         else:
-            found = {name: _rows(self._stored(self._source[name]), start, stop) for name in names}
-        return {name: masked_by(v, nulls_of(self._attrs(name))) for name, v in found.items()}
+            found = {name: _rows(item, start, stop) for name, (item, _) in columns.items()}
+        return {name: masked_by(values, columns[name][1]) for name, values in found.items()}
+
+    def _column(self, name: str) -> tuple[h5py.Dataset, list[Any]]:
+        """Return a checked dataset and the values that stand for missing ones; looked up once."""
+        if name not in self._columns:
+            item = self._source if self._compound else self._source[name]
+            self._columns[name] = self._stored(item), nulls_of(self._attrs(name))
+        return self._columns[name]
 
     def _stored(self, item: h5py.Dataset) -> h5py.Dataset:
         """Return a dataset after checking that the file itself holds it."""
@@ -146,7 +157,11 @@ def create_columns(file: h5py.File, schema: Schema) -> None:
 def _filters(schema: Schema, field: Field) -> dict[str, Any]:
     """Return the checksums of numbers; text of any length, and no rows at all, have none."""
     summed = schema.n_rows > 0 and field.dtype.base.kind not in "SU"
-    return {"fletcher32": True, "chunks": True} if summed else {}
+    if not summed:
+        return {}
+    fit = max(1, CHUNK_BYTES // max(1, field.dtype.itemsize))
+    rows = min(schema.n_rows, CHUNK_ROWS, fit)
+    return {"fletcher32": True, "chunks": (rows, *field.dtype.shape)}
 
 
 def _type(field: Field) -> Any:
@@ -160,10 +175,10 @@ def _type(field: Field) -> Any:
 def put(file: h5py.File, schema: Schema, chunk: Columns, start: int) -> int:
     """Write rows from ``start`` on; return where the next ones go."""
     stop = start + len(next(iter(chunk.values())))
-    for name, field in schema.fields.items():
-        values = np.ma.getdata(chunk[name])
-        if (missing := np.ma.getmaskarray(chunk[name])).any():
-            values = np.where(missing, np.array(field.null, file[name].dtype), values)
-        if stop > start:
-            file[name][start:stop] = values
+    for name, field in schema.fields.items() if stop > start else ():
+        column, values, missing = file[name], chunk[name], np.ma.getmask(chunk[name])
+        if np.any(missing):
+            null = np.array(field.null, column.dtype)
+            values = np.where(missing, null, np.ma.getdata(values))
+        column[start:stop] = np.ma.getdata(values)
     return stop

@@ -12,7 +12,17 @@ from tengri import __version__
 from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.line_columns import check_lines
 from tengri.catalogue.line_columns import units as line_units
-from tengri.catalogue.predict import DARK, FLAG, MISSING, OUTSIDE, predict_rows
+from tengri.catalogue.predict import (
+    DARK,
+    FLAG,
+    MISSING,
+    OUTSIDE,
+    Answer,
+    PreparedRows,
+    answer,
+    finish,
+    prepare,
+)
 from tengri.catalogue.sharded_job import ShardedJob
 from tengri.catalogue.table import Columns, Field, Schema, Table, check_columns, format_of
 from tengri.catalogue.words import OPTIONS
@@ -105,8 +115,9 @@ class Job(ShardedJob):
     @cached_property
     def _sample(self) -> Columns:
         """The first rows: types of the columns, and the first compilation."""
-        mode = "clip" if self.options.out_of_domain == "clip" else "nan"
-        return self.predict(0, min(2, self.table.n_rows), mode)[1]
+        read = self.table.read(self.columns_read, 0, min(2, self.table.n_rows))
+        gentle = "clip" if self._mode == "clip" else "nan"  # rows are judged when they are made
+        return self._finished(self.answer(self.prepared(read, 0), 0), 0, gentle)
 
     @cached_property
     def schema(self) -> Schema:
@@ -124,21 +135,26 @@ class Job(ShardedJob):
         """The columns of the catalogue that are read, sorted."""
         return sorted({*self.columns.values(), *self.options.kept})
 
-    def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
-        return self.predict(start, stop)
-
-    def predict(self, start: int, stop: int, mode: str | None = None) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
-        mode = mode or self.options.out_of_domain
-        read = self.table.read(self.columns_read, start, stop)
+    def prepared(self, read: Columns, first: int) -> PreparedRows:
+        """Return the parameters of rows, and the columns that are copied."""
         params = {name: read[column] for name, column in self.columns.items()}
         kept = {name: as_kept(name, read[name]) for name in self.options.kept}
-        made = predict_rows(
-            self.model, params, self.units, mode, self.options.level, OPTIONS, start,
-            self.options.lines,
-        )  # fmt: skip
-        return read, {**kept, **made}
+        return prepare(self.model, params, self.units, self._mode, kept)
+
+    def answer(self, prepared: PreparedRows, first: int) -> Answer:
+        """Return the light of rows."""
+        return answer(self.model, prepared, self.options.lines)
+
+    def finished(self, answer: Answer, first: int) -> Columns:
+        """Return the columns that go out: light, error bars, flags."""
+        return self._finished(answer, first, self._mode)
+
+    def _finished(self, answer: Answer, first: int, mode: str) -> Columns:
+        return finish(self.model, answer, self.options.level, mode, OPTIONS, first)
+
+    @property
+    def _mode(self) -> str:
+        return self.options.out_of_domain
 
     def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
         """Return the numbers of rows by meaning from those by flag."""

@@ -105,8 +105,14 @@ def check_schema(schema: Schema) -> None:
 
 
 def write_table(path: Path, schema: Schema, chunks: Iterable[Columns]) -> None:
-    """Write one group of rows per chunk."""
+    """Write one group of rows per chunk.
+
+    Dictionaries and compression of real numbers cost as much as their emulation, and save nothing.
+    """
     layout = arrow.layout(schema)
-    with pq.ParquetWriter(path, layout) as writer:
+    fields = schema.fields.items()
+    texts = [name for name, field in fields if field.dtype.base.kind in "SU"]
+    packed = {name: "none" if field.dtype.base.kind == "f" else "snappy" for name, field in fields}
+    with pq.ParquetWriter(path, layout, use_dictionary=texts, compression=packed) as writer:
         for rows in arrow.record_batches(layout, chunks):
             writer.write_table(rows)

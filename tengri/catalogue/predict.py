@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tengri.analysis.sweeps import BandTable
 from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
 from tengri.catalogue.line_columns import check_lines, columns_of, line_dtype
@@ -26,6 +26,7 @@ from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.units import magnitudes
 from tengri.parameters.validate import default_float
 from tengri.quantities import plain_values
 
@@ -101,29 +102,104 @@ def predict_rows(
     if mode not in MODES:
         raise unknown("out_of_domain mode", mode, MODES)
     check_lines(model, lines)
+    prepared = prepare(model, params, units, mode)
+    return finish(model, answer(model, prepared, lines), level, mode, words, first)
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows to be predicted.
+
+    Attributes
+    ----------
+    values : dict
+        Parameters (n, …) in their own units, NaN where missing.
+    flag : array (n,)
+        Of rows that no model can be asked about, and of those that this one has no answer for.
+    asked : array of bool (n,)
+        Which rows the model is asked about.
+    filled : dict
+        The parameters that it is given: those of another row in place of what it is not asked.
+    beside : dict
+        Columns that go out as they are.
+    """
+
+    values: Columns
+    flag: np.ndarray
+    asked: np.ndarray
+    filled: Columns
+    beside: Columns
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of prepared rows: fluxes (n, n_bands) and lines' columns."""
+
+    prepared: PreparedRows
+    flux: np.ndarray
+    lines: Columns
+
+
+def prepare(
+    model: PhotometricModel,
+    params: Mapping[str, Any],
+    units: Mapping[str, Any],
+    mode: str,
+    beside: Columns | None = None,
+) -> PreparedRows:
+    """Return parameters (n, …) by name, of the units stated beside them, ready for the model."""
     values = {name: as_parameter(model, name, value, units.get(name, ""))
               for name, value in params.items()}  # fmt: skip
-    rows = _same_length(values)
-    flag = _unusable(model, values) if rows else np.zeros(0, np.uint8)
+    flag = _unusable(model, values) if _same_length(values) else np.zeros(0, np.uint8)
     if (usable := flag == 0).any():
         flag[usable & ~model.in_domain(_filled(values, usable))] = OUTSIDE
     asked = usable if mode == "clip" else flag == 0
-    flux = np.full((len(flag), len(model.filter_names)), np.nan, default_float())
-    beside: Columns = {
-        name: np.full(len(flag), np.nan, line_dtype(name)) for name in line_units(lines)
-    }
+    filled = _filled(values, asked) if asked.any() else {}
+    return PreparedRows(values, flag, asked, filled, beside or {})
+
+
+def answer(model: PhotometricModel, prepared: PreparedRows, lines: Sequence[str] = ()) -> Answer:
+    """Return the light of prepared rows, NaN where none was asked for."""
+    asked = prepared.asked
     if asked.any():
-        answer, found = _answers(model, _filled(values, asked), lines)
-        for name, column in found.items():
-            beside[name][asked] = column[asked]
-        flux[asked] = answer[asked]
-        flag[asked & ~np.isfinite(answer).all(axis=1)] |= DARK
+        flux, found = _answers(model, prepared.filled, lines)
+        if asked.all():
+            return Answer(prepared, flux, found)
+        flux = np.where(asked[:, None], flux, np.array(np.nan, flux.dtype))
+        return Answer(prepared, flux, {
+            name: np.where(asked, column, np.array(np.nan, column.dtype))
+            for name, column in found.items()
+        })  # fmt: skip
+    nothing = np.full((len(asked), len(model.filter_names)), np.nan, default_float())
+    return Answer(prepared, nothing, {
+        name: np.full(len(asked), np.nan, line_dtype(name)) for name in line_units(lines)
+    })  # fmt: skip
+
+
+def finish(
+    model: PhotometricModel,
+    answer: Answer,
+    level: int | None,
+    mode: str,
+    words: Words = ARGUMENTS,
+    first: int = 0,
+) -> Columns:
+    """Return an answer as columns, with the error bars of a level.
+
+    Raises
+    ------
+    ParameterError
+        Flagged rows, where the mode is ``raise``; ``first`` is the number of the first of these.
+    """
+    flag = answer.prepared.flag.copy()
+    flag[answer.prepared.asked & ~np.isfinite(answer.flux).all(axis=1)] |= DARK
     if mode == "raise" and flag.any():
         raise ParameterError(_complaint(flag, words, first))
     return {
-        **dict(zip(model.filter_names, flux.T)),
-        **_errors(model, values, flux, level),
-        **beside,
+        **answer.prepared.beside,
+        **dict(zip(model.filter_names, answer.flux.T)),
+        **_errors(model, answer.prepared.values, answer.flux, level),
+        **answer.lines,
         FLAG: flag,
     }
 
@@ -172,6 +248,8 @@ def _unusable(model: PhotometricModel, values: Columns) -> np.ndarray:
 
 def _filled(values: Columns, good: np.ndarray) -> Columns:
     """Return the parameters with the first good row in place of those that are not."""
+    if good.all():
+        return values
     first = int(np.argmax(good))
     return {name: np.where(_like(good, v), v, v[first]) for name, v in values.items()}
 
@@ -221,15 +299,11 @@ def _errors(
     if not len(flux):
         return {f"{name}_err": flux[:, 0] for name in model.filter_names}
     redshift = values.get("redshift", model.spec.get_distribution("redshift").default)
-    bars = errors_at(_magnitudes(model, flux), redshift, level)
+    bars = errors_at(magnitudes(flux, model.units), redshift, level)
     if model.units != "mag_ab":
         bars = flux * np.expm1(LN_PER_MAG * bars)
     columns = np.asarray(bars, flux.dtype).T
     return {f"{name}_err": column for name, column in zip(model.filter_names, columns)}
-
-
-def _magnitudes(model: PhotometricModel, flux: np.ndarray) -> np.ndarray:
-    return BandTable({}, flux, model.filter_names, model.units, {}).magnitudes()
 
 
 def check_level(model: Any, level: int | None) -> None:

@@ -2,7 +2,8 @@
 
 ``OUT.parts/`` holds a sealed manifest (what decides every row) and sealed shards
 (`tengri.io.sharding`). A shard that is there, whole, of this manifest and made from the rows that
-the catalogue holds now, is not made again. Only ``chunk`` rows are in memory at a time.
+the catalogue holds now, is not made again. Only a few times ``chunk`` rows are in memory: the next
+are read and the last are written while the model computes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,12 +19,14 @@ import h5py
 import numpy as np
 
 from tengri.catalogue import hdf5
+from tengri.catalogue.overlap import ahead, behind, fed
 from tengri.catalogue.table import Columns, Field, Schema, Table, format_of
 from tengri.errors import DataError
 from tengri.io import atomic, hdf5_reader, seal, sealed_json
 from tengri.io.sharding import MANIFEST, fingerprint, shard_bounds, shard_name, write_shard
 
 Report = Callable[[int], None]
+Give = Callable[[Columns], None]
 
 
 class ShardedJob(ABC):
@@ -59,9 +62,22 @@ class ShardedJob(ABC):
     def columns_read(self) -> list[str]:
         """The columns of the catalogue that are read, sorted."""
 
+    def prepared(self, read: Columns, first: int) -> Any:
+        """Return what `answer` takes of rows that were read from ``first`` on; beside the model."""
+        return read
+
     @abstractmethod
-    def answer(self, start: int, stop: int) -> tuple[Columns, Columns]:
-        """Return (what was read, what goes out) of some rows."""
+    def answer(self, prepared: Any, first: int) -> Any:
+        """Return what the model says of prepared rows; ``first`` is the number of the first."""
+
+    def finished(self, answer: Any, first: int) -> Columns:
+        """Return the columns that go out; beside the model."""
+        return answer  # type: ignore[no-any-return]
+
+    def rows(self, start: int, stop: int) -> Columns:
+        """Return the columns that go out of some rows."""
+        read = self.table.read(self.columns_read, start, stop)
+        return self.finished(self.answer(self.prepared(read, start), start), start)
 
     @abstractmethod
     def counted(self, counts: Mapping[int, int]) -> dict[str, int]:
@@ -101,8 +117,13 @@ class ShardedJob(ABC):
                 "it, write to another OUT, or give the options it was begun with."
             )
 
-    def make(self, number: int, report: Report = lambda rows: None) -> bool:
-        """Make one shard; return False where a good one is there already."""
+    def make(
+        self, number: int, report: Report = lambda rows: None, give: Give = lambda rows: None
+    ) -> bool:
+        """Make one shard; return False where a good one is there already.
+
+        ``give`` is handed the rows that were made, piece by piece.
+        """
         start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
         if not self.problem_with(number):
             report(stop - start)
@@ -111,12 +132,17 @@ class ShardedJob(ABC):
 
         def fill(file: h5py.File) -> None:
             hdf5.create_columns(file, schema)
-            inputs, at = hashlib.sha256(), 0
-            for first in range(start, stop, self.chunk):
-                read, made = self.answer(first, min(first + self.chunk, stop))
-                _update(inputs, read)
-                at = hdf5.put(file, schema, made, at)
-                report(len(made[self.flag]))
+            inputs = hashlib.sha256()
+
+            def put(first: int, answer: Any) -> None:
+                made = self.finished(answer, first)
+                hdf5.put(file, schema, made, first - start)
+                give(made)
+
+            with behind() as later:
+                for first, last, rows in ahead(self._chunks(start, stop, inputs)):
+                    later(put, first, self.answer(rows, first))
+                    report(last - first)
             file.attrs["start"] = start
             file.attrs["inputs"] = inputs.hexdigest()
             file.attrs["fingerprint"] = fingerprint(self.description)
@@ -124,16 +150,26 @@ class ShardedJob(ABC):
         write_shard(self.path(number), fill, lambda path: self._check(path, number))
         return True
 
+    def _chunks(self, start: int, stop: int, inputs: Any) -> Iterator[tuple[int, int, Any]]:
+        """Yield (first, last, prepared rows) chunk by chunk; what is read goes to a digest."""
+        for first in range(start, stop, self.chunk):
+            last = min(first + self.chunk, stop)
+            read = self.table.read(self.columns_read, first, last)
+            _update(inputs, read)
+            yield first, last, self.prepared(read, first)
+
     def path(self, number: int) -> Path:
         """Return the file of a shard."""
         return self.folder / shard_name(number)
 
-    def problem_with(self, number: int) -> str:
+    def problem_with(self, number: int, just_made: bool = False) -> str:
         """Return what is wrong with a shard (also: made from other rows), or nothing."""
         try:
             stored = self._check(self.path(number), number)
         except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             return str(error)
+        if just_made:
+            return ""
         start, stop = shard_bounds(self.table.n_rows, self.n_shards, number)
         inputs = hashlib.sha256()
         for first in range(start, stop, self.chunk):
@@ -156,43 +192,105 @@ class ShardedJob(ABC):
 
     # --- all of them ----------------------------------------------------------------------
 
-    def join(self) -> dict[str, int]:
+    def run(self, report: Report = lambda rows: None) -> tuple[int, dict[str, int]]:
+        """Make what is missing and write OUT; return the shards made and rows by flag.
+
+        Where nothing was made before, OUT is written beside the shards, from the same rows.
+        """
+        every = range(1, self.n_shards + 1)
+        if not self.table.n_rows or any(self.path(number).exists() for number in every):
+            made = [number for number in every if self.make(number, report)]
+            return len(made), self.join(just_made=made)
+        counts: dict[int, int] = {}
+
+        def write(pieces: Iterator[Columns]) -> None:
+            self._write(temporary, pieces, counts)
+
+        with atomic.whole(self.out) as temporary, fed(write) as give:
+            for number in every:
+                self.make(number, report, give)
+        shutil.rmtree(self.folder)
+        return self.n_shards, self.counted(counts)
+
+    def join(self, just_made: Collection[int] = ()) -> dict[str, int]:
         """Write OUT from all shards, remove them, and return how many rows carry which flag.
+
+        Parameters
+        ----------
+        just_made : collection of int
+            Shards that this job object has made while the catalogue was open: their seals are
+            checked, the rows behind them are not read a second time.
 
         Raises
         ------
         DataError
             Shards that are missing or bad (named), or an OUT that cannot be written.
         """
-        bad = {n: p for n in range(1, self.n_shards + 1) if (p := self.problem_with(n))}
+        every = range(1, self.n_shards + 1)
+        bad = {n: p for n in every if (p := self.problem_with(n, n in just_made))}
         if bad:
             raise DataError(f"{self.out} cannot be joined: {'; '.join(bad.values())}")
         counts: dict[int, int] = {}
         with atomic.whole(self.out) as temporary:
-            format_of(self.out).write_table(temporary, self.schema, self._stored(counts))
+            self._write(temporary, ahead(self._stored()), counts)
         shutil.rmtree(self.folder)
         return self.counted(counts)
 
-    def _stored(self, counts: dict[int, int]) -> Iterator[Columns]:
+    def _write(self, path: Path, pieces: Iterable[Columns], counts: dict[int, int]) -> None:
+        """Write a file of all rows, and count their flags."""
+
+        def counting() -> Iterator[Columns]:
+            for chunk in self._aligned(pieces):
+                for value, n in zip(*np.unique(chunk[self.flag], return_counts=True)):
+                    counts[int(value)] = counts.get(int(value), 0) + int(n)
+                yield chunk
+
+        format_of(self.out).write_table(path, self.schema, counting())
+
+    def _aligned(self, pieces: Iterable[Columns]) -> Iterator[Columns]:
+        """Yield the rows of pieces in chunks that do not depend on how they were cut."""
+        held, rows = list[Columns](), 0
+        for piece in pieces:
+            first, size = 0, len(piece[self.flag])
+            while first < size:
+                last = min(size, first + self.chunk - rows % self.chunk)
+                held.append({name: values[first:last] for name, values in piece.items()})
+                rows, first = rows + last - first, last
+                if rows % self.chunk == 0 or rows == self.table.n_rows:
+                    yield _one_after_the_other(held)
+                    held = []
+            if not self.table.n_rows:
+                yield piece
+
+    def _stored(self) -> Iterator[Columns]:
+        """Yield the rows of all shards."""
         for number in range(1, self.n_shards + 1):
             with hdf5.open_table(self.path(number), None) as shard:
                 for first in range(0, max(1, shard.n_rows), self.chunk):
                     rows = shard.read(self.schema.fields, first, first + self.chunk)
-                    rows = {name: _as_field(rows[name], self.schema.fields[name]) for name in rows}
-                    for value, n in zip(*np.unique(rows[self.flag], return_counts=True)):
-                        counts[int(value)] = counts.get(int(value), 0) + int(n)
-                    yield rows
+                    yield {name: _as_field(rows[name], self.schema.fields[name]) for name in rows}
+
+
+def _one_after_the_other(pieces: list[Columns]) -> Columns:
+    """Return the rows of several pieces as one; what is masked stays so."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return {name: np.ma.concatenate(values) if any(map(np.ma.isMaskedArray, values))
+            else np.concatenate(values)
+            for name in pieces[0] for values in [[piece[name] for piece in pieces]]}  # fmt: skip
 
 
 def _update(sha: Any, columns: Columns) -> None:
     """Add the rows of columns to a digest: values, and which of them are missing."""
     for name in sorted(columns):
-        values, missing = np.ma.getdata(columns[name]), np.ma.getmaskarray(columns[name])
+        values, missing = np.ma.getdata(columns[name]), np.ma.getmask(columns[name])
+        gaps = bool(np.any(missing))
         if values.dtype.kind == "O":
             sha.update(repr(values.tolist()).encode())
         else:
-            sha.update(np.ascontiguousarray(np.where(missing, np.zeros_like(values), values)))
-        if missing.any():
+            there = np.where(missing, np.zeros_like(values), values) if gaps else values
+            sha.update(np.ascontiguousarray(there))
+        if gaps:
             sha.update(np.packbits(missing).tobytes())
 
 

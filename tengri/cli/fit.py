@@ -65,8 +65,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), "galaxies", quiet=args.quiet) as meter:
-        made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
-    counts = job.join()
+        made, counts = job.run(meter.advance)
     seconds = time.perf_counter() - begin
     if args.page:
         fit_pages.catalogue(args, job)
@@ -100,9 +99,9 @@ def _one_shard(args: argparse.Namespace, job: Any) -> int:
 
 def _dry_run(args: argparse.Namespace, job: Any) -> int:
     rows = min(job.table.n_rows, 64)
-    job.answer(0, rows)
+    job.rows(0, rows)
     begin = time.perf_counter()
-    job.answer(0, rows)
+    job.rows(0, rows)
     rate = max(1, rows) / (time.perf_counter() - begin)
     plan = {
         "catalogue": f"{args.catalogue}: {job.table.n_rows} rows",

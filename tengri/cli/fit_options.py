@@ -76,7 +76,8 @@ def add_method(group: Any) -> None:
 
 def add_work(group: Any) -> None:
     """Add options of shards, pages and what else is written."""
-    group.add_argument("--shard", metavar="i/n", help="make one of n parts; join them without it")
+    group.add_argument("--shard", metavar="i/n|env", help="make one of n parts, env: the one of "
+                       "this task of SLURM, MPI or Flux; join them without it")  # fmt: skip
     group.add_argument("--dry-run", action="store_true", help="measure, write nothing")
     group.add_argument("--page", type=Path, metavar="FILE.html",
                        help="a page of the fitted catalogue")  # fmt: skip

@@ -57,7 +57,8 @@ def _column_options(group: Any) -> None:
 
 
 def _work_options(group: Any) -> None:
-    group.add_argument("--shard", metavar="i/n", help="make one of n parts; join them without it")
+    group.add_argument("--shard", metavar="i/n|env", help="make one of n parts, env: the one of "
+                       "this task of SLURM, MPI or Flux; join them without it")  # fmt: skip
     group.add_argument("--dry-run", action="store_true", help="measure, write nothing")
 
 
@@ -82,8 +83,7 @@ def _all(args: argparse.Namespace, job: Any) -> int:
     begin = time.perf_counter()
     job.prepare()
     with Meter(job.table.n_rows, str(args.out), quiet=args.quiet) as meter:
-        made = sum(job.make(number, meter.advance) for number in range(1, job.n_shards + 1))
-    counts = job.join()
+        made, counts = job.run(meter.advance)
     seconds = time.perf_counter() - begin
     flagged = ", ".join(f"{n} {what}" for what, n in counts.items() if what != "rows")
     text = f"{args.out}: {counts['rows']} rows in {seconds:.1f} s; flagged: {flagged}"
@@ -231,9 +231,9 @@ def _redshifts(args: argparse.Namespace, table: Any, column: str, at_zero: bool)
 def _planned(args: argparse.Namespace, job: Any) -> dict[str, str]:
     """Return what would be done, with a measured speed."""
     rows = min(job.table.n_rows, 4096)
-    job.predict(0, rows)
+    job.rows(0, rows)
     begin = time.perf_counter()
-    job.predict(0, rows)
+    job.rows(0, rows)
     rate = max(1, rows) / (time.perf_counter() - begin)
     size = sum(field.dtype.itemsize for field in job.schema.fields.values()) * job.table.n_rows
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tengri.constants import AB_ZERO_POINT
@@ -37,3 +38,12 @@ def to_units(log10_scale: Array, shape: Array, units: str) -> Array:
     if units == "mag_ab":
         return -2.5 * (jnp.log10(shape) + log10_scale) - AB_ZERO_POINT
     return shape * 10.0 ** (log10_scale - LOG10_UNIT[units])
+
+
+def magnitudes(flux: np.ndarray, units: str) -> np.ndarray:
+    """Return AB magnitudes of fluxes in ``units``; those that are not positive give NaN."""
+    if units == "mag_ab":
+        return flux
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = -2.5 * (np.log10(flux) + LOG10_UNIT[units]) - AB_ZERO_POINT
+    return np.where(flux > 0.0, magnitude, np.nan)

@@ -32,7 +32,7 @@ def read_small(path: Path) -> bytes:
     """
     check_regular(path)
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise DataError(f"{path}: too large to be one of ours. {FIX}")
+        raise DataError(f"{path}: too large to be a file of tengri. {FIX}")
     return path.read_bytes()
 
 

@@ -126,6 +126,21 @@ def test_small_chunks_give_the_same_rows(capsys, catalogue, tmp_path, whole, mon
     same(stored(tmp_path / "small.h5"), whole)
 
 
+@pytest.mark.parametrize("suffix", [".h5", ".parquet", ".fits"])
+def test_a_file_has_the_same_bytes_however_it_was_cut(
+    capsys, catalogue, tmp_path, monkeypatch, suffix
+):
+    monkeypatch.setattr(jobs, "CHUNK", 7)
+    outs = [tmp_path / f"{name}{suffix}" for name in ("straight", "joined", "resumed")]
+    predict(capsys, catalogue, outs[0], *SDSS)
+    for shard in ("3/3", "1/3", "2/3"):
+        predict(capsys, catalogue, outs[1], *SDSS, "--shard", shard)
+    predict(capsys, catalogue, outs[2], *SDSS, "--shard", "2/5")
+    for out in outs[1:]:
+        predict(capsys, catalogue, out, *SDSS)
+    assert outs[0].read_bytes() == outs[1].read_bytes() == outs[2].read_bytes()
+
+
 def test_fits_and_parquet(capsys, columns, catalogue, tmp_path, whole):
     Table({name: values for name, values in columns.items()}).write(tmp_path / "cat.fits")
     pq.write_table(pa.table(columns), tmp_path / "cat.parquet", row_group_size=16)

@@ -413,6 +413,7 @@ def _result(name: str) -> dict[str, Any]:
 TABLES = {
     "accuracy": accuracy,
     "populations": populations,
+    "slopes": slopes,
     "spectra": spectra,
     "spectra cost": spectra_cost,
     "rivals": rivals,

@@ -486,6 +486,7 @@ def _result(name: str) -> dict[str, Any]:
 TABLES = {
     "accuracy": accuracy,
     "populations": populations,
+    "slopes": slopes,
     "spectra": spectra,
     "spectra cost": spectra_cost,
     "spectra full": spectra_full,

@@ -14,6 +14,9 @@ from tengri.catalogue.table import Columns, Schema
 from tengri.errors import DataError
 from tengri.io.hdf5_reader import MAX_BYTES
 
+#: Characters of a line of the header, and brackets in brackets.
+MAX_HEADER, MAX_DEPTH = 1 << 20, 64
+
 
 @contextmanager
 def open_table(path: Path, name: str | None) -> Iterator[HeldTable]:
@@ -22,11 +25,23 @@ def open_table(path: Path, name: str | None) -> Iterator[HeldTable]:
         raise DataError(f"{path}: an ECSV file holds one table, none named {name!r}.")
     if path.stat().st_size > MAX_BYTES:
         raise DataError(f"{path}: is larger than {MAX_BYTES} bytes: ECSV is held in memory.")
+    _check_header(path)
     try:
         table = Table.read(path, format="ascii.ecsv")
     except Exception as error:  # whatever its readers of text and YAML raise
         raise DataError(f"{path}: cannot be read as ECSV ({error}).") from error
     yield HeldTable(table, path)
+
+
+def _check_header(path: Path) -> None:
+    """Raise DataError for many brackets in brackets, over which a reader of YAML takes minutes."""
+    depth = 0
+    with open(path, encoding="utf-8", errors="replace") as file:
+        while (line := file.readline(MAX_HEADER)).startswith("#"):
+            for character in line:
+                depth += (character in "[{") - (character in "]}")
+                if depth > MAX_DEPTH:
+                    raise DataError(f"{path}: its header is nested deeper than in any table.")
 
 
 def check_schema(schema: Schema) -> None:

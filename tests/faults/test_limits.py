@@ -156,6 +156,13 @@ def test_votables(tmp_path: Path, case: str, injected: Counter) -> None:
     injected("limits")
 
 
+def test_a_header_of_ecsv_that_is_nested(tmp_path: Path, injected: Counter) -> None:
+    text = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: redshift, datatype: float64}\n# meta: "
+    (tmp_path / "cat.ecsv").write_text(f"{text}{'[' * 100_000}\nredshift\n0.1\n")
+    refused(lambda: everything(tmp_path / "cat.ecsv"), "nested deeper")
+    injected("limits")
+
+
 def test_compressed_fits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, injected: Counter
 ) -> None:

@@ -72,8 +72,9 @@ def read(path: Path, stated: Mapping[str, Any]) -> Contents:
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read as arrays of NumPy ({error}).") from error
+    except (ValueError, OSError, MemoryError, zipfile.BadZipFile) as error:  # of what is declared
+        reason = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise DataError(f"{path}: cannot be read as arrays of NumPy ({reason}).") from error
     if absent := [name for name in REQUIRED if name not in found]:
         raise DataError(f"{path}: {', '.join(absent)} is missing; write it with the recipe.")
     if changed := [name for name in NOT_STARS if np.any(found.get(name, 0))]:

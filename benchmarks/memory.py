@@ -108,7 +108,7 @@ def measured(script: str, *words: str) -> list[float]:
 def training(name: str, minutes: float) -> dict[str, float]:
     """Return the peak memory of a short training, and of what follows it."""
     with tempfile.TemporaryDirectory() as folder:
-        words = ["train", name, "--minutes", str(minutes), "--runs", folder]
+        words = ["train", name, "--set", f"run.minutes={minutes}", "--out", f"{folder}/run"]
         subprocess.run([sys.executable, "-m", "tengri", *words], check=True, capture_output=True)
     return {"minutes": minutes,
             "peak [MB]": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3}  # fmt: skip

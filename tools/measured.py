@@ -70,6 +70,8 @@ RESULTS = {
     "agn_cost": _benchmark("agn_cost", EXACT),
     "catalogue": _benchmark("catalogue", (*EMULATED, "tengri/catalogue", "tengri/io")),
     "checkouts": _benchmark("checkouts", EXACT, "BEFORE"),
+    "first_hour": Benchmark("python -m tools.first_hour", (
+        *TRAINED, "tengri/inference", "tengri/cli", "README.md", "tools/first_hour.py")),
     "first_numbers": _benchmark("first_numbers", FITTED, "--galaxies 300"),
     "fits": _benchmark("fits", FITTED),
     "large_grids": _benchmark("large_grids", (*EXACT, "tengri/grids")),

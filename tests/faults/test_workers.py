@@ -46,7 +46,8 @@ def made_by(folder: Path, workers: int, seed: int, dying: int = 0) -> dict[str, 
         process.join()
         assert process.exitcode == (-9 if number < dying else 0), log(folder)
     if dying:
-        assert kill.run(victims.program, words, str(folder)).exit_code == 0, log(folder)
+        all_shards = [*words, "--set", f"data.shards={SHARDS}"]
+        assert kill.run(victims.program, all_shards, str(folder)).exit_code == 0, log(folder)
     found = {p.name: p.read_bytes() for p in (folder / name).iterdir()}
     assert Dataset.open(folder / name).verify() == {}
     return found

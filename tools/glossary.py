@@ -5,9 +5,14 @@ python -m tools.glossary          write it into docs/
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+
+import matplotlib
+from matplotlib import mathtext
 
 from tengri.analysis import prior_curve
 from tengri.cli import components
@@ -53,8 +58,24 @@ def _users() -> dict[str, list[str]]:
 
 
 def _row(param: Param, users: list[str]) -> str:
-    cells = [param.symbol, f"`{param.name}`", *_prior(param), _meaning(param), _named(users)]
+    name, of = f"`{param.name}`", _named(users)
+    cells = [_drawn(param.symbol), name, *_prior(param), _meaning(param), of]
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _drawn(symbol: str) -> str:
+    """Return a symbol as a picture in the colour of the text: pages fetch no typesetter."""
+    if not symbol:
+        return ""
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "path", "mathtext.fontset": "cm"}):
+        mathtext.math_to_image(symbol, file, format="svg")
+    text = file.getvalue()[file.getvalue().index("<svg") :]
+    white = r'<g id="patch_1">.*?</g>'  # the background
+    for part in ("<metadata.*?</metadata>", "<style.*?</style>", "<!--.*?-->", white):
+        text = re.sub(part, "", text, flags=re.S)
+    text = re.sub(r' id="(figure|text)_1"', "", text).replace("<svg ", '<svg class="symbol" ', 1)
+    return re.sub(r"\s+", " ", text)
 
 
 def _prior(param: Param) -> Iterator[str]:
@@ -70,6 +91,7 @@ def _prior(param: Param) -> Iterator[str]:
 
 def _meaning(param: Param) -> str:
     unit = UNIT_SYMBOLS.get(param.unit, param.unit)
+    unit = _drawn(unit) if "$" in unit else unit
     return f"{param.description} [{unit}]" if unit else param.description
 
 

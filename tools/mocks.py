@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 import emulator
+from tengri.io.hdf5_writer import new_hdf5
 
 
 def write_mocks(path: Path, n: int, surrogate: str = "sdss_tsnorm") -> None:
@@ -17,7 +17,7 @@ def write_mocks(path: Path, n: int, surrogate: str = "sdss_tsnorm") -> None:
     flux = np.asarray(model.exact_model().predict_photometry_batch(drawn, units="nJy"))
     error = 0.05 * flux
     flux = flux + error * np.random.default_rng(0).normal(size=flux.shape)
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         file["z"] = np.asarray(drawn["redshift"])
         for i, band in enumerate(model.filter_names):
             file[f"f_{band}"], file[f"e_{band}"] = flux[:, i], error[:, i]

@@ -21,7 +21,7 @@ A_V = 2.5 / np.log(10.0)
 def bagpipes(galaxy: Galaxy, p: dict, case: str) -> dict[str, float]:
     """Return bagpipes' luminosities [erg/s], for our distribution of metals."""
     share = np.asarray(galaxy.metals(p))[:, 0]
-    np.testing.assert_allclose(10.0**galaxy.lgmet, FOUND["z"], rtol=1e-6)
+    np.testing.assert_allclose(10.0**galaxy.metal_nodes.lgmet, FOUND["z"], rtol=1e-6)
     rows = FOUND["cases"][case]["lines"]
     sun = LSUN_ERG_S / FOUND["lsun_erg_s"]
     return {name: sun * sum(w * row[name] for w, row in zip(share, rows)) for name in rows[0]}

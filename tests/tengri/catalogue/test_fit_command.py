@@ -65,10 +65,10 @@ def test_a_catalogue_is_fitted_and_resumed_to_the_same_bytes(
     out = tmp_path / "killed.h5"
     for stop in (6, 13):  # the first rows of a block: what was made before stays
 
-        def dies(self, start, end, stop=stop):
-            if start == stop:
+        def dies(self, prepared, first, stop=stop):
+            if first == stop:
                 raise KeyboardInterrupt
-            return answer(self, start, end)
+            return answer(self, prepared, first)
 
         monkeypatch.setattr(jobs.FitJob, "answer", dies)
         assert main(["fit", str(catalogue), "-o", str(out), *WORDS, *words]) == 130

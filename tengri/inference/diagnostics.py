@@ -17,8 +17,6 @@ from scipy.special import gammaincc
 MIN_ESS, MAX_K, MAX_RHAT = 400.0, 0.7, 1.01
 #: Fewest weights in a tail that is fitted.
 MIN_TAIL = 5
-#: Halvings of the interval in which a power of weights is sought.
-HALVINGS = 12
 
 
 def kish(weight: np.ndarray) -> np.ndarray:
@@ -121,26 +119,3 @@ def resampled(weight: np.ndarray, n: int, seed: int) -> np.ndarray:
     return np.array([np.searchsorted(row, at * row[-1]) for row in total]).clip(
         0, weight.shape[1] - 1
     )
-
-
-def tempered(weight: np.ndarray, least: float) -> np.ndarray:
-    """Return weights (n, m) to the largest power up to 1 at which ``least`` of them count.
-
-    Rows sum to one; of a row without any weight all are alike.
-    """
-    weight = np.where(weight.any(axis=1, keepdims=True), weight, 1.0)
-    with np.errstate(divide="ignore"):
-        log_weight = np.log(weight / weight.max(axis=1, keepdims=True))
-
-    def power(p: np.ndarray) -> np.ndarray:
-        raised = np.exp(np.maximum(p, 1e-12)[:, None] * log_weight)
-        total: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
-        return total
-
-    low, high = np.zeros(len(weight)), np.ones(len(weight))
-    whole = kish(power(high)) >= least
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        enough = kish(power(middle)) >= least
-        low, high = np.where(enough, middle, low), np.where(enough, high, middle)
-    return power(np.where(whole, 1.0, low))

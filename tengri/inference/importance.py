@@ -95,16 +95,10 @@ class Draws(NamedTuple):
     chi2: Any
 
 
-def proposal(
-    density: Density, case: Case, key: Array, plan: SamplingPlan, start: Array | None = None
-) -> Mixture:
-    """Return a mixture that covers the posterior of a galaxy.
-
-    Its solutions begin at vectors ``start`` (starts, size), or at draws of the prior.
-    """
+def proposal(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Mixture:
+    """Return a mixture that covers the posterior of a galaxy."""
     first, second = jax.random.split(key)
-    if start is None:
-        start = _starts(density, case, first, plan)
+    start = _starts(density, case, first, plan)
     return _first_mixture(density, _solutions(density, case, start, second, plan))
 
 

@@ -17,7 +17,6 @@ How many draws count (Kish) is known before candidates are drawn from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,7 +31,7 @@ from scipy.stats import qmc
 from tengri.errors import ConfigError
 from tengri.forward.batching import Execution, RowMap, Sizes
 from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior, reference
-from tengri.inference.diagnostics import resampled, tempered
+from tengri.inference.diagnostics import resampled
 from tengri.inference.importance import Draws
 from tengri.inference.likelihood import Density, measured_bands
 from tengri.inference.observations import Case
@@ -42,8 +41,6 @@ from tengri.parameters.validate import default_float
 MIN_LIBRARY_ESS = 50.0
 #: Candidates of each galaxy: more than draws of the library count.
 CANDIDATES = 1024
-#: Draws of the library that count for each start of another method.
-COUNTED = 4.0
 #: Galaxies whose weights of all draws are in memory at once.
 TOGETHER = 16
 #: Cells in ln(1+z) of a prior of the redshift that depends on the galaxy.
@@ -133,21 +130,11 @@ class Library:
         constants = self.density, np.uint32(seed)
         return _weigh_map()(constants, rows, WEIGH.sizes), ess
 
-    def starts(self, cases: Case, n: int, seed: int) -> np.ndarray:
-        """Return draws of the library (g, n, size) near the posteriors of galaxies.
-
-        By weights to a power under which some for each of them count: where few of the library do,
-        those around them are taken, too.
-        """
+    def _candidates(self, cases: Case, n: int, seed: int) -> tuple[np.ndarray, ...]:
+        """Return indices (g, n), ln of their density over the prior (g, n), effective numbers."""
         g = len(cases.index)
         chosen = np.empty((g, n), np.int32)
-        for here, weight in self._weights(cases):
-            chosen[here] = resampled(tempered(weight, COUNTED * n), n, seed)
-        return np.asarray(self.xi[chosen])
-
-    def _weights(self, cases: Case) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield places of some galaxies and their approximate weights of all draws."""
-        g = len(cases.index)
+        log_q, ess = np.empty((g, n), np.float32), np.empty(g)
         cells, edges = self._z_cells()
         for start in range(0, g, TOGETHER):
             rows = np.arange(start, start + TOGETHER).clip(max=g - 1)
@@ -155,14 +142,7 @@ class Library:
             prior = np.asarray(_log_z_prior(self.density, some, edges))
             here = slice(start, min(start + TOGETHER, g))
             weight = np.asarray(_approximate(self.flux, cells, some, prior, self._ends))
-            yield here, weight[: here.stop - here.start]
-
-    def _candidates(self, cases: Case, n: int, seed: int) -> tuple[np.ndarray, ...]:
-        """Return indices (g, n), ln of their density over the prior (g, n), effective numbers."""
-        g = len(cases.index)
-        chosen = np.empty((g, n), np.int32)
-        log_q, ess = np.empty((g, n), np.float32), np.empty(g)
-        for here, weight in self._weights(cases):
+            weight = weight[: here.stop - here.start]
             found = resampled(weight.astype(np.float64), n, seed)
             chosen[here] = found
             total, squares = weight.sum(axis=1), np.einsum("gn,gn->g", weight, weight)

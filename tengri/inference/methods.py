@@ -70,37 +70,16 @@ class Sampling:
             drawn = _laplace_map(self.settings.plan)(self._constants, data.cases, MANY.sizes)
             return [(np.arange(len(data)), self._of_laplace(_numpy(drawn)))]
         if self.library is not None:
-            return self._by_library(data, self.library)
-        return self._sampled(data, None)
-
-    def _by_library(self, data: Observations, library: Library) -> list[Group]:
-        """Return posteriors by the library, and sampled from its draws where few of it count."""
-        found, ess = library.draws(data.cases, CANDIDATES, self.settings.seed)
-        post = self._of_library(_numpy(found), ess)
-        left = np.flatnonzero(~post.converged)
-        if not (self.settings.extra and len(left)):
-            return [(np.arange(len(data)), post)]
-        pending = data.rows(left)
-        start = library.starts(pending.cases, self.settings.plan.starts, self.settings.seed)
-        sampled = [(left[rows], own) for rows, own in self._sampled(pending, start)]
-        done = np.flatnonzero(post.converged)
-        made = [(done, _rows(post, post.converged)), *sampled]
-        return [(rows, post) for rows, post in made if len(rows)]
-
-    def _sampled(self, data: Observations, start: np.ndarray | None) -> list[Group]:
-        """Return posteriors by importance sampling, by chains where that fails.
-
-        From vectors ``start`` (n, starts, size), or from draws of the prior.
-        """
-        made = self._courses(data, start)
+            found, ess = self.library.draws(data.cases, CANDIDATES, self.settings.seed)
+            return [(np.arange(len(data)), self._of_library(_numpy(found), ess))]
+        made = self._courses(data)
         left, before = made.pop()
         made += self._by_chains(data, left, before)
         return [(rows, post) for rows, post in made if len(rows)]
 
-    def _courses(self, data: Observations, start: np.ndarray | None) -> list[Group]:
+    def _courses(self, data: Observations) -> list[Group]:
         """Return groups by importance sampling; the last holds what has not converged."""
-        begin = _proposal_map(self.settings.plan)
-        mixture = begin(self._constants, (data.cases, start), MANY.sizes)
+        mixture = _proposal_map(self.settings.plan)(self._constants, data.cases, MANY.sizes)
         pending, pooled, made = np.arange(len(data)), None, []
         chains_alone = self.settings.method == "nuts"
         for turn in range(1 + (0 if chains_alone else self.settings.extra)):
@@ -207,9 +186,9 @@ def _key(seed: Array, case: Case, stage: Any) -> Array:
 
 @cache
 def _proposal_map(plan: SamplingPlan) -> RowMap:
-    def one(constants: tuple[Density, Array], row: tuple[Case, Array | None]) -> Mixture:
-        (density, seed), (case, start) = constants, row
-        return proposal(density, case, _key(seed, case, 0), plan, start)
+    def one(constants: tuple[Density, Array], case: Case) -> Mixture:
+        density, seed = constants
+        return proposal(density, case, _key(seed, case, 0), plan)
 
     return RowMap(one)
 

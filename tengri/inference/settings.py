@@ -21,8 +21,7 @@ class FitSettings:
     method : {"auto", "importance", "nuts", "map", "library"}
         ``auto``: importance sampling, then NUTS for what has not converged, where blackjax is
         installed. ``map``: the best mode and its Laplace approximation, not judged by draws.
-        ``library``: draws of the prior that all galaxies share, for photometric redshifts; where
-        few of them count, as ``auto`` from those that do.
+        ``library``: draws of the prior that all galaxies share, for photometric redshifts.
     noise : Noise
     seed : int
     draws : int
@@ -34,8 +33,7 @@ class FitSettings:
     refit : bool
         Whether what fails that is fitted again with the exact model.
     extra : int
-        Further courses of draws where the first does not suffice; 0: none, and none where few
-        draws of a library count.
+        Further rounds of draws where the first do not suffice.
     plan : SamplingPlan
     library : int
         Draws of the library, a power of two.

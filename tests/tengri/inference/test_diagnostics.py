@@ -13,7 +13,6 @@ from tengri.inference.diagnostics import (
     predictive_p,
     resampled,
     smoothed,
-    tempered,
     weighted_quantiles,
 )
 
@@ -51,20 +50,6 @@ def test_weighted_quantiles_and_resampling():
     found = weighted_quantiles(x, weight, np.array([0.16, 0.5, 0.84]))
     np.testing.assert_allclose(found, [[0.0055, 1.0, 1.9945]] * 2, atol=0.03)
     assert x[0, resampled(weight, 5000, 0)[0]].mean() == pytest.approx(1.0, abs=0.03)
-
-
-def test_weights_to_a_power_count_as_asked():
-    """exp(p·x) of standard normal x has Kish's number n exp(-p²) (many draws)."""
-    x = np.random.default_rng(2).normal(size=200_000)
-    weight = np.exp(1.5 * np.stack([x, x / 10.0, -np.inf * np.ones_like(x)]))
-    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
-    found = tempered(weight, 60_000.0)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0)
-    np.testing.assert_allclose(kish(found)[0], 60_000.0, rtol=2e-3)
-    power = np.diff(np.log(found[0, :2]))[0] / np.diff(x[:2])[0]
-    assert power == pytest.approx(np.log(200 / 60) ** 0.5, rel=0.02)
-    np.testing.assert_allclose(found[1], weight[1], rtol=1e-6)  # enough of them count as they are
-    np.testing.assert_allclose(found[2], 1 / x.size)
 
 
 def test_predictive_p_of_chi_square():

@@ -33,27 +33,6 @@ def on_a_grid(flux, error, log_prior_z=lambda z: 0.0):
     return mean, np.sqrt([np.sum(p * (x - m) ** 2) for x, m in zip((mass, tau, z), mean)])
 
 
-def near_a_line(flux, error):
-    """Return mean and standard deviation of mass, dust and redshift where two are well known.
-
-    At each redshift the others are linear in the logarithms of the fluxes, all but exactly normal.
-    """
-    z = np.linspace(0.05, 1.5, 20_001)
-    zero = np.zeros_like(z)
-    a = np.stack([np.full(3, np.log(10.0)), np.log(BrightToy.light(zero + 10, zero + 1, zero)[0])
-                  - np.log(BrightToy.light(zero + 10, zero, zero)[0])], axis=1)  # fmt: skip
-    y = np.log(flux) - np.log(BrightToy.light(zero, zero, z))
-    precision = a.T @ np.diag((flux / error) ** 2) @ a
-    best = np.linalg.solve(precision, a.T @ np.diag((flux / error) ** 2) @ y.T)
-    chi2 = np.sum(((y - (a @ best).T) * flux / error) ** 2, axis=1)
-    p = np.exp(-0.5 * (chi2 - chi2.min())) * ((best[1] > 0.0) & (best[1] < 2.0))
-    p /= p.sum()
-    x = np.stack([*best, z])
-    mean = x @ p
-    own = np.append(np.diagonal(np.linalg.inv(precision)), 0.0)
-    return mean, np.sqrt(((x - mean[:, None]) ** 2) @ p + own)
-
-
 def moments(found):
     draws = found.draws
     order = [found.names.index(n) for n in ("sfh_delayed_log_total_mass", "dust_tau_diff",
@@ -98,24 +77,6 @@ def test_importance_sampling_with_the_same_prior_agrees():
     (mean, spread), (other, _) = map(moments, both)
     assert np.all(np.abs(mean - other) < 0.15 * spread)
     np.testing.assert_allclose(*(f.columns["log_evidence"] for f in both), atol=0.15)
-
-
-@pytest.mark.slow
-def test_where_few_of_the_library_count_its_draws_are_where_others_begin():
-    flux, error = catalogue(0.002)
-    flux, error = np.append(flux, flux[:1], axis=0), np.append(error, 50.0 * error[:1], axis=0)
-    data = Observations.of(flux, error, BANDS)
-    words = {"draws": 2000, **QUICK}
-    found = fit(BrightToy(), data, "library", **words)
-    assert found.usable.all()
-    assert found.columns["method"].tolist() == ["importance"] * 3 + ["library"]
-    mean, spread = moments(found)
-    for i in range(3):
-        expected, sigma = near_a_line(flux[i], error[i])
-        assert np.all(np.abs(mean[i] - expected) < 0.2 * sigma)
-        np.testing.assert_allclose(spread[i], sigma, rtol=0.15)
-    few = fit(BrightToy(), data, "library", extra=0, **words)
-    assert few.usable.tolist() == [False, False, False, True]
 
 
 def test_the_prior_is_a_density_with_its_modes_where_they_belong():

@@ -10,12 +10,10 @@ acknowledged; the run that ends has the weights, to the bit, of two processes ne
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
 import socket
-import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -127,16 +125,10 @@ def kills(folder: Path, number: int, seed: int) -> dict[str, Any]:
 
 def main() -> int:
     """Run from the command line; the exit code is 1 where anything was lost."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--out", type=Path, help="write the record as JSON")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(temporary, "compiled"))
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    args = stress.arguments(__doc__, kills=10)
+    with stress.runs_folder() as folder:
         began = time.monotonic()
-        found = kills(Path(temporary, "runs"), args.kills, args.seed)
+        found = kills(folder, args.kills, args.seed)
     found |= {"seed": args.seed, "seconds": round(time.monotonic() - began),
               "versions": {"tengri": __version__, "jax": jax.__version__}}  # fmt: skip
     if args.out:

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -230,18 +231,32 @@ def measure(kills: int, seed: int, folder: Path, out: Path | None) -> dict[str, 
     return content
 
 
-def main() -> int:
-    """Run from the command line; the exit code is 1 where anything was lost."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kills", type=int, default=100)
+def arguments(about: str, kills: int) -> argparse.Namespace:
+    """Return what the command line says of a record of kills."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
+    parser.add_argument("--kills", type=int, default=kills)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--out", type=Path, help="write the record as JSON")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+@contextmanager
+def runs_folder() -> Iterator[Path]:
+    """Give a folder for runs that compile once, the first of them.
+
+    Victims then live longer in the phases that matter.
+    """
     with tempfile.TemporaryDirectory() as temporary:
-        # compiled once, by the reference: victims live longer in the phases that matter
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(temporary, "compiled"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        found = measure(args.kills, args.seed, Path(temporary, "runs"), args.out)
+        yield Path(temporary, "runs")
+
+
+def main() -> int:
+    """Run from the command line; the exit code is 1 where anything was lost."""
+    args = arguments(__doc__, kills=100)
+    with runs_folder() as folder:
+        found = measure(args.kills, args.seed, folder, args.out)
     print(json.dumps(found, indent=1))
     return 1 if found["lost"] else 0
 

@@ -53,7 +53,10 @@ print((with_them - before) / 8, settled() - before)
 
 
 def numbers(script: str, name: str) -> list[float]:
-    environment = {**os.environ, "TENGRI_COMPILATION_CACHE": "0"}
+    # compiled as users do: not as fast as tests, and from no cache
+    own = {name: value for name, value in os.environ.items()
+           if name != "XLA_FLAGS" and not name.startswith("JAX_")}  # fmt: skip
+    environment = {**own, "TENGRI_COMPILATION_CACHE": "0"}
     ran = subprocess.run([sys.executable, "-c", script, name], check=True, capture_output=True,
                          text=True, env=environment)  # fmt: skip
     return [float(word) for word in ran.stdout.split()]
@@ -66,9 +69,9 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("name", ["exact", "sdss"])
-def test_a_first_prediction_is_small(name):
+def test_a_first_prediction_fits_into_350_megabytes(name):
     (peak,) = numbers(FIRST, name)
-    assert peak < 370.0  # 338 and 300 by benchmarks/memory.py; allocators differ by some MB
+    assert peak < 350.0
 
 
 @pytest.mark.parametrize("name, most", [("exact", 12.0), ("sdss", 10.0)])

@@ -340,7 +340,8 @@ def posterior() -> str:
     rows = [f"| | {' | '.join(cases)} |", "|---" * (len(cases) + 1) + "|"]
     for name in names:
         rows.append(f"| {name} | {' | '.join(_short(case[name]) for case in cases.values())} |")
-    times = ["", "| time of one chain | exact | emulated |", "|---|---|---|"]
+    load = f"load of the machine {data['load at start']:.1f}"
+    times = ["", f"| time of one chain, {load} | exact | emulated |", "|---|---|---|"]
     for name, fit in fits.items():
         for what in fit.get("time", {}).get("exact", ()):
             shown = (_short(fit["time"][kind][what]) for kind in ("exact", "emulated"))

@@ -99,7 +99,7 @@ class SEDModel(PhotometricModel):
         check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)
-        grid = GridSpectra.build(spec.composition, ssp, self.cosmology)
+        grid = GridSpectra.of(spec.composition, ssp, self.cosmology)
         filters = () if observation is None else observation.filters
         self.galaxy = grid.galaxy
         self._exact = ExactGuard.of(grid.galaxy, filters, out_of_domain)

@@ -62,9 +62,11 @@ def ways(record: dict[str, Any]) -> str:
                  f"{r['rows per processor second']:,.0f}", f"{r['peak memory [MB]']:.0f}",
                  "yes" if r["columns"] == first else "NO")  # fmt: skip
         rows.append(f"| {name} | {' | '.join(cells)} |")
+    around = ", ".join(f"{r['load at start']:.0f} ({r['scheduler']})"
+                       for r in record["ways"].values())  # fmt: skip
     rows.append(
-        f"\nOn {record['cores']} cores, under the {record['scheduler']} scheduler while the load "
-        f"of the machine was {record['load at start']:.0f}; start and compilation included."
+        f"\nOn {record['cores']} cores, start and compilation included. Load of the machine at "
+        f"the start of each, and the scheduler: {around}."
     )
     return "\n".join(rows)
 
@@ -91,7 +93,7 @@ def cost_model(record: dict[str, Any], check: dict[str, Any]) -> str:
             rows.append(_cost(1e-6 * entry[ending]["row [µs]"]["processor"], start, ending, n))
     way, found = next(iter(check["ways"].items()))
     rows.append(
-        f"\nChecked with {check['rows']:,} rows, {way}, {check['scheduler']} scheduler: "
+        f"\nChecked with {check['rows']:,} rows, {way}, {found['scheduler']} scheduler: "
         f"{found['processor [s]'] / 3600.0:.4f} processor hours, {found['wall [s]']:.0f} s on "
         f"{check['cores']} cores, {found['peak memory [MB]']:.0f} MB at most."
     )

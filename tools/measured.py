@@ -89,6 +89,7 @@ RESULTS = {
     "training": _benchmark("training", TRAINED),
     "ways_10m": Benchmark(
         "python benchmarks/ways.py --rows 10000000 --only 'tengri predict, HDF5' "
+        "--only pyarrow.dataset --only Dask "
         "-o benchmarks/results/ways_10m.json",
         (*EMULATED, "tengri/catalogue", "tengri/io", "benchmarks/ways.py")),
     "ways": _benchmark("ways", (*EMULATED, "tengri/catalogue", "tengri/io")),

@@ -381,6 +381,11 @@ def catalogue_parts() -> str:
     return catalogue_tables.parts(_result("catalogue"))
 
 
+def ways_10m() -> str:
+    """Return what ten times as many rows cost, Markdown."""
+    return catalogue_tables.ways(_result("ways_10m"))
+
+
 def ways() -> str:
     """Return what each way through existing engines costs, Markdown."""
     return catalogue_tables.ways(_result("ways"))
@@ -509,6 +514,7 @@ TABLES = {
     "catalogue": catalogue,
     "catalogue parts": catalogue_parts,
     "ways": ways,
+    "ways of ten million": ways_10m,
     "cost model": cost_model,
     "memory": memory,
     "fits": fits,

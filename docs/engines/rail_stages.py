@@ -12,11 +12,13 @@ ceci, from its YAML) connects. What `CatEstimator` reads are magnitudes ``mag_u_
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import qp
 import tables_io
+from ceci import PipelineStage
 from ceci.config import StageParameter as Param
 from rail.core.data import DataStore
 from rail.core.stage import RailPipeline
@@ -174,4 +176,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # ceci starts this file with the name of a stage
+    PipelineStage.main() if sys.argv[1:2] and sys.argv[1].isidentifier() else main()

@@ -77,7 +77,8 @@ RESULTS = {
     "large_grids": _benchmark("large_grids", (*EXACT, "tengri/grids")),
     "memory": _benchmark("memory", TRAINED),
     "photoz": _benchmark("photoz", (*FITTED, "tengri/catalogue"), "CATALOGUE_FOLDER EAZY_FOLDER"),
-    "populations": _benchmark("populations", EMULATED),
+    "populations": _benchmark(
+        "populations", EMULATED, "sdss sdss_nodes lsst_nodes legacy_nodes"),
     "posterior": _benchmark("posterior", FITTED),
     "soak": _benchmark("soak", EMULATED),
     "spectra": _benchmark("spectra", EMULATED),

@@ -79,6 +79,7 @@ RESULTS = {
     "photoz": _benchmark("photoz", (*FITTED, "tengri/catalogue"), "CATALOGUE_FOLDER EAZY_FOLDER"),
     "populations": _benchmark("populations", EMULATED),
     "posterior": _benchmark("posterior", FITTED),
+    "sbc": _benchmark("sbc", FITTED),
     "soak": _benchmark("soak", EMULATED),
     "spectra": _benchmark("spectra", EMULATED),
     "speed": _benchmark("speed", EMULATED),

@@ -151,7 +151,7 @@ def arrays(artefact: Artefact) -> hdf5.Arrays:
     if artefact.covariance is not None:
         out["covariance"] = np.asarray(artefact.covariance, np.float64)
     if artefact.conditional is not None:
-        out |= hdf5.flat(_float64(artefact.conditional.to_arrays()), "conditional")
+        out |= hdf5.flat(artefact.conditional.to_arrays(), "conditional")
     return packing.packed(out)
 
 

@@ -53,7 +53,7 @@ def _check_tables(artefact: Artefact, n_bands: int) -> None:
         _expect(f"shape of error bars at {level} %", np.shape(bars), (n_bands,))
     _check_error_bars_z(artefact, n_bands)
     if artefact.conditional is not None:
-        _expect("bands of conditional errors", len(artefact.conditional.weights), n_bands)
+        _expect("bands of conditional errors", artefact.conditional.n_bands, n_bands)
     if artefact.covariance is not None:
         _expect("shape of covariance", np.shape(artefact.covariance), (n_bands, n_bands))
     if not artefact.checks:

@@ -3,7 +3,8 @@
     python -m tools.publish runs/sdss_ssp sdss --rows 120000
 
 writes ``checkpoints/sdss/{surrogate.h5, card.md, report.json}``. The draws are none of those that
-the run has seen; the error bars are calibrated and tested on them.
+the run has seen; the error bars are calibrated and tested on them. A published name in the place of
+the run judges that surrogate anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import jax
 
-from emulator import verification
+from emulator import published, verification
 from emulator.artefact import Artefact, read, write
 from emulator.reading import read_any
 from emulator.spectral.artefact import SpectralArtefact
@@ -27,9 +28,10 @@ from emulator.verification import with_checks
 from tengri.io import atomic
 from tengri.io.jsonable import jsonable
 from train import evaluate, report
+from train.config import Config, from_dict
 from train.error_fit import with_conditional_errors
 from train.problem import Problem
-from train.runfolder import RunFolder
+from train.runfolder import RunFolder, is_run
 from train.spectral import pipeline
 from train.spectral import report as spectral_report
 from train.spectral.problem import SpectralProblem, is_spectral
@@ -45,7 +47,7 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     Parameters
     ----------
     run : path
-        A finished run folder.
+        A finished run folder, or the name of a published surrogate of bands.
     name : str
         Of the published surrogate.
     rows : int
@@ -58,19 +60,30 @@ def publish(run: Path, name: str, rows: int, timing_rows: int) -> Path:
     Path
         The folder.
     """
+    if not is_run(run):
+        known = read(published.resolve(run))
+        config, command = from_dict(known.training["config"]), known.training["command"]
+        return _publish_bands(known, config, command, name, rows, timing_rows)
     folder = RunFolder.open(run)
     config = folder.config()
     if is_spectral(config):
         return _publish_spectra(folder, name, rows)
+    trained, command = read(folder.artefact), command_of(folder)
+    return _publish_bands(trained, config, command, name, rows, timing_rows)
+
+
+def _publish_bands(
+    trained: Artefact, config: Config, command: str, name: str, rows: int, timing_rows: int
+) -> Path:
+    """Write a surrogate of bands, judged afresh, under ``checkpoints/name``."""
     sized = replace(config.run, evaluation_rows=rows, seed=config.run.seed + PUBLISHED)
     problem = Problem.build(replace(config, run=sized))
-    trained = read(folder.artefact)
     params = jax.tree.map(jax.numpy.asarray, trained.params)
     result = evaluate.evaluate(problem, params, trained.out_scaling)
     bare = replace(trained, accuracy=result.tables, error_bars=result.error_bars,
                    error_bars_z=result.error_bars_z, covariance=result.covariance, checks={},
-                   training={**trained.training, "command": command_of(folder)})  # fmt: skip
-    bare = with_conditional_errors(bare, result, config.run.populations, config.run.population_rows)
+                   training={**trained.training, "command": command})  # fmt: skip
+    bare = with_conditional_errors(bare, result, config.run.populations, POPULATION_ROWS)
     bare = replace(bare, card=report.model_card(bare, name=name))
     galaxies = result.held_out.parts[0]
     checks = {k: v[: evaluate.CHECK_ROWS] for k, v in galaxies.params.items()}
@@ -98,6 +111,8 @@ def _publish_spectra(folder: RunFolder, name: str, rows: int) -> Path:
     return out
 
 
+#: Galaxies of each population that calibrate error bars.
+POPULATION_ROWS = 12_000
 #: Added to the seed of the run, so that it is judged on draws that it has never seen.
 PUBLISHED = 7_000_003
 

@@ -340,7 +340,8 @@ def posterior() -> str:
     rows = [f"| | {' | '.join(cases)} |", "|---" * (len(cases) + 1) + "|"]
     for name in names:
         rows.append(f"| {name} | {' | '.join(_short(case[name]) for case in cases.values())} |")
-    times = ["", "| time of one chain | exact | emulated |", "|---|---|---|"]
+    load = f"load of the machine {data['load at start']:.1f}"
+    times = ["", f"| time of one chain, {load} | exact | emulated |", "|---|---|---|"]
     for name, fit in fits.items():
         for what in fit.get("time", {}).get("exact", ()):
             shown = (_short(fit["time"][kind][what]) for kind in ("exact", "emulated"))
@@ -395,6 +396,11 @@ def catalogue() -> str:
 def catalogue_parts() -> str:
     """Return the processor time of each part of a prediction, Markdown."""
     return catalogue_tables.parts(_result("catalogue"))
+
+
+def ways_10m() -> str:
+    """Return what ten times as many rows cost, Markdown."""
+    return catalogue_tables.ways(_result("ways_10m"))
 
 
 def ways() -> str:
@@ -525,6 +531,7 @@ TABLES = {
     "catalogue": catalogue,
     "catalogue parts": catalogue_parts,
     "ways": ways,
+    "ways of ten million": ways_10m,
     "cost model": cost_model,
     "memory": memory,
     "fits": fits,

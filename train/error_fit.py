@@ -1,4 +1,4 @@
-"""Errors by colours and redshift, from draws of the prior and of populations, in equal parts."""
+"""Errors by colours and redshift, from draws of priors and of populations, which count alike."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emulator import conditional_errors
 from emulator.artefact import Artefact
 from emulator.surrogate import EmulatedSEDModel
 from tengri.analysis import accuracy
 from tengri.constants import MAG_PER_LN
 from tengri.errors import ConfigError
-from train import populations
+from train import error_network, populations
+from train.error_network import Sample
 from train.evaluate import LEVELS, Evaluation
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ class Seen(NamedTuple):
 def with_conditional_errors(
     artefact: Artefact, result: Evaluation, names: Sequence[str], rows: int
 ) -> Artefact:
-    """Return the artefact with errors by colours, of its prior and the populations ``names``.
+    """Return the artefact with errors by colours: of the galaxies it is judged on, of its own prior
+    and of the populations ``names``.
 
     Those that it does not answer are left out, and said. A surrogate of one redshift, or one that
     is judged on few galaxies, keeps its errors by redshift.
@@ -55,7 +56,7 @@ def with_conditional_errors(
         return artefact
     seen = [Seen.of(result.exact, result.emulated, redshift)]
     surrogate = EmulatedSEDModel(artefact)
-    for name in names:
+    for name in (populations.PRIOR, *names):
         try:
             parts = populations.judged(surrogate, name, rows, SEED)
         except ConfigError as error:
@@ -63,9 +64,7 @@ def with_conditional_errors(
             continue
         groups = [Seen.of(p.exact, p.emulated, p.params["redshift"]) for p in parts]
         seen.append(Seen(*(np.concatenate(x) for x in zip(*groups))))
-    weight = np.concatenate([np.full(len(s.redshift), 1.0 / len(s.redshift)) for s in seen])
-    every = Seen(*(np.concatenate(x) for x in zip(*seen)))
-    found = conditional_errors.fit(
-        every.magnitudes, every.redshift, every.residuals, weight / weight.mean(), LEVELS
-    )
-    return replace(artefact, conditional=found)
+    group = np.repeat(np.arange(len(seen)), [len(s.redshift) for s in seen])
+    magnitudes, z, residuals = (np.concatenate(x) for x in zip(*seen))
+    sample = Sample(magnitudes, z, residuals, group)
+    return replace(artefact, conditional=error_network.fit(sample, LEVELS))

@@ -334,7 +334,7 @@ class RunOptions:
     timing_rows: Count = 100000
     jacobian_rows: Count = 128
     populations: Annotated[Names, AfterValidator(_populations)] = ()
-    population_rows: Positive = 4000
+    population_rows: Positive = 12000
 
 
 @dataclass(frozen=True, config=CLOSED)

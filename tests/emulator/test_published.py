@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 
 import pytest
 
 import emulator
-from emulator import commands, published
+from emulator import commands, published, verification
+from emulator.artefact import read
 from tengri.errors import DataError
 from tests.emulator.conftest import ONE
 
@@ -53,3 +55,18 @@ def test_commands(shelf, capsys):
         args = parser.parse_args(words)
         assert args.func(args) == 0
         assert expected in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [n for n in published.names() if n.endswith("_nodes")])
+def test_published_tables_are_what_their_reports_say(name):
+    file = published.resolve(name)
+    artefact = read(file)
+    assert file.stat().st_size < 10 * 2**20
+    found = verification.verify(file)
+    assert found.n_checks > 0 and found.error_mmag["worst"] < 50.0
+    report = json.loads((file.parent / "report.json").read_text())
+    assert report["accuracy"]["pooled"] == pytest.approx(artefact.accuracy["pooled"])
+    assert (file.parent / "card.md").read_text() == artefact.card
+    assert artefact.training["command"].startswith(f"tengri train {name}")
+    assert artefact.conditional is not None
+    assert set(artefact.conditional.factors) == {"68", "95", "99"}

@@ -35,6 +35,10 @@ def settled():
     return memory("VmRSS")
 """
 FIRST = MODEL + "use(made(sys.argv[1], 0)); print(memory('VmHWM'))"
+BARE = (
+    MODEL.replace("import tengri\n", "import jax, jax.numpy as jnp\n")
+    + "jax.jit(lambda x: jnp.sin(x) @ x.T)(jnp.ones((8, 8))); print(memory('VmHWM'))"
+)
 MORE = (
     MODEL
     + """
@@ -69,12 +73,14 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("name", ["exact", "sdss"])
-def test_a_first_prediction_fits_into_350_megabytes(name):
+def test_a_first_prediction_takes_130_megabytes_beyond_jax(name):
+    # JAX alone takes 210 to 240 MB, by the machine's cores, allocator and page size
+    (jax_alone,) = numbers(BARE, name)
     (peak,) = numbers(FIRST, name)
-    assert peak < 350.0
+    assert peak - jax_alone < 130.0
 
 
-@pytest.mark.parametrize("name, most", [("exact", 12.0), ("sdss", 10.0)])
+@pytest.mark.parametrize("name, most", [("exact", 5.0), ("sdss", 10.0)])
 def test_one_model_more_is_small_and_goes_when_it_is_dropped(name, most):
     each, left = numbers(MORE, name)
     assert each < most

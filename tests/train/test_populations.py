@@ -14,7 +14,7 @@ from tengri import Observation, Photometry
 from tengri.__main__ import main
 from tengri.errors import ConfigError, DataError
 from train import config as configs
-from train import error_fit, population_tables, populations
+from train import error_fit, error_network, population_tables, populations
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,7 @@ def test_the_command_writes_a_page_and_numbers(tmp_path, capsys):
 
 def test_errors_are_calibrated_with_populations_that_are_answered(surrogate, young, monkeypatch):
     monkeypatch.setattr(error_fit, "LEAST_GALAXIES", 10)
+    monkeypatch.setattr(error_network, "STEPS", 300)
     (part,) = young
     result = SimpleNamespace(held_out=SimpleNamespace(params={"redshift": part.params["redshift"]}),
                              exact=part.exact, emulated=part.emulated)  # fmt: skip
@@ -104,9 +105,11 @@ def test_errors_are_calibrated_with_populations_that_are_answered(surrogate, you
 
 def test_error_bars_and_covariance_of_a_file_are_those_of_the_galaxy(surrogate):
     """Bands in another order are the same bands; of some of them nothing is known by colours."""
+    rng = np.random.default_rng(1)
     known = ConditionalErrors(
-        np.log1p([0.0, 0.5, 1.0]), np.random.default_rng(1).normal(0.0, 0.1, (5, 4 * 3 + 3 + 8)),
-        {"68": np.array([1.0, 2.0])}, np.eye(5) + 0.1,
+        np.log1p([0.0, 0.5, 1.0]), rng.normal(size=(3, 4)), rng.normal(size=(9, 4)),
+        rng.normal(size=(4, 4)), np.zeros(4), rng.normal(size=(4, 5)), np.full(5, -6.0),
+        np.log1p([0.0, 0.5, 1.0]), {"68": np.array([1.0, 2.0])}, np.eye(5) + 0.1,
     )  # fmt: skip
     artefact = surrogate.artefact.__class__(**{**vars(surrogate.artefact), "conditional": known})
     fast = type(surrogate)(artefact)

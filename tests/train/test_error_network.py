@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from emulator import conditional_errors
 from emulator.conditional_errors import ConditionalErrors
+from train import error_network
+from train.error_network import Sample
 
 LEVELS = (68, 95, 99)
 
@@ -29,7 +30,8 @@ def galaxies(n: int, seed: int) -> tuple[np.ndarray, ...]:
 def found() -> ConditionalErrors:
     m, z, residuals, _ = galaxies(20_000, 1)
     residuals[::7, 3] = np.nan
-    return conditional_errors.fit(m, z, residuals, np.ones(len(z)), LEVELS)
+    sample = Sample(m, z, residuals, np.zeros(len(z), int))
+    return error_network.fit(sample, LEVELS, steps=500)
 
 
 def test_bars_hold_for_blue_and_red_galaxies_alike(found):
@@ -46,6 +48,20 @@ def test_bars_hold_for_blue_and_red_galaxies_alike(found):
     assert found.correlation[0, 1] == pytest.approx(0.4, abs=0.03)
 
 
+def test_no_group_of_galaxies_is_held_badly():
+    """Many galaxies with small errors, and few with large ones whose colours do not tell."""
+    m, z, residuals, _ = galaxies(12_000, 5)
+    few = np.arange(len(z)) % 4 == 0
+    sample = Sample(m, z, np.where(few[:, None], 1.5, 1.0) * residuals, few.astype(int))
+    found = error_network.fit(sample, (68,), steps=200)
+    over = np.abs(sample.residuals) / found.bars(m, z, 68)
+    wide, narrow = (np.quantile(over[part], 0.68) for part in (~few, few))
+    assert wide < 0.95 and narrow > 1.05 and wide * narrow == pytest.approx(1.0, abs=0.1)
+    covariance = found.covariance(m, z)
+    chi2 = np.einsum("ni,nij,nj->n", sample.residuals, np.linalg.inv(covariance), sample.residuals)
+    assert np.sqrt(chi2[few].mean() * chi2[~few].mean()) / 4 == pytest.approx(1.0, abs=0.15)
+
+
 def test_one_galaxy_a_batch_and_a_trace_are_the_same(found):
     m, z, _, _ = galaxies(5, 3)
     batch = found.covariance(m, z)
@@ -60,4 +76,4 @@ def test_arrays_come_back_and_must_fit(found):
     m, z, _, _ = galaxies(3, 4)
     np.testing.assert_array_equal(again.bars(m, z, 95), found.bars(m, z, 95))
     with pytest.raises(ValueError, match="do not fit together"):
-        ConditionalErrors.from_arrays({**found.to_arrays(), "weights": found.weights[:, 1:]})
+        ConditionalErrors.from_arrays({**found.to_arrays(), "outputs": found.outputs[:, 1:]})

@@ -80,6 +80,7 @@ RESULTS = {
     "populations": _benchmark(
         "populations", EMULATED, "sdss sdss_nodes lsst_nodes legacy_nodes"),
     "posterior": _benchmark("posterior", FITTED),
+    "sbc": _benchmark("sbc", FITTED),
     "soak": _benchmark("soak", EMULATED),
     "spectra": _benchmark("spectra", EMULATED),
     "speed": _benchmark("speed", EMULATED),

@@ -12,7 +12,8 @@ deterministic mixture of adaptive multiple importance sampling: Cornuet et al. 2
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -89,20 +90,33 @@ def course(
         new = (mixture, *made(mixture, first))
         kept = past.mixture, past.theta, past.drawn
         mixtures, theta, drawn = jax.tree.map(lambda all_, x: all_.at[i].set(x), kept, new)
-        at_all = jax.lax.map(lambda x: log_density(mixture, x), theta)
-        of_all = jax.lax.map(lambda one: log_density(one, theta[i]), mixtures)
+        at_all = _until(i, lambda x: log_density(mixture, x), theta)
+        of_all = _until(i, lambda one: log_density(one, theta[i]), mixtures)
         past = _Past(mixtures, theta, drawn, past.log_q.at[i].set(at_all).at[:, i].set(of_all))
         weight = tempered(past.log_weight(i).reshape(-1), COUNTED * plan.components)
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (drawn.xi, theta))
-        return _tiles(density, case, *flat, weight, second, plan.components), past
+        xi, theta = (x.reshape(-1, x.shape[-1]) for x in (drawn.xi, theta))
+        return _tiles(density, case, xi, theta, weight, second, plan.components), past
 
-    shapes = mixture, *jax.eval_shape(made, mixture, key)
     n = plan.rounds
-    empty = jax.tree.map(lambda x: jnp.zeros((n, *x.shape), x.dtype), shapes)
-    past = _Past(*empty, jnp.full((n, n, plan.draws), -jnp.inf))
+    shapes = mixture, *jax.eval_shape(made, mixture, key)
+    mixtures, theta, drawn = jax.tree.map(lambda x: jnp.zeros((n, *x.shape), x.dtype), shapes)
+    past = _Past(mixtures, theta, drawn, jnp.full((n, n, plan.draws), -jnp.inf))
     last, past = jax.lax.fori_loop(0, n, one_round, (mixture, past))
     drawn = past.drawn._replace(log_weight=past.log_weight(jnp.asarray(n - 1)))
     return jax.tree.map(lambda x: x[POOR:].reshape(plan.total, *x.shape[2:]), drawn), last
+
+
+def _until(last: Array, function: Callable[[Any], Array], rounds: Any) -> Array:
+    """Return a function of each of some rounds up to a round, -inf of later ones."""
+
+    def one(row: tuple[Array, Any]) -> Array:
+        i, x = row
+        nothing = jax.eval_shape(function, x)
+        none = jnp.full(nothing.shape, -jnp.inf, nothing.dtype)
+        return jax.lax.cond(i <= last, function, lambda _: none, x)
+
+    n = len(jax.tree.leaves(rounds)[0])
+    return jax.lax.map(one, (jnp.arange(n), rounds))
 
 
 def _tiles(

@@ -20,7 +20,8 @@ def joined(parts: Iterable[Any], n: int) -> Any:
             return part
         if whole is None:
             whole = jax.tree.map(lambda x: jnp.zeros((n, *x.shape[1:]), x.dtype), part)
-        whole = _with(whole, part, start)
+        # one part after the other: JAX would make them all before it has joined the first
+        whole = jax.block_until_ready(_with(whole, part, start))
         start += size
     return whole
 

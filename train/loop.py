@@ -30,6 +30,7 @@ from train.checkpoints import Checkpoints, NonFiniteError
 from train.config import Config
 from train.diagnosis import culprit, describe_row, replay
 from train.logs import Log, Progress
+from train.memory import give_back
 from train.polish import Polish
 from train.pools import Pools, open_source
 from train.problem import Problem
@@ -133,6 +134,7 @@ class Loop:
             self._note("exact model: compiling and measuring …")
             rows = self._usable(partial(self.pools.raw, 0), None)
             scaling = self.problem.fit_scaling(rows)
+            give_back()
             costs = planning.measure(self.problem, self.maker, scaling, rows)
             elsewhere = time.monotonic() - self.made + expected_seconds(self.config, costs)
             plan = make_plan(self.config, costs, self.source.size, elsewhere)

@@ -29,6 +29,7 @@ from train.dataset import with_physics_of
 from train.error_fit import with_conditional_errors
 from train.evaluate import Evaluation
 from train.loop import Loop, Trained
+from train.memory import give_back
 from train.problem import Problem
 from train.rows import PROOF
 from train.runfolder import RunFolder, hardware, is_run, versions
@@ -117,6 +118,7 @@ def _train(problem: Problem, folder: RunFolder) -> int:
 def finish(problem: Problem, folder: RunFolder, trained: Trained) -> int:
     """Evaluate, write, report; exit code 0 only after the artefact has been proved."""
     config = problem.config
+    give_back()
     allowance = Allowance(kept_seconds(config), stages=4)
     with allowance.stage(f"evaluating on {config.run.evaluation_rows} fresh draws against float64"):
         result = evaluate.evaluate(problem, trained.params, trained.scaling, allowance)

@@ -12,6 +12,7 @@ from emulator.scaling import OutputScaling
 from tengri.errors import DataError
 from train import devices
 from train.dataset import Dataset
+from train.memory import give_back
 from train.problem import Problem
 from train.rows import TRAINING, BadRowError, RowMaker, Rows, describe
 from train.step import Pool
@@ -94,9 +95,12 @@ class Pools:
         """Return pool ``number`` on the devices."""
         if self._pool is None or number != self._number:
             self._pool = None  # frees the old one before the new one is made
+            give_back()
             rows = self.raw(number)
             self._pool = devices.replicate(self.problem.to_pool(scaling, rows))
             self._number = number
+            del rows
+            give_back()
         return self._pool
 
     def _without(self, rows: Rows, bad: np.ndarray) -> Rows:

@@ -37,7 +37,7 @@ from train.step import Pool, penalty
 #: Rows on which it is measured what leaving components out costs.
 TRUNCATION_ROWS = 512
 #: Rows that are turned into network units together.
-TOGETHER = 8192
+TOGETHER = 2048
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ RESULTS = {
         *TRAINED, "tengri/inference", "tengri/cli", "README.md", "tools/first_hour.py")),
     "first_numbers": _benchmark("first_numbers", FITTED, "--galaxies 300"),
     "fits": _benchmark("fits", FITTED),
+    "five_minutes": _benchmark("five_minutes", TRAINED),
     "large_grids": _benchmark("large_grids", (*EXACT, "tengri/grids")),
     "memory": _benchmark("memory", TRAINED),
     "photoz": _benchmark("photoz", (*FITTED, "tengri/catalogue"), "CATALOGUE_FOLDER EAZY_FOLDER"),

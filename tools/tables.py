@@ -398,6 +398,11 @@ def catalogue_parts() -> str:
     return catalogue_tables.parts(_result("catalogue"))
 
 
+def five_minutes() -> str:
+    """Return where the minutes of a short training go, Markdown."""
+    return catalogue_tables.five_minutes(_result("five_minutes"))
+
+
 def ways_10m() -> str:
     """Return what ten times as many rows cost, Markdown."""
     return catalogue_tables.ways(_result("ways_10m"))
@@ -534,6 +539,7 @@ TABLES = {
     "ways of ten million": ways_10m,
     "cost model": cost_model,
     "memory": memory,
+    "five minutes": five_minutes,
     "fits": fits,
     "sbc": sbc,
     "first numbers": first_numbers,

@@ -158,6 +158,7 @@ def test_slopes_and_single_precision(model):
         np.testing.assert_allclose(single, whole, rtol=3e-4)
 
 
+@pytest.mark.slow
 def test_a_batch_of_spectra_is_its_galaxies(model):
     pixels = Spectrograph.of(np.arange(5000.0, 5400.0, 40.0), 100.0)
     galaxies = {"neb_logU": np.array([-3.0, -2.0, -1.5]), "redshift": np.array([0.1, 0.2, 0.25])}

@@ -175,7 +175,7 @@ def answer(model: PhotometricModel, prepared: PreparedRows, lines: Sequence[str]
         columns = {name: _where(asked, column) for name, column in found.items()}
         return Answer(prepared, _where(asked, flux), columns)
     n = len(asked)
-    empty = {name: np.full(n, np.nan, line_dtype(name)) for name in line_units(lines)}
+    empty: Columns = {name: np.full(n, np.nan, line_dtype(name)) for name in line_units(lines)}
     empty |= {one.name: np.full((n, len(one)), np.nan, default_float())
               for one in spectrographs(model)}  # fmt: skip
     return Answer(prepared, np.full((n, len(model.filter_names)), np.nan, default_float()), empty)

@@ -93,6 +93,15 @@ def parameters(args: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def instruments(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the chosen instruments with bands, and the spectrographs among them."""
+    from tengri.observation.spectrographs import SPECTROGRAPHS
+
+    chosen = _chosen(args).get("instruments", ())
+    return ([name for name in chosen if name not in SPECTROGRAPHS],
+            [name for name in chosen if name in SPECTROGRAPHS])  # fmt: skip
+
+
 def pair(item: str) -> tuple[str, Any]:
     """Return (name, value) of ``NAME=VALUE``."""
     name, equals, text = item.partition("=")

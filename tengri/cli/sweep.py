@@ -46,18 +46,17 @@ def _sweep(args: argparse.Namespace) -> int:
 
     from tengri.analysis.galaxy import base_galaxy, galaxy_text
     from tengri.errors import ConfigError
-    from tengri.observation.spectrographs import SPECTROGRAPHS
 
     out = args.out or Path(f"sweep_{args.parameter}.png")
     figure_file.check(out)
-    pixels = [name for name in args.instrument if name in SPECTROGRAPHS]
+    others, pixels = models.instruments(args)
     n = args.n or (N_SPECTRA if args.spectrum or pixels else N_VALUES)
     if n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
     lines = [name for name in args.line.split(",") if name]
     if lines and args.spectrum:
         raise ConfigError("A sweep is of lines or of spectra: give --line or --spectrum.")
-    if pixels and (len(args.instrument) > 1 or args.bands or lines or args.spectrum):
+    if pixels and (others or pixels[1:] or args.bands or lines or args.spectrum):
         raise ConfigError(
             f"--instrument {pixels[0]}: a sweep of what a spectrograph sees is of it alone; leave "
             "out --line, --spectrum, bands and other instruments."

@@ -214,7 +214,7 @@ def as_wavelengths(wave: Any) -> np.ndarray:
     return values
 
 
-def check_reach(wave: np.ndarray, spectrum: Array) -> None:
+def check_reach(wave: np.ndarray, spectrum: Array | np.ndarray) -> None:
     """Raise ParameterError for wavelengths outside those of an observed ``spectrum`` [Å]."""
     if isinstance(spectrum, jax.core.Tracer):
         return

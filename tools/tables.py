@@ -370,7 +370,8 @@ def fits() -> str:
 def sbc() -> str:
     """Return how well fits of mocks are calibrated, Markdown."""
     rows = _head(["mocks", "method", "galaxies", "usable", "inside 68 %", "of the parameters",
-                  "inside 95 %", "KS p × parameters", "all mocks: inside 68 %"])  # fmt: skip
+                  "inside 95 %", "KS p × parameters", "all mocks: inside 68 %",
+                  "processor s, compilation included"])  # fmt: skip
     for name, r in _result("sbc").items():
         usable, every = r["usable ones"], r["all"]
         inside = [100 * parameter["68 %"] for parameter in usable["parameters"].values()]
@@ -379,7 +380,8 @@ def sbc() -> str:
                  f"{mean:.1f} ± {error:.1f} %", f"{min(inside):.1f}–{max(inside):.1f} %",
                  f"{100 * usable['all parameters, ±']['95 %'][0]:.1f} %",
                  f"{usable['least KS p times parameters']:.2g}",
-                 f"{100 * every['all parameters, ±']['68 %'][0]:.1f} %")  # fmt: skip
+                 f"{100 * every['all parameters, ±']['68 %'][0]:.1f} %",
+                 f"{r['processor seconds, compilation included']:.0f}")  # fmt: skip
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -52,6 +53,7 @@ class Toy:
     def __init__(self, redshift=0.5, slope=SLOPE, bump=0.0, error_mag=0.0, exact=None):
         self.spec = toy_spec(redshift)
         self.units, self.filter_names = "nJy", BANDS
+        self.observation = SimpleNamespace(spectrographs=())
         self.emulation_covariance = error_mag**2 * np.eye(3)
         ssp, self.cosmology = tiny_ssp(), FlatLambdaCDM()
         self.stars = Stars(self.spec.composition, self.cosmology, ssp.age_edges_gyr, ssp.metals)

@@ -1,6 +1,7 @@
 """How much memory a first prediction, one model more and a training take.
 
     python benchmarks/memory.py [--models 20] [--minutes 1] [-o benchmarks/results/memory.json]
+    python benchmarks/memory.py --only training      # keeps the other figures of that file
 
 Every figure is from a process of its own: resident memory [MB] as Linux counts it, the largest so
 far for the first prediction and for a training. Models differ in their redshift, which is fixed,
@@ -119,7 +120,20 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=20)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("-o", "--output", type=Path, default="benchmarks/results/memory.json")
+    parser.add_argument("--only", choices=["training"])
     args = parser.parse_args()
+    if args.only:
+        result: dict[str, Any] = json.loads(args.output.read_text())
+    else:
+        result = predictions(args.models)
+    if args.minutes:
+        result["training"] = {"sdss": training("sdss", args.minutes)}
+    args.output.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+def predictions(models: int) -> dict[str, Any]:
+    """Return the memory of a first prediction, and of one model more."""
     result: dict[str, Any] = {
         "machine": platform.machine(), "load at start": os.getloadavg()[0],
         "tengri": __version__, "jax": jax.__version__, "JAX alone [MB]": measured(JAX)[0],
@@ -129,14 +143,11 @@ def main() -> None:
     }  # fmt: skip
     for name in ("exact", "sdss"):
         for calls in (4, 20):
-            each, freed = measured(MORE, name, str(args.models), str(calls))
+            each, freed = measured(MORE, name, str(models), str(calls))
             result["one model more"][f"{name}, {calls} single calls"] = {
-                "models": args.models, "each [MB]": each, "freed": freed
+                "models": models, "each [MB]": each, "freed": freed
             }  # fmt: skip
-    if args.minutes:
-        result["training"] = {"sdss": training("sdss", args.minutes)}
-    args.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    return result
 
 
 if __name__ == "__main__":

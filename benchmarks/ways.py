@@ -157,6 +157,13 @@ def run(folder: Path, commands: list[tuple[list[str], dict[str, str]]]) -> dict[
     }
 
 
+def surroundings() -> dict[str, Any]:
+    """Return what else the machine does, and whether that matters."""
+    kinds = {0: "normal", 1: "real time"}
+    return {"scheduler": kinds.get(os.sched_getscheduler(0), "other"),
+            "load at start": os.getloadavg()[0]}  # fmt: skip
+
+
 def columns_of(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every column that came out, rows by their identifiers."""
     import h5py
@@ -196,11 +203,8 @@ def main() -> None:
     if args.output.exists():
         kept = json.loads(args.output.read_text())
         result = kept if kept["rows"] == args.rows and args.only else result
-    result |= {
-        "machine": platform.machine(), "cores": len(os.sched_getaffinity(0)),
-        "scheduler": {0: "normal", 1: "real time"}.get(os.sched_getscheduler(0), "other"),
-        "load at start": os.getloadavg()[0], "tengri": __version__, "jax": jax.__version__,
-    }  # fmt: skip
+    result |= {"machine": platform.machine(), "cores": len(os.sched_getaffinity(0)),
+               "tengri": __version__, "jax": jax.__version__}  # fmt: skip
     with ExitStack() as stack:
         folder = args.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if not (folder / "in").exists():
@@ -209,7 +213,8 @@ def main() -> None:
         if args.write:
             return
         for way in args.only or WAYS:
-            found: dict[str, Any] = run(folder, WAYS[way])
+            around = surroundings()
+            found: dict[str, Any] = {**run(folder, WAYS[way]), **around}
             found["rows per processor second"] = args.rows / found["processor [s]"]
             found["columns"] = _digest_of(columns_of(folder))
             result["ways"][way] = {k: float(f"{v:.4g}") if isinstance(v, float) else v

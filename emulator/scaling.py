@@ -9,7 +9,7 @@ logarithms may have a soft floor.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -26,6 +26,8 @@ from tengri.parameters import Parameters
 from tengri.priors import Distribution, LogUniform
 
 F32 = np.float32
+#: Rows that are measured together.
+TOGETHER = 8192
 
 #: Probability left out on either side of an unbounded prior: the box ends there.
 TAIL = 1e-6
@@ -154,7 +156,7 @@ class OutputScaling:
             Rotate so many parts of the outputs, equally long, each by itself: ``components`` is
             how many each of them keeps.
         """
-        rows: np.ndarray = np.asarray(y, dtype=np.float64)
+        rows = np.asarray(y)
         if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
             raise ConfigError(
                 f"Outputs are scaled by two or more finite rows (n, n_out); got shape {rows.shape}"
@@ -162,15 +164,18 @@ class OutputScaling:
             )
         if pca and per_band:
             raise ConfigError("pca gives every component its own unit: leave per_band out.")
-        if floor is not None:
-            floor = np.asarray(floor, F32)
-            rows = np.logaddexp(rows, floor)
-        mean = rows.mean(axis=0)
+        floor = None if floor is None else np.asarray(floor, F32)
+        mean = sum(part.sum(axis=0) for part in _in_float64(rows, floor)) / len(rows)
         if not pca:
-            std = rows.std(axis=0)
+            variance = sum(np.square(p - mean).sum(axis=0) for p in _in_float64(rows, floor))
+            std = np.sqrt(variance / len(rows))
             common = np.full_like(std, math.sqrt(np.mean(std**2)))
             return cls(mean.astype(F32), _floored(std if per_band else common), None, floor)
-        parts = [_principal(part, components) for part in np.split(rows - mean, blocks, axis=1)]
+        products = np.zeros((blocks, rows.shape[1] // blocks, rows.shape[1] // blocks))
+        for part in _in_float64(rows, floor):
+            for i, block in enumerate(np.split(part - mean, blocks, axis=1)):
+                products[i] += block.T @ block
+        parts = [_principal(p / (len(rows) - 1), components) for p in products]
         scale = np.concatenate([part[0] for part in parts])
         rotation = parts[0][1] if blocks == 1 else np.stack([part[1] for part in parts])
         return cls(mean.astype(F32), _floored(scale), rotation, floor)
@@ -258,11 +263,17 @@ def _quantile(prior: Distribution, u: float) -> float:
     return float(prior.from_unit(u))
 
 
-def _principal(rows: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return spread (r,) and directions (n, r) of the first components of centred rows (…, n)."""
-    n = rows.shape[1]
-    values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False).reshape(n, n))
-    kept = kept or n
+def _in_float64(rows: np.ndarray, floor: Any) -> Iterator[np.ndarray]:
+    """Yield rows (n, n_out) above their floor, part by part: all would take twice their memory."""
+    for first in range(0, len(rows), TOGETHER):
+        part = rows[first : first + TOGETHER].astype(np.float64)
+        yield part if floor is None else np.logaddexp(part, floor)
+
+
+def _principal(covariance: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return spread (r,) and directions (n, r) of the first components of a covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = kept or len(covariance)
     scale = np.sqrt(np.maximum(values[::-1][:kept], 0.0))
     return scale, np.ascontiguousarray(vectors[:, ::-1][:, :kept], F32)
 

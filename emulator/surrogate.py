@@ -291,6 +291,7 @@ class EmulatedSEDModel(PhotometricModel):
     predict_rest_components_batch = _refusal("the components of a spectrum")
     predict_obs_sed = _refusal("an observed spectrum")
     predict_spectrum = _refusal("a spectrum")
+    predict_spectrum_batch = _refusal("spectra")
     line_list = property(_refusal("emission lines"))
     predict_lines = _refusal("emission lines")
     predict_lines_batch = _refusal("emission lines")

@@ -10,6 +10,8 @@ from tengri.components.composition import belongs_to
 from tengri.components.stellar.sfh import bin_edges
 from tengri.errors import ConfigError, unknown
 from tengri.observation import INSTRUMENTS, Observation, Photometry
+from tengri.observation.spectrograph import Spectrograph
+from tengri.observation.spectrographs import SPECTROGRAPHS
 from tengri.parameters import Parameters
 from tengri.priors import Distribution
 
@@ -58,12 +60,24 @@ def changed_spec(spec: Parameters, given: Mapping[str, Any]) -> Parameters:
     return Parameters(**{**others, **values}).with_physics(spec.physics)
 
 
-def build_observation(instruments: Iterable[str], bands: Iterable[str]) -> Observation:
-    """Return the bands of the instruments and the single ones (names or files), each once."""
+def build_observation(
+    instruments: Iterable[str], bands: Iterable[str], spectra: bool = False
+) -> Observation:
+    """Return the bands of the instruments and the single ones (names or files), each once.
+
+    ``spectra``: spectrographs are instruments, too (`tengri.observation.spectrographs`).
+    """
+    known = {**INSTRUMENTS, **SPECTROGRAPHS} if spectra else INSTRUMENTS
     names: list[str] = []
+    seen: dict[str, Spectrograph] = {}
     for instrument in instruments:
-        if instrument not in INSTRUMENTS:
-            raise unknown("instrument", instrument, INSTRUMENTS)
-        names += [n for n in INSTRUMENTS[instrument].filter_names if n not in names]
+        if instrument not in known:
+            raise unknown("instrument", instrument, known)
+        if instrument in SPECTROGRAPHS:
+            seen[instrument] = SPECTROGRAPHS[instrument].spectrograph()
+        else:
+            names += [n for n in INSTRUMENTS[instrument].filter_names if n not in names]
     names += [n for n in bands if n not in names]
-    return Observation(photometry=Photometry.from_names(names))
+    if names or not seen:
+        return Observation(Photometry.from_names(names), tuple(seen.values()))
+    return Observation(spectrographs=tuple(seen.values()))

@@ -62,9 +62,11 @@ def ways(record: dict[str, Any]) -> str:
                  f"{r['rows per processor second']:,.0f}", f"{r['peak memory [MB]']:.0f}",
                  "yes" if r["columns"] == first else "NO")  # fmt: skip
         rows.append(f"| {name} | {' | '.join(cells)} |")
+    around = ", ".join(f"{r['load at start']:.0f} ({r['scheduler']})"
+                       for r in record["ways"].values())  # fmt: skip
     rows.append(
-        f"\nOn {record['cores']} cores, under the {record['scheduler']} scheduler while the load "
-        f"of the machine was {record['load at start']:.0f}; start and compilation included."
+        f"\nOn {record['cores']} cores, start and compilation included. Load of the machine at "
+        f"the start of each, and the scheduler: {around}."
     )
     return "\n".join(rows)
 
@@ -91,7 +93,7 @@ def cost_model(record: dict[str, Any], check: dict[str, Any]) -> str:
             rows.append(_cost(1e-6 * entry[ending]["row [µs]"]["processor"], start, ending, n))
     way, found = next(iter(check["ways"].items()))
     rows.append(
-        f"\nChecked with {check['rows']:,} rows, {way}, {check['scheduler']} scheduler: "
+        f"\nChecked with {check['rows']:,} rows, {way}, {found['scheduler']} scheduler: "
         f"{found['processor [s]'] / 3600.0:.4f} processor hours, {found['wall [s]']:.0f} s on "
         f"{check['cores']} cores, {found['peak memory [MB]']:.0f} MB at most."
     )
@@ -117,4 +119,27 @@ def memory(record: dict[str, Any]) -> str:
     for name, r in record["one model more"].items():
         rows.append(f"| one model more, {name} | {r['each [MB]']:.1f}, of which "
                     f"{100 * r['freed']:.0f} % come back |")  # fmt: skip
+    for name, r in record.get("training", {}).items():
+        rows.append(f"| training of `{name}`, {r['minutes']:g} min, most | "
+                    f"{r['peak [MB]']:.0f} |")  # fmt: skip
     return "\n".join(rows)
+
+
+def five_minutes(record: dict[str, Any]) -> str:
+    """Return where the minutes of a short training go, Markdown."""
+    rows = head(["training", "whole [s]", "processor [s]", "first step at [s] (processor)",
+                 "99 % within 20 / 10 / 5 mmag at [s] (processor)", "after the steps [s]",
+                 "share", "peak memory [MB]", "load"])  # fmt: skip
+    for name, r in record["trainings"].items():
+        within = " / ".join(map(_at, r["first within [mmag] at 99 %"].values()))
+        cells = (f"`{name}`, {r['minutes']:g} min", f"{r['wall [s]']:.0f}",
+                 f"{r['processor [s]']:.0f}", _at(r["first step"]), within,
+                 f"{r['wall [s]'] * r['share after the steps']:.0f}",
+                 f"{100 * r['share after the steps']:.0f} %", f"{r['peak memory [MB]']:.0f}",
+                 f"{r['load at start']:.0f}")  # fmt: skip
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _at(found: dict[str, float] | None) -> str:
+    return "–" if found is None else f"{found['at [s]']:.0f} ({found['processor [s]']:.0f})"

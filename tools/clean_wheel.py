@@ -65,6 +65,7 @@ COMMANDS = (
     "cite sdss",
     "sweep dust_tau_diff 0 3 -n 5 --bands sdss_g -o sweep.png",
     "sweep dust_tau_diff 0 3 --spectrum --model spectrum_compact -o sed.png",
+    "sweep dust_tau_diff 0 3 --instrument JWST_NIRSpec_PRISM --set redshift=2 -o prism.png",
     f"predict {CATALOGUE} -o out.ecsv --bands sdss_g --set sfh_dpl_log_total_mass=10",
     f"fit {FLUXES} -o fits.ecsv --model sdss_tsnorm --flux f_{{band}} --error e_{{band}} "
     "--redshift redshift --dry-run",

@@ -80,6 +80,7 @@ RESULTS = {
     "populations": _benchmark(
         "populations", EMULATED, "sdss sdss_nodes lsst_nodes legacy_nodes"),
     "posterior": _benchmark("posterior", FITTED),
+    "sbc": _benchmark("sbc", FITTED),
     "soak": _benchmark("soak", EMULATED),
     "spectra": _benchmark("spectra", EMULATED),
     "speed": _benchmark("speed", EMULATED),
@@ -90,6 +91,7 @@ RESULTS = {
     "training": _benchmark("training", TRAINED),
     "ways_10m": Benchmark(
         "python benchmarks/ways.py --rows 10000000 --only 'tengri predict, HDF5' "
+        "--only pyarrow.dataset --only Dask "
         "-o benchmarks/results/ways_10m.json",
         (*EMULATED, "tengri/catalogue", "tengri/io", "benchmarks/ways.py")),
     "ways": _benchmark("ways", (*EMULATED, "tengri/catalogue", "tengri/io")),

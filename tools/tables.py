@@ -367,6 +367,23 @@ def fits() -> str:
     return "\n".join(rows)
 
 
+def sbc() -> str:
+    """Return how well fits of mocks are calibrated, Markdown."""
+    rows = _head(["mocks", "method", "galaxies", "usable", "inside 68 %", "of the parameters",
+                  "inside 95 %", "KS p × parameters", "all mocks: inside 68 %"])  # fmt: skip
+    for name, r in _result("sbc").items():
+        usable, every = r["usable ones"], r["all"]
+        inside = [100 * parameter["68 %"] for parameter in usable["parameters"].values()]
+        mean, error = (100 * x for x in usable["all parameters, ±"]["68 %"])
+        cells = (r["method"], f"{r['galaxies']:,}", f"{100 * r['usable'] / r['galaxies']:.1f} %",
+                 f"{mean:.1f} ± {error:.1f} %", f"{min(inside):.1f}–{max(inside):.1f} %",
+                 f"{100 * usable['all parameters, ±']['95 %'][0]:.1f} %",
+                 f"{usable['least KS p times parameters']:.2g}",
+                 f"{100 * every['all parameters, ±']['68 %'][0]:.1f} %")  # fmt: skip
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
 def _short(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.3g}"
 
@@ -379,6 +396,11 @@ def catalogue() -> str:
 def catalogue_parts() -> str:
     """Return the processor time of each part of a prediction, Markdown."""
     return catalogue_tables.parts(_result("catalogue"))
+
+
+def ways_10m() -> str:
+    """Return what ten times as many rows cost, Markdown."""
+    return catalogue_tables.ways(_result("ways_10m"))
 
 
 def ways() -> str:
@@ -509,9 +531,11 @@ TABLES = {
     "catalogue": catalogue,
     "catalogue parts": catalogue_parts,
     "ways": ways,
+    "ways of ten million": ways_10m,
     "cost model": cost_model,
     "memory": memory,
     "fits": fits,
+    "sbc": sbc,
     "first numbers": first_numbers,
     "reliability": reliability,
     "soak": soak,

@@ -173,7 +173,9 @@ class Loop:
         run = self.config.run
         last_validation = last_save = time.monotonic()
         done, since = -1, 0.0  # set after the first block, which compiles
+        pool: Any = None
         for block in self.plan.blocks(int(state.step)):
+            pool = None  # an old one goes before a new one is made
             pool = self._usable(partial(self.pools.get, block.pool, self.scaling), state)
             state, trace = self.dispatch(state, pool, devices.split_rows(block.rows))
             if not bool(trace.finite.all()):

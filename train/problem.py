@@ -18,7 +18,7 @@ from emulator.networks import Network, build_network, n_weights
 from emulator.published import resolve
 from emulator.scaling import InputScaling, OutputScaling, trained_range
 from emulator.targets import TARGETS, Target
-from emulator.targets.batch import Penalty, TargetRows
+from emulator.targets.batch import Batch, Penalty, TargetRows
 from tengri import Parameters, SEDModel
 from tengri.components.stellar.alpha import MET_AFE
 from tengri.components.stellar.ssp import load_named_ssp
@@ -27,6 +27,7 @@ from tengri.factory import build_observation, build_spec
 from tengri.forward.batching import RowMap, Sizes
 from train.config import Config
 from train.held_out import HeldOut, HeldOutFamily
+from train.joining import joined
 from train.rowset import Rows
 from train.sfh_mixtures import SFHMixtures
 from train.sobolev import Slopes
@@ -35,6 +36,8 @@ from train.step import Pool, penalty
 
 #: Rows on which it is measured what leaving components out costs.
 TRUNCATION_ROWS = 512
+#: Rows that are turned into network units together.
+TOGETHER = 8192
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,10 @@ class Problem:
         """Return the output scaling of some rows, or that of the surrogate it starts from."""
         if self.start is not None:
             return self.start.out_scaling
+        targets = joined((self._targets(Rows(rows.start, rows.inputs[part], rows.flux[part]))
+                          for part in _parts(rows)), len(rows.flux))  # fmt: skip
         return self.target.fit_scaling(
-            self._targets(rows),
+            targets,
             pca=self.config.network.whiten or self.n_components > 0,
             components=self.n_components,
             blocks=self.n_blocks,
@@ -157,34 +162,52 @@ class Problem:
         """
         if self.n_latent == self.target.n_out:
             return None
-        n = TRUNCATION_ROWS
-        few = Rows(rows.start, rows.inputs[:n], rows.flux[:n])
-        return self.target.pca_truncation_error(self._target_rows(few), scaling)
+        part = slice(0, TRUNCATION_ROWS)
+        few = Rows(rows.start, rows.inputs[part], rows.flux[part])
+        given = self._target_rows(few, part, self._mixed(few))
+        return self.target.pca_truncation_error(given, scaling)
 
     def to_pool(self, scaling: OutputScaling, rows: Rows) -> Pool:
         """Return rows in network units."""
-        o = self.config.optimiser
-        counted = Penalty(penalty(o.loss), o.faint)
-        batch = self.target.batch(self._target_rows(rows), self.in_scaling, scaling, counted)
+        mixed = self._mixed(rows)
+        batch = joined((self._batch(scaling, rows, mixed, part) for part in _parts(rows)),
+                       len(rows.flux))  # fmt: skip
         if self.slopes:
             u = self.slopes.directions(rows)
             batch = batch._replace(u=jnp.asarray(u), slope=jnp.asarray(self.slopes.along(rows, u)))
-        return Pool(batch, scaling, self.in_scaling)
+        table = None if self.mixtures is None else jnp.asarray(self.mixtures.table)
+        return Pool(batch, scaling, self.in_scaling, table)
 
-    def _target_rows(self, rows: Rows) -> TargetRows:
-        return TargetRows(rows.inputs, rows.flux, self._targets(rows), self._ages(rows))
+    def _batch(
+        self, scaling: OutputScaling, rows: Rows, mixed: np.ndarray | None, part: slice
+    ) -> Batch:
+        """Return some rows in network units."""
+        o = self.config.optimiser
+        counted = Penalty(penalty(o.loss), o.faint)
+        chosen = None if mixed is None else mixed[part]
+        given = self._target_rows(rows, part, chosen)
+        batch = self.target.batch(given, self.in_scaling, scaling, counted)
+        return batch if chosen is None else batch._replace(w=jnp.asarray(chosen))
+
+    def _target_rows(self, rows: Rows, part: slice, chosen: np.ndarray | None) -> TargetRows:
+        """Return some rows as the target takes them; ``chosen`` are their mixtures of ages."""
+        some = Rows(rows.start, rows.inputs[part], rows.flux[part])
+        ages = None
+        if chosen is not None and self.mixtures is not None:
+            ages = jnp.asarray(self.mixtures.table[chosen])
+        return TargetRows(some.inputs, some.flux, self._targets(some), ages)
 
     def _targets(self, rows: Rows) -> Array:
         return jnp.asarray(
             self.outputs(jnp.asarray(rows.flux, jnp.float32), jnp.asarray(rows.inputs))
         )
 
-    def _ages(self, rows: Rows) -> Array | None:
-        """Return the mixtures of ages (n, n_mixtures, n_bins) that the rows carry, if they do."""
+    def _mixed(self, rows: Rows) -> np.ndarray | None:
+        """Return the mixtures of ages (n, n_mixtures) that the rows carry, if they do."""
         if self.mixtures is None:
             return None
         redshift, seed = self._redshift(rows), self.config.run.seed
-        return jnp.asarray(self.mixtures.near(redshift, seed, rows.start))
+        return self.mixtures.near(redshift, seed, rows.start)
 
     @cached_property
     def slopes(self) -> Slopes | None:
@@ -284,6 +307,11 @@ class Problem:
         """Numbers in the network."""
         shapes = jax.eval_shape(self.init_params, jax.random.key(0))
         return n_weights(shapes)
+
+
+def _parts(rows: Rows) -> list[slice]:
+    n = len(rows.flux)
+    return [slice(first, min(first + TOGETHER, n)) for first in range(0, n, TOGETHER)]
 
 
 def _equal(a: Any, b: Any) -> bool:

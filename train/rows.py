@@ -17,6 +17,8 @@ from train.rowset import Rows
 
 #: Added to the seed, so that training, validation and evaluation never share a row.
 TRAINING, VALIDATION, EVALUATION, POLISH, PROOF = 0, 1_000_003, 2_000_003, 3_000_017, 4_000_037
+#: Rows that are computed together: their truths are in memory twice for a moment.
+TOGETHER = 8192
 
 
 class BadRowError(TengriError, ArithmeticError):
@@ -65,10 +67,23 @@ class RowMaker:
 
     def flux(self, drawn: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the exact truths (n, n_out) in the process's default float, chunk by chunk."""
+        n = len(next(iter(drawn.values())))
+        first = self._flux(drawn, 0, n)
+        if len(first) == n:
+            return first
+        whole = np.empty((n, *first.shape[1:]), first.dtype)
+        whole[: len(first)] = first
+        for start in range(len(first), n, len(first)):
+            whole[start : start + len(first)] = self._flux(drawn, start, n)
+        return whole
+
+    def _flux(self, drawn: Mapping[str, np.ndarray], start: int, n: int) -> np.ndarray:
+        """Return the truths of the chunks that begin at row ``start`` of n."""
         problem = self.problem
-        packed = problem.model.pack(drawn, batch=True)
-        made = problem.truths(problem.model.evaluator(), packed, problem.sizes)
-        return np.asarray(made)
+        chunk = problem.sizes.chunk
+        part = slice(start, min(start + max(1, TOGETHER // chunk) * chunk, n))
+        packed = problem.model.pack({k: v[part] for k, v in drawn.items()}, batch=True)
+        return np.asarray(problem.truths(problem.model.evaluator(), packed, problem.sizes))
 
 
 def parameters_of(maker: RowMaker, row: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -44,16 +45,21 @@ class SFHMixtures:
         order = np.argsort(redshift, kind="stable")
         return cls(redshift[order], ages[order])
 
+    @cached_property
+    def table(self) -> np.ndarray:
+        """All mixtures that rows may have, (n + n_bins, n_bins): after ``ages`` one age alone."""
+        return np.concatenate([self.ages, np.eye(self.ages.shape[1], dtype=self.ages.dtype)])
+
     def near(self, redshift: np.ndarray, seed: int, start: int) -> np.ndarray:
-        """Return mixtures (n, MIXTURES, n_bins) for rows ``start`` … at ``redshift`` (n,)."""
+        """Return rows of `table` (n, MIXTURES) for training rows ``start`` … at ``redshift``."""
         n, bins = len(redshift), self.ages.shape[1]
         rng = np.random.default_rng((seed, start))
         middle = np.searchsorted(self.redshift, redshift)
         near = middle[:, None] + rng.integers(-NEIGHBOURS, NEIGHBOURS, (n, MIXTURES))
-        ages = self.ages[np.clip(near, 0, len(self.ages) - 1)]
+        rows = np.clip(near, 0, len(self.ages) - 1).astype(np.int32)
         alone = rng.random((n, MIXTURES)) < SINGLE
-        ages[alone] = np.eye(bins, dtype=ages.dtype)[rng.integers(0, bins, int(alone.sum()))]
-        return ages
+        rows[alone] = len(self.ages) + rng.integers(0, bins, int(alone.sum()))
+        return rows
 
 
 def _of_family(family: HeldOutFamily, seed: int) -> tuple[np.ndarray, np.ndarray]:

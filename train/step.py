@@ -24,15 +24,25 @@ from train.optimisers import build, polisher
 
 
 class Pool(NamedTuple):
-    """Training rows on the device, and the scalings that turn them into network units."""
+    """Training rows on the device, and the scalings that turn them into network units.
+
+    Where rows mix ages, ``rows.w`` (n, n_mixtures) are numbers of ``mixtures`` (n_history, n_bins):
+    a row's own mixtures would take more memory than all else that is known of it.
+    """
 
     rows: Batch
     scaling: OutputScaling
     inputs: InputScaling
+    mixtures: Array | None = None
 
     def take(self, index: Array) -> Pool:
         """Return some of the rows."""
         return self._replace(rows=jax.tree.map(lambda a: a[index], self.rows))
+
+    def as_asked(self) -> Batch:
+        """Return the rows as the target's loss wants them."""
+        rows = self.rows
+        return rows if self.mixtures is None else rows._replace(w=self.mixtures[rows.w])
 
 
 Loss = Callable[[Any, Pool], Array]
@@ -89,7 +99,7 @@ def make_loss(
     per_entry = Penalty(penalty(name), faint)
 
     def loss(params: Any, batch: Pool) -> Array:
-        rows = batch.rows
+        rows = batch.as_asked()
         if rows.u is None or rows.slope is None:
             v = network.apply(params, rows.x)
             return target.loss(v, rows, batch.scaling, batch.inputs, per_entry)

@@ -1,6 +1,8 @@
 """Stages of RAIL: mock photometry of a model, photometric redshifts of a fit in qp ensembles.
 
     python docs/engines/rail_stages.py [--rows 2000] [-o photoz.hdf5]
+    python docs/engines/rail_stages.py --pipeline pipe.yml [--rows 2000]   # and then, by ceci,
+    PYTHONPATH=docs/engines ceci pipe.yml
 
 `TengriModeler` and `TengriCreator` make magnitudes with errors of galaxies of the prior,
 `TengriInformer` writes down model and settings, `TengriEstimator` fits: the stages that RAIL (and
@@ -10,11 +12,16 @@ ceci, from its YAML) connects. What `CatEstimator` reads are magnitudes ``mag_u_
 """
 
 import argparse
+import sys
+from pathlib import Path
 
 import numpy as np
 import qp
+import tables_io
+from ceci import PipelineStage
 from ceci.config import StageParameter as Param
 from rail.core.data import DataStore
+from rail.core.stage import RailPipeline
 from rail.creation.engine import Creator, Modeler
 from rail.estimation.estimator import CatEstimator
 from rail.estimation.informer import CatInformer
@@ -121,10 +128,32 @@ def histograms(draws: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return counts / (counts * np.diff(edges)).sum(axis=1, keepdims=True)
 
 
+#: Settings of the estimator.
+GRID = {"hdf5_groupname": "", "zmin": 0.0, "zmax": 3.0, "nzbins": 301, "chunk_size": 1000}
+
+
+def write_pipeline(path: Path, mocks) -> None:
+    """Write a catalogue and the YAML by which ceci fits it."""
+    catalogue = path.with_suffix(".hdf5").resolve()
+    tables_io.write(mocks, str(catalogue))
+    pipeline = RailPipeline()
+    pipeline.informer = TengriInformer.build(model="fit.pkl", hdf5_groupname="")
+    pipeline.estimator = TengriEstimator.build(
+        connections={"model": pipeline.informer.io.model}, **GRID
+    )
+    folder = {"output_dir": str(path.parent.resolve()), "log_dir": str(path.parent / "logs")}
+    pipeline.initialize({"input": str(catalogue)}, {**folder, "resume": False}, None)
+    pipeline.save(str(path))
+    # this file by the name that ceci imports, not the one that it has as a program
+    path.write_text(path.read_text().replace("__main__", Path(__file__).stem))
+    print(f"{path}: fits {catalogue} by ceci")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("-o", "--out", default="photoz.hdf5")
+    parser.add_argument("--pipeline", type=Path, metavar="YAML")
     args = parser.parse_args()
     DataStore.allow_overwrite = True
     modeler = TengriModeler.make_stage(name="modeler", model="mocks.pkl")
@@ -132,12 +161,12 @@ def main() -> None:
         name="creator", model=modeler.fit_model({"redshift": np.zeros(1)}), n_samples=args.rows
     )
     mocks = creator.sample(args.rows, seed=5)
+    if args.pipeline:
+        write_pipeline(args.pipeline, mocks.data)
+        return
     informer = TengriInformer.make_stage(name="informer", model="fit.pkl", hdf5_groupname="")
     model = informer.inform(mocks)
-    estimator = TengriEstimator.make_stage(
-        name="estimator", model=model, hdf5_groupname="", zmin=0.0, zmax=3.0, nzbins=301,
-        chunk_size=1000, output=args.out,
-    )  # fmt: skip
+    estimator = TengriEstimator.make_stage(name="estimator", model=model, output=args.out, **GRID)
     ensemble = estimator.estimate(mocks).data
     truth = np.asarray(mocks.data["redshift"])
     away = (np.ravel(ensemble.ancil["zmode"]) - truth) / (1.0 + truth)
@@ -147,4 +176,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # ceci starts this file with the name of a stage
+    PipelineStage.main() if sys.argv[1:2] and sys.argv[1].isidentifier() else main()

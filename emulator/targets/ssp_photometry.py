@@ -233,7 +233,7 @@ class SSPPhotometryTarget(Target):
 
     def floor(self, y: ArrayLike, share: float = DARKEST) -> np.ndarray:
         """Return where ln U ends (n_out,): at a share of the age's typical band in rows ``y``."""
-        typical = np.asarray(y, np.float64).mean(axis=0).reshape(self.n_rows, self.n_bins)
+        typical = np.mean(y, axis=0, dtype=np.float64).reshape(self.n_rows, self.n_bins)
         return np.tile(np.median(typical, axis=0) + np.log(share), self.n_rows)
 
     def light(self, y: Array, ages: Array, x: Array) -> Array:

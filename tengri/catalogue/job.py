@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tengri import __version__
 from tengri.catalogue.kept import as_kept, survey
 from tengri.catalogue.line_columns import check_lines
@@ -24,13 +26,17 @@ from tengri.catalogue.predict import (
     prepare,
 )
 from tengri.catalogue.sharded_job import ShardedJob
+from tengri.catalogue.spectrum_columns import spectrographs
 from tengri.catalogue.table import Columns, Field, Schema, Table, check_columns, format_of
 from tengri.catalogue.words import OPTIONS
 from tengri.errors import ConfigError
 from tengri.forward.photometric_model import PhotometricModel
+from tengri.forward.units import unit_of_spectra
 
 #: Rows held in memory at once; part of the contract, for the digest of a shard's inputs.
 CHUNK = 65536
+#: The same where each has spectra, of thousands of pixels.
+SPECTRAL_CHUNK = 2048
 #: Rows of a shard, where nobody says how many shards there are.
 SHARD_ROWS = 1 << 18
 
@@ -75,7 +81,7 @@ class Job(ShardedJob):
         check_columns(self.options.kept, self.table)
         format_of(self.out)  # a wrong ending, or a missing package, is known before hours of work
         check_lines(self.model, self.options.lines)
-        made = {FLAG, *self.model.filter_names, *line_units(self.options.lines)}
+        made = {FLAG, *self._predicted, *line_units(self.options.lines)}
         twice = [name for i, name in enumerate(self.options.kept) if name in self.options.kept[:i]]
         if twice:
             raise ConfigError(f"--keep names {twice[0]} twice.")
@@ -84,9 +90,14 @@ class Job(ShardedJob):
             raise ConfigError(f"--keep {taken[0]}: the output has a column of that name.")
 
     @property
+    def _predicted(self) -> tuple[str, ...]:
+        """Names of bands, then of spectra."""
+        return *self.model.filter_names, *(one.name for one in spectrographs(self.model))
+
+    @property
     def chunk(self) -> int:
         """Rows held in memory at once."""
-        return CHUNK
+        return SPECTRAL_CHUNK if spectrographs(self.model) else CHUNK
 
     @cached_property
     def description(self) -> dict[str, Any]:
@@ -96,7 +107,7 @@ class Job(ShardedJob):
             "shards": self.n_shards,
             "columns": dict(self.columns),
             "units": self.model.units,
-            "dtype": self._sample[self.model.filter_names[0]].dtype.name,
+            "dtype": self._sample[self._predicted[0]].dtype.name,
             "out_of_domain": self.options.out_of_domain,
             "level": self.options.level,
             "kept": list(self.options.kept),
@@ -124,7 +135,9 @@ class Job(ShardedJob):
         """Names, types and units of the output's columns."""
         kept = survey(self.table, self.options.kept, CHUNK)
         units = {FLAG: "", **line_units(self.options.lines)}
-        made = {name: Field(values.dtype, units.get(name, self.model.units))
+        units |= {one.name: unit_of_spectra(self.model.units) for one in spectrographs(self.model)}
+        made = {name: Field(np.dtype((values.dtype, values.shape[1:])),
+                            units.get(name, self.model.units))
                 for name, values in self._sample.items() if name not in kept}  # fmt: skip
         facts = {"written_by": f"tengri {__version__}",
                  **{name: str(value) for name, value in self.model.identity().items()}}  # fmt: skip

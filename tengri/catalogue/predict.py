@@ -22,6 +22,8 @@ from tengri.catalogue.columns import check_complete, parameter_columns
 from tengri.catalogue.containers import column, column_names
 from tengri.catalogue.line_columns import check_lines, columns_of, line_dtype
 from tengri.catalogue.line_columns import units as line_units
+from tengri.catalogue.spectrum_columns import columns_of as spectra_of
+from tengri.catalogue.spectrum_columns import spectrographs
 from tengri.catalogue.words import ARGUMENTS, Words
 from tengri.constants import LN_PER_MAG
 from tengri.errors import ConfigError, ParameterError, unknown
@@ -68,7 +70,8 @@ def predict_table(
     dict
         Per band ``NAME``, and ``NAME_err`` where the model has error bars, in the model's units;
         per line ``NAME_flux`` [erg/s/cm²], ``NAME_lum`` [erg/s], ``NAME_ew_rest`` and
-        ``NAME_ew_obs`` [Å]; and the flag ``out_of_domain``. Each (n,).
+        ``NAME_ew_obs`` [Å]; and the flag ``out_of_domain``. Each (n,). Per spectrograph of the
+        observation ``NAME`` (n, n_pixel), f_ν in those units, maggies for ``mag_ab``.
 
     Raises
     ------
@@ -133,11 +136,15 @@ class PreparedRows:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of prepared rows: fluxes (n, n_bands) and lines' columns."""
+    """What the model says of prepared rows.
+
+    ``flux`` is that in bands (n, n_bands); ``columns`` are those of lines (n,) and of spectra
+    (n, n_pixel).
+    """
 
     prepared: PreparedRows
     flux: np.ndarray
-    lines: Columns
+    columns: Columns
 
 
 def prepare(
@@ -165,15 +172,13 @@ def answer(model: PhotometricModel, prepared: PreparedRows, lines: Sequence[str]
         flux, found = _answers(model, prepared.filled, lines)
         if asked.all():
             return Answer(prepared, flux, found)
-        flux = np.where(asked[:, None], flux, np.array(np.nan, flux.dtype))
-        return Answer(prepared, flux, {
-            name: np.where(asked, column, np.array(np.nan, column.dtype))
-            for name, column in found.items()
-        })  # fmt: skip
-    nothing = np.full((len(asked), len(model.filter_names)), np.nan, default_float())
-    return Answer(prepared, nothing, {
-        name: np.full(len(asked), np.nan, line_dtype(name)) for name in line_units(lines)
-    })  # fmt: skip
+        columns = {name: _where(asked, column) for name, column in found.items()}
+        return Answer(prepared, _where(asked, flux), columns)
+    n = len(asked)
+    empty: Columns = {name: np.full(n, np.nan, line_dtype(name)) for name in line_units(lines)}
+    empty |= {one.name: np.full((n, len(one)), np.nan, default_float())
+              for one in spectrographs(model)}  # fmt: skip
+    return Answer(prepared, np.full((n, len(model.filter_names)), np.nan, default_float()), empty)
 
 
 def finish(
@@ -192,14 +197,16 @@ def finish(
         Flagged rows, where the mode is ``raise``; ``first`` is the number of the first of these.
     """
     flag = answer.prepared.flag.copy()
-    flag[answer.prepared.asked & ~np.isfinite(answer.flux).all(axis=1)] |= DARK
+    spectra = [column for column in answer.columns.values() if column.ndim == 2]
+    lit = [np.isfinite(light).all(axis=1) for light in (answer.flux, *spectra)]
+    flag[answer.prepared.asked & ~np.logical_and.reduce(lit)] |= DARK
     if mode == "raise" and flag.any():
         raise ParameterError(_complaint(flag, words, first))
     return {
         **answer.prepared.beside,
         **dict(zip(model.filter_names, answer.flux.T)),
         **_errors(model, answer.prepared.values, answer.flux, level),
-        **answer.lines,
+        **answer.columns,
         FLAG: flag,
     }
 
@@ -254,6 +261,11 @@ def _filled(values: Columns, good: np.ndarray) -> Columns:
     return {name: np.where(_like(good, v), v, v[first]) for name, v in values.items()}
 
 
+def _where(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return values (n, …) with NaN where the mask (n,) is not set, of the same type."""
+    return np.where(_like(mask, values), values, np.array(np.nan, values.dtype))
+
+
 def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
     return mask.reshape(-1, *[1] * (values.ndim - 1))
 
@@ -261,7 +273,7 @@ def _like(mask: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _answers(
     model: PhotometricModel, values: Columns, lines: Sequence[str]
 ) -> tuple[np.ndarray, Columns]:
-    """Return the fluxes (n, n_bands) and lines' columns of a table padded to whole blocks.
+    """Return the fluxes (n, n_bands) and the other columns of a table padded to whole blocks.
 
     A row's last digits depend on the size of the compiled block: with whole ones they do not
     depend on how a catalogue is cut.
@@ -274,9 +286,12 @@ def _answers(
         # both are in the flags, row by row
         warnings.filterwarnings("ignore", ".*galaxies formed no stars")
         warnings.filterwarnings("ignore", ".*outside the SSP grid")
-        flux = np.asarray(model.predict_photometry_batch(padded))[:n]
+        flux = np.empty((n, 0), default_float())
+        if model.filter_names:
+            flux = np.asarray(model.predict_photometry_batch(padded))[:n]
         found = columns_of(model, padded, lines) if lines else {}
-    return flux, {name: column[:n] for name, column in found.items()}
+        found = {name: column[:n] for name, column in found.items()}
+        return flux, found | spectra_of(model, values)
 
 
 def _complaint(flag: np.ndarray, words: Words, first: int) -> str:
@@ -294,7 +309,7 @@ def _errors(
 ) -> Columns:
     """Return the error bars in the units of the fluxes, ``NAME_err``; none for exact models."""
     errors_at = getattr(model, "errors_at", None)
-    if errors_at is None or level is None:
+    if errors_at is None or level is None or not model.filter_names:
         return {}
     if not len(flux):
         return {f"{name}_err": flux[:, 0] for name in model.filter_names}
@@ -308,7 +323,7 @@ def _errors(
 
 def check_level(model: Any, level: int | None) -> None:
     """Raise for a level of error bars that the model does not carry."""
-    if level is not None and hasattr(model, "errors_at"):
+    if level is not None and hasattr(model, "errors_at") and model.filter_names:
         try:
             model.predict_errors(level=level)
         except ConfigError as error:

@@ -150,6 +150,7 @@ def _job(args: argparse.Namespace, table: Any) -> Any:
 
 def _model(args: argparse.Namespace, table: Any) -> Any:
     """Return the model under the priors of the command line."""
+    from tengri.errors import ConfigError
     from tengri.factory import changed_spec
 
     priors = _toml(args.priors) if args.priors else {}
@@ -157,6 +158,11 @@ def _model(args: argparse.Namespace, table: Any) -> Any:
     changes = dict(priors) if exact else {}
     if exact and args.redshift and not args.redshift_error and "redshift" not in priors:
         changes["redshift"] = _range(table, args.redshift)
+    if spectrographs := models.instruments(args)[1]:
+        raise ConfigError(
+            f"--instrument {spectrographs[0]}: tengri fit takes fluxes in bands. Fit spectra by "
+            "model.joint_posterior, as notebooks/15_fit_a_spectrum.py does."
+        )
     model = models.build(args, changes, units="nJy", out_of_domain="nan")
     return model if exact or not priors else model.with_spec(changed_spec(model.spec, priors))  # type: ignore[attr-defined]
 

@@ -27,7 +27,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--model": {"default": EXACT, "metavar": "exact|ARTEFACT",
                     "help": "exact (default), or a surrogate: file, run folder, name"},
         "--instrument": {"action": "append", "default": [], "metavar": "NAME",
-                         "help": "its bands; may be repeated (tengri list instruments)"},
+                         "help": "its bands, or the pixels of a spectrograph; may be repeated "
+                         "(tengri list instruments, tengri list spectrographs)"},
         "--bands": {"default": "", "metavar": "A,B",
                     "help": "single bands: names, or two-column files"},
         "--set": {"action": "append", "default": [], "dest": "values", "metavar": "NAME=VALUE",
@@ -92,6 +93,15 @@ def parameters(args: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
+def instruments(args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Return the chosen instruments with bands, and the spectrographs among them."""
+    from tengri.observation.spectrographs import SPECTROGRAPHS
+
+    chosen = _chosen(args).get("instruments", ())
+    return ([name for name in chosen if name not in SPECTROGRAPHS],
+            [name for name in chosen if name in SPECTROGRAPHS])  # fmt: skip
+
+
 def pair(item: str) -> tuple[str, Any]:
     """Return (name, value) of ``NAME=VALUE``."""
     name, equals, text = item.partition("=")
@@ -136,7 +146,7 @@ def _exact(
     parameters = {**chosen["parameters"], **changes} or DEFAULT_GALAXY
     options = {name: value for name, value in options.items() if name == "units"}
     bands = chosen.get("instruments", ()), chosen.get("bands", ())
-    observation = build_observation(*bands) if has_bands else None
+    observation = build_observation(*bands, spectra=True) if has_bands else None
     physics = chosen.get("physics") or {}
     if physics:
         physics = {**build_spec(parameters).physics, **physics}
@@ -166,7 +176,7 @@ def _surrogate(
     if given:
         model = model.with_spec(changed_spec(model.spec, given))
     if "bands" in chosen:
-        observation = build_observation(chosen["instruments"], chosen["bands"])
+        observation = build_observation(chosen["instruments"], chosen["bands"], spectra=True)
         model = model.with_observation(observation)
     return model
 

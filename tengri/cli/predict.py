@@ -230,7 +230,7 @@ def _redshifts(args: argparse.Namespace, table: Any, column: str, at_zero: bool)
 
 def _planned(args: argparse.Namespace, job: Any) -> dict[str, str]:
     """Return what would be done, with a measured speed."""
-    rows = min(job.table.n_rows, 4096)
+    rows = min(job.table.n_rows, job.chunk, 4096)
     job.rows(0, rows)
     begin = time.perf_counter()
     job.rows(0, rows)

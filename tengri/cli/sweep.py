@@ -19,8 +19,9 @@ def add_parser(commands: Any) -> None:
         "sweep",
         help="plot band magnitudes, emission lines or spectra against one parameter",
         description="Sweep one parameter from LO to HI through the exact model or a surrogate and "
-        "plot the magnitude in every band, with --line the luminosities of emission lines, or with "
-        "--spectrum a fan of rest-frame spectra (both of the exact model, or of a surrogate of "
+        "plot the magnitude in every band, with --line the luminosities of emission lines, with "
+        "--spectrum a fan of rest-frame spectra, or with --instrument DESI (tengri list "
+        "spectrographs) what that sees (all of the exact model, or of a surrogate of "
         "spectra). Free parameters rest at their prior median.",
         epilog="example: tengri sweep dust_tau_diff 0 3 --instrument SDSS -o sweep.png",
     )
@@ -48,17 +49,25 @@ def _sweep(args: argparse.Namespace) -> int:
 
     out = args.out or Path(f"sweep_{args.parameter}.png")
     figure_file.check(out)
-    n = args.n or (N_SPECTRA if args.spectrum else N_VALUES)
+    others, pixels = models.instruments(args)
+    n = args.n or (N_SPECTRA if args.spectrum or pixels else N_VALUES)
     if n < 2 or not args.lo < args.hi:
         raise ConfigError("A sweep goes from LO to a larger HI in 2 values or more.")
     lines = [name for name in args.line.split(",") if name]
     if lines and args.spectrum:
         raise ConfigError("A sweep is of lines or of spectra: give --line or --spectrum.")
+    if pixels and (others or pixels[1:] or args.bands or lines or args.spectrum):
+        raise ConfigError(
+            f"--instrument {pixels[0]}: a sweep of what a spectrograph sees is of it alone; leave "
+            "out --line, --spectrum, bands and other instruments."
+        )
     changes, values = {args.parameter: (args.lo, args.hi)}, np.linspace(args.lo, args.hi, n)
     bands_needed = not (lines or args.spectrum)
     model = models.build(args, changes, bands_needed=bands_needed, units="mag_ab")
     base = rest(model, args.parameter)
-    if args.spectrum:
+    if pixels:
+        sweep, numbers = _pixels(model, args.parameter, values, base)
+    elif args.spectrum:
         sweep, numbers = _spectra(model, args.parameter, values, base)
     else:
         sweep, numbers = _swept(model, args.parameter, values, lines, base)
@@ -94,6 +103,15 @@ def _spectra(
 
     found = sweep_spectra(model, name, values, base)
     return found, {"units": "erg/s/Hz", "wavelength": found.wavelength, "sed": found.sed}
+
+
+def _pixels(model: Any, name: str, values: Any, base: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return a sweep of the spectrum that a spectrograph sees, and its numbers."""
+    from tengri.analysis.pixel_sweeps import sweep_pixels
+
+    found = sweep_pixels(model, name, values, base)
+    return found, {"units": found.units, "wavelength": found.pixels.wave, "flux": found.flux,
+                   "too_sharp": found.too_sharp}  # fmt: skip
 
 
 def rest(model: Any, swept: str) -> dict[str, Any]:

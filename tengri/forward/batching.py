@@ -7,7 +7,8 @@ program: a new size of a batch compiles nothing, and no row depends on the size 
 
 The blocks of a chunk are shared out to threads, one for each core: XLA deals out every operation
 of one program to all cores, which then wait for one another before the next; programs that go
-their own way gain a tenth to a third (`benchmarks/speed.py`).
+their own way gain a tenth to a third (`benchmarks/speed.py`). Where the process has several
+devices, each has rows of its own instead: `tengri.forward.sharding`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tengri.forward import sharding
 from tengri.forward.packing import handed_over
+from tengri.forward.sharding import Devices
 from tengri.parameters.validate import default_float
 
 #: So many parts of a batch per thread leave none of them idle for long at the end.
@@ -103,12 +106,32 @@ class RowMap:
             return self._rows(constants, rows)
         if _on_processor():  # there NumPy shares the memory, and slices without compiling
             rows = jax.tree.map(np.asarray, rows)
-        program = self._compiled(constants, rows, sizes)
+        devices = sharding.local_devices()
+        if len(devices) > 1:
+            return self._over(devices, constants, rows, n, sizes)
+        program = self._compiled(constants, rows, sizes, devices)
         tasks = _tasks(rows, n, sizes)
         parts = _side_by_side(lambda task: program(constants, task), tasks)
         return _joined(tasks, parts, n, sizes.block)
 
-    def _compiled(self, constants: Any, rows: Any, sizes: Sizes) -> Any:
+    def _over(self, devices: Devices, constants: Any, rows: Any, n: int, whole: Sizes) -> Any:
+        """Return what ``row`` gives for n rows, shared out to devices."""
+        sizes = Sizes(*sharding.sizes_over(len(devices), whole.block, whole.chunk))
+        program = self._compiled(constants, rows, sizes, devices)
+        constants = sharding.copied(constants, devices)
+        results, asked = [], []
+        for first in range(0, n, len(devices) * sizes.chunk):
+            last = min(first + len(devices) * sizes.chunk, n)
+            n_blocks = -(-(last - first) // (len(devices) * sizes.block))
+            each = n_blocks * sizes.block
+            starts = [first + i * each for i in range(len(devices))]
+            parts = [_padded(rows, start, min(start + each, last), sizes.chunk) for start in starts]
+            blocks = sharding.copied((np.int32(0), np.int32(n_blocks)), devices)
+            results.append(program(constants, Task(sharding.placed(parts, devices), *blocks)))
+            asked.append([max(0, min(each, last - start)) for start in starts])
+        return sharding.gathered(results, asked)
+
+    def _compiled(self, constants: Any, rows: Any, sizes: Sizes, devices: Devices) -> Any:
         """Return the program for constants and rows of these shapes.
 
         Compiled here and now, for settings such as ``enable_x64`` are this thread's own.
@@ -117,15 +140,15 @@ class RowMap:
         given = tuple((np.shape(x), x.dtype) for x in leaves)
         shapes = tuple((x.shape[1:], x.dtype) for x in jax.tree.leaves(rows))
         key = (structure, given, jax.tree.structure(rows), shapes, sizes, default_float(),
-               jax.default_backend())  # fmt: skip
+               jax.default_backend(), devices)  # fmt: skip
         if key not in self._programs:
-            self._programs[key] = self._lowered(constants, rows, sizes).compile()
+            self._programs[key] = self._lowered(constants, rows, sizes, devices).compile()
             while len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
         self._programs.move_to_end(key)
         return self._programs[key]
 
-    def _lowered(self, constants: Any, rows: Any, sizes: Sizes) -> Any:
+    def _lowered(self, constants: Any, rows: Any, sizes: Sizes, devices: Devices) -> Any:
         """Trace the program that evaluates some blocks of a chunk; the other rows are zero.
 
         Which ones is not compiled in. No reverse mode.
@@ -145,6 +168,8 @@ class RowMap:
 
         full = jax.tree.map(lambda x: jax.ShapeDtypeStruct((chunk, *x.shape[1:]), x.dtype), rows)
         task = Task(full, np.int32(0), np.int32(1))
+        if len(devices) > 1:
+            return sharding.lowered(some, constants, task, devices)
         return jax.jit(some).lower(constants, task)
 
 

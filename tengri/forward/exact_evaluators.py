@@ -79,9 +79,10 @@ class ExactEvaluators:
     def pixels(
         self, ssp: SSPData, spectrograph: Spectrograph, p: Mapping[str, Any], reach_kms: float
     ) -> PixelEvaluator:
-        """Return the evaluator of a spectrograph for parameters, which may be tracers."""
+        """Return the evaluator of a spectrograph for parameters, tracers or a batch perhaps."""
         (lo, hi), z = self.prior, p["redshift"]
-        known = lo < hi if is_traced({"redshift": z}) else lo <= float(z) <= hi
+        traced = is_traced({"redshift": z})
+        known = lo < hi if traced else bool(np.all((lo <= z) & (z <= hi)))
         ends = (lo, hi) if known else EVERY_REDSHIFT
         lines = None if self.grid.galaxy.gas is None else self.lines(traced=True)
         key = ("pixels", spectrograph, ends, reach_kms)

@@ -29,7 +29,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.linalg import solve_triangular
 
 from tengri.components.composition import Composition
 from tengri.components.dust.screen import SCREEN_PARAMS, behind
@@ -39,6 +38,7 @@ from tengri.forward.evaluator import Bands, FixedValues, Params
 from tengri.forward.exact import FixedProjection, Reach
 from tengri.forward.galaxy import Galaxy, Spectra
 from tengri.forward.grid_spectra import GridSpectra
+from tengri.forward.small_call import compiled_quickly
 from tengri.observation.bands import band_matrix, rest_window
 from tengri.observation.filters import FilterCurve
 from tengri.parameters import Parameters
@@ -184,13 +184,13 @@ def _drawn_screens(galaxy: Galaxy, ranges: tuple[tuple[str, Any], ...]) -> np.nd
     return np.asarray(_screens(galaxy, _draws(Domain(low, high), N_DRAWS)))
 
 
-@partial(jax.jit, static_argnames="galaxy")
+@partial(compiled_quickly, static_argnames="galaxy")
 def _screens(galaxy: Galaxy, points: dict[str, Array]) -> Array:
     birth_cloud, diffuse = jax.vmap(galaxy.attenuation)(points)
     return jnp.concatenate([diffuse, birth_cloud * diffuse])
 
 
-@partial(jax.jit, static_argnames="galaxy")
+@partial(compiled_quickly, static_argnames="galaxy")
 def _in_front(galaxy: Galaxy, points: dict[str, Array], z: Array) -> tuple[Array, Array]:
     """Return what the Milky Way lets pass at ``points`` (n or 1, n_wave), and the IGM (n_wave,)."""
     igm, milky_way = galaxy.igm({"redshift": z}), galaxy.composition.milky_way
@@ -209,7 +209,7 @@ def _interpolated(screens: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray,
     seen = seen / np.maximum(seen.max(axis=1, keepdims=True), np.finfo(float).tiny)
     pivots, r = _pivoted(seen)
     onto = np.zeros((weights.size, len(pivots)))
-    onto[inside] = solve_triangular(r[:, pivots], r).T
+    onto[inside] = np.linalg.solve(r[:, pivots], r).T
     return inside[pivots], weights[:, None] * onto
 
 

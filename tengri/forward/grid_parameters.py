@@ -121,6 +121,8 @@ def _off_grid(spec: Parameters, ssp: SSPData, ends: Ends) -> list[str]:
     sentences, ranges = [], grid_ranges(spec.composition, ssp.metals)
     for name in _free_metals(spec):
         prior, (low, high) = spec.get_distribution(name), ranges[name]
+        if low <= prior.bounds[0] and prior.bounds[1] <= high:  # quantiles compile something
+            continue
         first, last = ends(prior)
         if first < low - ROUNDING_DEX or last > high + ROUNDING_DEX:
             lo, hi = prior.bounds

@@ -6,7 +6,9 @@ wings; a set of bands sees a window.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -24,6 +26,10 @@ from tengri.grids import compact
 from tengri.grids.files import STELLAR_SSP
 
 EVERYWHERE = slice(None)
+#: Grids in use by the stars that they are made of, composition and cosmology.
+_IN_USE: WeakKeyDictionary[SSPData, WeakValueDictionary[Hashable, GridSpectra]] = (
+    WeakKeyDictionary()
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +57,17 @@ class GridSpectra:
     lya: LyaLine | None = None
     listed: GridLines | None = None
     loadings: Loadings | None = None
+
+    @classmethod
+    def of(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
+        """Return what `build` gives, once for all models in use that are alike."""
+        if not ssp.is_constant:
+            return cls.build(composition, ssp, cosmology)
+        made, key = _IN_USE.setdefault(ssp, WeakValueDictionary()), (composition, cosmology)
+        found = made.get(key)
+        return (
+            made.setdefault(key, cls.build(composition, ssp, cosmology)) if found is None else found
+        )
 
     @classmethod
     def build(cls, composition: Composition, ssp: SSPData, cosmology: Cosmology) -> GridSpectra:
@@ -113,7 +130,8 @@ class GridSpectra:
     def _scaled(self, flux: np.ndarray, gas: np.ndarray | None) -> Spectra:
         """Return light (n_met, n_age, n) and that of gas as the matrices of the sums."""
         scale, n = 10.0**-self.galaxy.log10_flux_unit, self.galaxy.bins.n_young
-        by_bin = flux.astype(np.float64)[:, self.galaxy.bins.node] * scale
+        by_bin = flux[:, self.galaxy.bins.node].astype(np.float64)
+        by_bin *= scale
         young, old = (part.reshape(-1, flux.shape[-1]) for part in (by_bin[:, :n], by_bin[:, n:]))
         lit = None if gas is None else gas * scale
         if self.loadings is None:

@@ -22,7 +22,7 @@ from tengri.errors import ConfigError, unknown
 from tengri.forward.calibration import MeasuredSpectrum, best_polynomial, log_likelihood
 from tengri.forward.nuisances import DISPERSIONS, NONE, Nuisances
 from tengri.forward.posterior import COORDINATES, MeasuredFluxes, Posterior
-from tengri.forward.units import LOG10_UNIT
+from tengri.forward.units import LOG10_UNIT, unit_of_spectra
 from tengri.numerics.linalg import matmul
 from tengri.observation import Observation
 from tengri.observation.spectrograph import Spectrograph
@@ -79,7 +79,7 @@ class JointPosterior:
     @property
     def units(self) -> str:
         """Unit of spectra: that of the model, maggies where that is a magnitude."""
-        return "maggies" if self.model.units == "mag_ab" else self.model.units
+        return unit_of_spectra(self.model.units)
 
     @cached_property
     def _galaxy(self) -> Posterior:

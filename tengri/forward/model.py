@@ -99,7 +99,7 @@ class SEDModel(PhotometricModel):
         check_grid_has(ssp, {name: spec.fixed_value(name) for name in spec.inert})
         self.ssp = ssp
         self.cosmology: Cosmology = as_cosmology(cosmology)
-        grid = GridSpectra.build(spec.composition, ssp, self.cosmology)
+        grid = GridSpectra.of(spec.composition, ssp, self.cosmology)
         filters = () if observation is None else observation.filters
         self.galaxy = grid.galaxy
         self._exact = ExactGuard.of(grid.galaxy, filters, out_of_domain)
@@ -227,6 +227,18 @@ class SEDModel(PhotometricModel):
         sed = self.predict_obs_sed(params)
         check_reach(wave, sed.wavelength)
         return jnp.interp(jnp.asarray(wave, float), sed.wavelength, sed.sed)
+
+    def predict_spectrum_batch(
+        self, spectrograph: Any, params: Mapping[str, Any], **sigma_kms: Any
+    ) -> Array:
+        """Return f_ν [erg/s/cm²/Hz] of n galaxies in pixels, (n, n_pixel).
+
+        A `Spectrograph`, the name of one of the observation or None, and velocities of all of
+        them, as in `predict_spectrum`.
+        """
+        if spectrograph is None or isinstance(spectrograph, str):
+            spectrograph = self.observation.spectrograph(spectrograph)
+        return self._spectra.pixels(spectrograph, params, batch=True, **sigma_kms)
 
     def too_sharp(
         self, pixels: Spectrograph, params: Mapping[str, Any] | None = None, vel_sigma_kms: Any = 0

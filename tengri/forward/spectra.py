@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ from jax import Array
 from tengri.components.stellar.ssp_data import SSPData
 from tengri.constants import LSUN_ERG_S
 from tengri.errors import ConfigError, ParameterError
-from tengri.forward.batching import Execution, Sizes, map_traced
+from tengri.forward.batching import Execution, RowMap, Sizes, map_traced
 from tengri.forward.exact import ExactEvaluator
 from tengri.forward.exact_evaluators import ExactEvaluators
 from tengri.forward.exact_guard import ExactGuard, shown
@@ -32,6 +32,8 @@ from tengri.quantities import plain_values
 #: Blocks of spectra, so that batches of any size fit into memory: products of matrices with so many
 #: rows are as fast as they get.
 EXECUTION = Execution(Sizes(1024, 1024), Sizes(4096, 65536))
+#: The same of spectra in pixels: what one galaxy needs of thousands of them fills a cache.
+PIXEL_EXECUTION = Execution(Sizes(4, 256), Sizes(64, 4096))
 #: Bounds to which velocity dispersions are followed [km/s]: the next one is compiled for.
 REACHES_KMS = (0.0, 100.0, 200.0, 300.0, 400.0, 600.0, 1000.0)
 
@@ -79,8 +81,9 @@ class SpectralFrame:
         vel_sigma_kms: Any = 0.0,
         gas_sigma_kms: Any = None,
         max_sigma_kms: float = REACHES_KMS[-1],
+        batch: bool = False,
     ) -> Array:
-        """Return f_ν in the pixels of a spectrograph, (n_pixel,)."""
+        """Return f_ν in the pixels of a spectrograph, (n_pixel,), of a batch (n, n_pixel)."""
         check_process()
         if not isinstance(spectrograph, Spectrograph):
             raise ConfigError(
@@ -94,15 +97,20 @@ class SpectralFrame:
             )
         stars_kms = vel_sigma_kms
         gas_kms = LINE_SIGMA_KMS if gas_sigma_kms is None else gas_sigma_kms
-        p = self.spec.resolve({} if params is None else params)
+        p = self.spec.resolve({} if params is None else params, batch=batch)
         evaluator, stars, gas = self._pixels(spectrograph, p, stars_kms, gas_kms, max_sigma_kms)
-        packed = self.packer.pack(p)
+        constants, packed = (evaluator, stars, gas), self.packer.pack(p)
         if in_trace({**p, "stars": stars, "gas": gas}):
-            return _in_pixels(evaluator, packed, stars, gas)[0]
+            return _in_pixels(constants, packed, batch)[0]
         self.guard.check(p, fluxes=True, bands=False)
-        check_reach(spectrograph.edges, self.evaluators.grid.galaxy.wave * (1.0 + p["redshift"]))
-        flux, log10_mass = _in_pixels(evaluator, packed, stars, gas)
-        check_stars(p, log10_mass)
+        for z in {float(np.min(p["redshift"])), float(np.max(p["redshift"]))}:
+            check_reach(spectrograph.edges, self.evaluators.grid.galaxy.wave * (1.0 + z))
+        if batch:
+            flux, log10_mass = _pixel_map()(constants, packed, PIXEL_EXECUTION.sizes)
+            warn_no_stars(np.asarray(log10_mass))
+        else:
+            flux, log10_mass = _in_pixels(constants, packed, batch)
+            check_stars(p, log10_mass)
         return flux
 
     def too_sharp(
@@ -145,11 +153,25 @@ def _reach(number: float) -> float:
     return next(bound for bound in REACHES_KMS if number <= bound)
 
 
-@jax.jit
-def _in_pixels(
-    evaluator: PixelEvaluator, packed: Packed, stars_kms: Array, gas_kms: Array
-) -> tuple[Array, Array]:
+#: Evaluator, and velocity dispersions of stars and gas.
+PixelConstants = tuple[PixelEvaluator, Array, Array]
+
+
+@partial(jax.jit, static_argnames="batch")
+def _in_pixels(constants: PixelConstants, packed: Packed, batch: bool) -> tuple[Array, Array]:
+    if batch:
+        return map_traced(lambda one: _one_in_pixels(constants, one), packed, PIXEL_EXECUTION)
+    return _one_in_pixels(constants, packed)
+
+
+def _one_in_pixels(constants: PixelConstants, packed: Packed) -> tuple[Array, Array]:
+    evaluator, stars_kms, gas_kms = constants
     return evaluator.spectrum(packed.unpack(), stars_kms, gas_kms)
+
+
+@cache
+def _pixel_map() -> RowMap:
+    return RowMap(_one_in_pixels)
 
 
 @partial(compiled_quickly, static_argnames="frame")
@@ -192,7 +214,7 @@ def as_wavelengths(wave: Any) -> np.ndarray:
     return values
 
 
-def check_reach(wave: np.ndarray, spectrum: Array) -> None:
+def check_reach(wave: np.ndarray, spectrum: Array | np.ndarray) -> None:
     """Raise ParameterError for wavelengths outside those of an observed ``spectrum`` [Å]."""
     if isinstance(spectrum, jax.core.Tracer):
         return

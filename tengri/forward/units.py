@@ -30,6 +30,11 @@ def check_units(units: str) -> str:
     return units
 
 
+def unit_of_spectra(units: str) -> str:
+    """Return the unit of spectra for that of bands: maggies where it is a magnitude."""
+    return "maggies" if units == "mag_ab" else units
+
+
 def to_units(log10_scale: Array, shape: Array, units: str) -> Array:
     """Return the flux ``shape * 10**log10_scale`` [erg/s/cm²/Hz] in ``units``.
 

@@ -58,17 +58,24 @@ def certificate(
     xi, values : ndarray, shape (n, m, size)
         Draws with equal weights, and in the units of the parameters.
     """
-    rows = cases, np.asarray(xi, default_float())
-    each = [np.asarray(_likelihoods()(d, rows, EXECUTION.sizes)) for d in (exact, emulated)]
-    with np.errstate(invalid="ignore"):
-        log_weight = each[0].astype(np.float64) - each[1]
-    weight, k = smoothed(np.where(np.isfinite(log_weight), log_weight, -np.inf))
+    weight, k = exact_weights(emulated, exact, cases, xi)
     ess = kish(weight)
     mean, sigma = values.mean(axis=1), values.std(axis=1)
     moved = np.einsum("nm,nms->ns", weight, values) - mean
     shift = np.max(np.abs(moved) / np.where(sigma > 0.0, sigma, np.inf), axis=1)
     good = (ess >= EFFECTIVE_SHARE * xi.shape[1]) & (k < MAX_K)
     return Certificate(ess, k, shift, good)
+
+
+def exact_weights(
+    emulated: Density, exact: Density, cases: Case, xi: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (weights (n, m) that sum to one, k̂ (n,)) of draws xi (n, m, size)."""
+    rows = cases, np.asarray(xi, default_float())
+    each = [np.asarray(_likelihoods()(d, rows, EXECUTION.sizes)) for d in (exact, emulated)]
+    with np.errstate(invalid="ignore"):
+        log_weight = each[0].astype(np.float64) - each[1]
+    return smoothed(np.where(np.isfinite(log_weight), log_weight, -np.inf))
 
 
 @cache

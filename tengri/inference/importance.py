@@ -1,38 +1,32 @@
-r"""Importance sampling of one galaxy's posterior from a mixture that adapts to it.
+r"""Importance sampling of one galaxy's posterior from mixtures that follow it.
 
 1. Many solutions of least squares from prior draws (`tengri.inference.laplace`), each with its
    Gauss-Newton covariance, are the components of a first mixture. Where the redshift is free the
    draws are the best of many in each stratum of its prior, so that no mode is missed.
-2. Rounds of draws move the mixture to the posterior (population Monte Carlo: Cappé et al. 2008,
-   Stat. Comput. 18, 447), their weights tempered while they are few.
-3. The draws of all rounds count, as draws of the mixture of their mixtures (the deterministic
-   mixture of adaptive multiple importance sampling: Cornuet et al. 2012, Scand. J. Stat. 39, 798).
-   Amplitudes come from their own conditional distribution (`tengri.inference.amplitude`).
+2. Rounds of draws lead to the next mixtures (`tengri.inference.course`). Amplitudes come from their
+   own conditional distribution (`tengri.inference.amplitude`).
 
 Written for one galaxy; `tengri.inference.fitter` maps it over a catalogue.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jax.scipy.special import logsumexp
 
+from tengri.errors import ConfigError
 from tengri.forward.batching import Execution, Sizes, map_traced
 from tengri.inference.amplitude import draw_amplitude, log_amplitude_prior
 from tengri.inference.laplace import Solution, curvature, marginal_curvature, solve
 from tengri.inference.likelihood import Density, measured_bands
 from tengri.inference.mixture import (
     Mixture,
-    draw,
     first_mixture,
-    log_density,
-    updated,
+    padded,
     whitening_of_precision,
 )
 from tengri.inference.observations import Case
@@ -42,8 +36,8 @@ from tengri.inference.space import log_normal
 FLUXES = Execution(Sizes(128, 128), Sizes(4096, 4096))
 #: Temperature of the evidences that are the weights of the first mixture.
 TEMPERATURE = 4.0
-#: Least effective share of the draws that an update goes by.
-EFFECTIVE_SHARE = 0.1
+#: Rounds of a course whose draws are given away: their mixture was a poor one.
+POOR = 1
 #: Halvings of the interval in which the temperature of the weights is sought.
 HALVINGS = 12
 
@@ -58,20 +52,30 @@ class SamplingPlan:
         Solutions of least squares, and steps of each.
     scouts : int
         Prior draws in each stratum of a free redshift.
+    components : int
+        Tiles of each mixture.
     rounds, draws : int
         Rounds of a course, and draws of each; what has not converged has further courses.
     """
 
-    starts: int = 12
+    starts: int = 16
     steps: int = 8
     scouts: int = 32
-    rounds: int = 4
-    draws: int = 1024
+    components: int = 64
+    rounds: int = 6
+    draws: int = 768
+
+    def __post_init__(self) -> None:
+        if self.components < self.starts or self.rounds <= POOR:
+            raise ConfigError(
+                f"A plan has at least as many components as starts and {POOR + 1} rounds; got "
+                f"{self.components}, {self.starts} and {self.rounds}."
+            )
 
     @property
     def total(self) -> int:
-        """Draws of a course."""
-        return self.rounds * self.draws
+        """Draws of a course that count."""
+        return (self.rounds - POOR) * self.draws
 
 
 class Draws(NamedTuple):
@@ -99,30 +103,8 @@ def proposal(density: Density, case: Case, key: Array, plan: SamplingPlan) -> Mi
     """Return a mixture that covers the posterior of a galaxy."""
     first, second = jax.random.split(key)
     start = _starts(density, case, first, plan)
-    return _first_mixture(density, _solutions(density, case, start, second, plan))
-
-
-def course(
-    density: Density, mixture: Mixture, case: Case, key: Array, plan: SamplingPlan
-) -> tuple[Draws, Mixture]:
-    """Return the weighted draws of some rounds, and the mixture that they lead to."""
-
-    def one_round(mixture: Mixture, key: Array) -> tuple[Mixture, tuple[Mixture, Array, Draws]]:
-        first, second = jax.random.split(key)
-        theta = draw(mixture, first, plan.draws)
-        drawn = _weighed(density, case, *with_amplitude(density, theta, case, second))
-        own = drawn.log_weight - log_density(mixture, theta)
-        return adapted(mixture, theta, own), (mixture, theta, drawn)
-
-    keys = jax.random.split(key, plan.rounds)
-    last, (mixtures, theta, drawn) = jax.lax.scan(one_round, mixture, keys)
-
-    def log_q(x: Array) -> Array:
-        return logsumexp(jax.lax.map(lambda one: log_density(one, x), mixtures), axis=0)
-
-    log_weight = drawn.log_weight - jax.lax.map(log_q, theta) + math.log(plan.rounds)
-    drawn = drawn._replace(log_weight=log_weight)
-    return jax.tree.map(lambda x: x.reshape(plan.total, *x.shape[2:]), drawn), last
+    found = _first_mixture(density, _solutions(density, case, start, second, plan))
+    return padded(found, plan.components)
 
 
 def with_amplitude(
@@ -144,7 +126,7 @@ def with_amplitude(
     return xi, flux * drawn.factor[:, None], log_p
 
 
-def _weighed(density: Density, case: Case, xi: Array, flux: Array, log_p: Array) -> Draws:
+def weighed(density: Density, case: Case, xi: Array, flux: Array, log_p: Array) -> Draws:
     """Return draws with the weights that prior and likelihood give them; 0 without an answer."""
     fit = density.fitness(flux.T, xi, case)
     own_prior = jax.vmap(lambda v: density.log_redshift_prior(v, case))(xi)
@@ -154,11 +136,13 @@ def _weighed(density: Density, case: Case, xi: Array, flux: Array, log_p: Array)
     return Draws(xi, log_weight, fit.log_likelihood, in_own_units, fit.chi2)
 
 
-def adapted(mixture: Mixture, theta: Array, log_weight: Array) -> Mixture:
-    """Return the mixture moved to its draws (n, d), weights tempered while few count."""
+def tempered(log_weight: Array, needed: float) -> Array:
+    """Return weights (n,) that sum to one, to the largest power up to 1 under which enough count.
+
+    All are alike where none is finite.
+    """
     best = jnp.max(log_weight)
-    log_weight = log_weight - jnp.where(jnp.isfinite(best), best, 0.0)
-    needed = EFFECTIVE_SHARE * log_weight.shape[0]
+    log_weight = jnp.where(jnp.isfinite(best), log_weight - best, 0.0)
 
     def halve(ends: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         low, high = ends
@@ -169,9 +153,7 @@ def adapted(mixture: Mixture, theta: Array, log_weight: Array) -> Mixture:
     zero, one = jnp.zeros_like(best), jnp.ones_like(best)
     all_of_it = kish(_power(log_weight, one)) >= needed
     (low, _), _ = jax.lax.scan(halve, (zero, one), None, length=HALVINGS)
-    weight = _power(log_weight, jnp.where(all_of_it, one, low))
-    moved = updated(mixture, theta, weight)
-    return jax.tree.map(lambda a, b: jnp.where(jnp.isfinite(best), a, b), moved, mixture)
+    return _power(log_weight, jnp.where(all_of_it, one, low))
 
 
 def _power(log_weight: Array, power: Array) -> Array:
@@ -203,7 +185,7 @@ def laplace_draws(density: Density, case: Case, mode: Solution, key: Array, n: i
     xi = mode.xi + z @ root.T
     log_q = log_normal(z) + jnp.sum(jnp.log(jnp.diagonal(white)))
     flux = jax.vmap(lambda v: density.flux(v, case))(xi)
-    return _weighed(density, case, xi, flux, log_normal(xi) - log_q)
+    return weighed(density, case, xi, flux, log_normal(xi) - log_q)
 
 
 # --- the first mixture ------------------------------------------------------------------------

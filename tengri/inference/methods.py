@@ -17,11 +17,11 @@ from jax import Array
 from tengri.errors import ConfigError
 from tengri.forward.batching import Execution, RowMap, Sizes
 from tengri.inference import results
+from tengri.inference.course import course
 from tengri.inference.diagnostics import MAX_K, MAX_RHAT, MIN_ESS, kish, smoothed
 from tengri.inference.importance import (
     Draws,
     SamplingPlan,
-    course,
     laplace_draws,
     modes,
     proposal,

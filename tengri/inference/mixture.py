@@ -3,15 +3,13 @@ r"""Mixtures of multivariate t distributions: proposals that adapt to a posterio
 Component k has a centre and a matrix ``white`` W that whitens its scatter,
 :math:`\Sigma^{-1} = W^T W`; all have ``DOF`` degrees of freedom, so that their tails are above
 those of the standard normal prior. Two have fixed weights: one as wide as all others together, so
-that no gap between them goes unseen, and the last, the prior. Updates are the M-projection of
-population Monte Carlo (Cappé et al. 2008, Stat. Comput. 18, 447) with covariances shrunk to those
-before.
+that no gap between them goes unseen, and the last, the prior.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +21,13 @@ from tengri.numerics.small_matrices import cholesky, inverse_lower
 #: Degrees of freedom; even, so that a chi-square is a product of uniform numbers.
 DOF = 8
 #: Weights of the component that is as wide as all others together, and of the prior.
-WIDE, DEFENSIVE = 0.15, 0.02
+WIDE, DEFENSIVE = 0.1, 0.02
+#: Log weight of components that are there for the shape of arrays alone.
+NOTHING = -60.0
 #: Number of components with fixed weights.
 FIXED = 2
 #: How much wider than the covariance of all others the first of them is.
 STRETCH = 1.3
-#: Draws that the shape before an update is worth.
-INERTIA = 6.0
 
 
 class Mixture(NamedTuple):
@@ -84,6 +82,35 @@ def first_mixture(log_weight: Array, centre: Array, white: Array, root: Array) -
     return with_fixed(log_weight, centre, white, root, mean, covariance)
 
 
+def mixture_at(centre: Array, white: Array, root: Array, x: Array, weight: Array) -> Mixture:
+    """Return the mixture of components of one weight, and the fixed ones.
+
+    Parameters
+    ----------
+    centre, white, root : Array, shape (k, d), (k, d, d), (k, d, d)
+    x, weight : Array, shape (n, d) and (n,)
+        Points that it is to cover; weights sum to one.
+    """
+    mean = weight @ x
+    apart = x - mean
+    covariance = _product((apart * weight[:, None]).T, apart)
+    return with_fixed(jnp.zeros(len(centre)), centre, white, root, mean, covariance)
+
+
+def padded(mixture: Mixture, n: int) -> Mixture:
+    """Return the mixture with components that count for nothing: n beside the fixed ones."""
+    k, d = mixture.centre.shape
+    more = n + FIXED - k
+
+    def put(parts: Array, value: Any) -> Array:
+        made = jnp.broadcast_to(jnp.asarray(value, parts.dtype), (more, *parts.shape[1:]))
+        return jnp.concatenate([made, parts])
+
+    unit = jnp.eye(d)
+    return Mixture(put(mixture.log_weight, NOTHING), put(mixture.centre, 0.0),
+                   put(mixture.white, unit), put(mixture.root, unit))  # fmt: skip
+
+
 def component_densities(mixture: Mixture, x: Array) -> Array:
     """Return the weighted log density of each component at ``x`` (n, d), as (k, n)."""
     k, d = mixture.centre.shape
@@ -119,55 +146,9 @@ def draw(mixture: Mixture, key: Array, n: int) -> Array:
     return jnp.take_along_axis(points, which[None, None], axis=0)[0].T
 
 
-def updated(mixture: Mixture, x: Array, weight: Array) -> Mixture:
-    """Return the mixture moved to weighted points.
-
-    Parameters
-    ----------
-    x : Array, shape (n, d)
-    weight : Array, shape (n,)
-        They sum to one.
-    """
-    parts = component_densities(mixture, x)[:-FIXED]
-    mass = weight * jnp.exp(parts - logsumexp(parts, axis=0, keepdims=True))
-    effective = 1.0 / jnp.sum(weight * weight)
-    total = jnp.sum(mass, axis=1)
-    count = effective * total
-    norm = jnp.maximum(total, 1e-12)
-    mean = weight @ x
-    covariance = _second_moments((x - mean).T, weight[None])[0]
-    own = _product(mass, x) / norm[:, None]
-    trust = (count / (count + 1.0))[:, None]
-    centre = mixture.centre[:-FIXED] + trust * (own - mixture.centre[:-FIXED])
-    scatter = _second_moments((x - mean).T, mass) / norm[:, None, None]
-    own, apart = own - mean, centre - mean
-    scatter = scatter - _outer(own, apart) - _outer(apart, own) + _outer(apart, apart)
-    before = mixture.root[:-FIXED] @ jnp.swapaxes(mixture.root[:-FIXED], 1, 2)
-    trust = (count / (count + INERTIA))[:, None, None]
-    # the covariance of a t is larger than its scatter matrix by DOF / (DOF - 2)
-    blended = before + trust * (scatter * (DOF - 2) / DOF - before)
-    white, root = whitening(blended)
-    good = jnp.isfinite(white).all(axis=(1, 2)) & jnp.isfinite(centre).all(axis=1)
-    white = jnp.where(good[:, None, None], white, mixture.white[:-FIXED])
-    root = jnp.where(good[:, None, None], root, mixture.root[:-FIXED])
-    centre = jnp.where(good[:, None], centre, mixture.centre[:-FIXED])
-    return with_fixed(jnp.log(count + 0.25), centre, white, root, mean, covariance)
-
-
-def _second_moments(x: Array, mass: Array) -> Array:
-    """Return sums of products of points x (d, n) by the masses (k, n) of components, (k, d, d)."""
-    d, n = x.shape
-    products = (x[:, None, :] * x[None, :, :]).reshape(d * d, n)
-    return _product(mass, products.T).reshape(-1, d, d)
-
-
 def _product(a: Array, b: Array) -> Array:
     """Return the matrix product, on accelerators too in full precision."""
     return jnp.matmul(a, b, precision="highest")
-
-
-def _outer(a: Array, b: Array) -> Array:
-    return a[:, :, None] * b[:, None, :]
 
 
 def whitening(covariance: Array) -> tuple[Array, Array]:

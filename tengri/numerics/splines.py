@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 
 def weights(t: Any) -> tuple[Any, Any, Any, Any]:
@@ -23,6 +22,8 @@ def fit(values: np.ndarray, n_coefficient: int) -> np.ndarray:
 
     The values are at equal steps, both ends included; least squares.
     """
+    from scipy.linalg import solveh_banded  # here: a surrogate that is used fits none
+
     design = _design(len(values), n_coefficient)
     normal = design.T @ design
     banded = np.zeros((4, n_coefficient))

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from emulator import scaling as scaling_module
 from emulator.scaling import InputScaling, OutputScaling, trained_range
 from tengri import Parameters
 from tengri.errors import ConfigError
@@ -63,6 +64,19 @@ def test_units_of_outputs(rows):
     assert np.ptp(common.scale) == 0.0  # an error in magnitudes counts alike in every band
     white = OutputScaling.fit(rows, pca=True)
     assert np.allclose(np.cov(white.forward(rows), rowvar=False), np.eye(3), atol=0.01)
+
+
+def test_rows_are_measured_in_parts(rows, monkeypatch):
+    floor = np.array([2.0, -5.0, 8.5])
+    for part in (400, 37):
+        monkeypatch.setattr(scaling_module, "TOGETHER", part)
+        fitted = OutputScaling.fit(rows, pca=True, floor=floor)
+        above = np.logaddexp(rows, floor.astype(np.float32))
+        np.testing.assert_allclose(fitted.mean, above.mean(axis=0), rtol=1e-6)
+        variances = np.linalg.eigvalsh(np.cov(above, rowvar=False))[::-1]
+        np.testing.assert_allclose(fitted.scale, np.sqrt(variances), rtol=1e-5)
+        each = OutputScaling.fit(rows, per_band=True)
+        np.testing.assert_allclose(each.scale, rows.std(axis=0), rtol=1e-6)
 
 
 def test_blocks_are_rotated_by_themselves():

@@ -19,7 +19,6 @@ from typing import ClassVar
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.special import wofz
 
 from tengri.components.igm.lyman_series import LYMAN_SERIES
 from tengri.constants import C_AA_PER_S, C_KM_S, LYMAN_ALPHA_AA
@@ -53,6 +52,8 @@ def oscillator_strength(n: np.ndarray) -> np.ndarray:
 
 def line_cross_section(wave: np.ndarray) -> np.ndarray:
     """Return the cross-section [cm²] of the Lyman series at ``wave`` [Å], (n_wave,)."""
+    from scipy.special import wofz  # here: most models have no absorber, and SciPy takes 20 MB
+
     total = np.zeros(wave.shape)
     for level, line in LYMAN_SERIES[:, :2]:
         f = float(oscillator_strength(level))

@@ -7,7 +7,6 @@ library of stars behind it is less sharp than that, it is the library that count
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from tengri.components.stellar.ssp_data import SSPData
 
@@ -31,6 +30,8 @@ def fwhm_aa(ssp: SSPData, wave: np.ndarray) -> np.ndarray:
     wave : ndarray, shape (n,)
         Rest wavelengths [Å].
     """
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d  # here: 20 MB, for spectra alone
+
     nodes = np.asarray(ssp.ssp_wave, np.float64)
     middle, gaps = 0.5 * (nodes[1:] + nodes[:-1]), np.diff(nodes)
     widest = uniform_filter1d(maximum_filter1d(gaps, NEIGHBOURS), NEIGHBOURS)

@@ -157,19 +157,19 @@ def separated(
     line : LyaLine or None
         ``peak`` (n_met · n_young,), ``profile`` (n_wave,); None where there is no line.
     """
-    light = flux[:, young].astype(np.float64)
-    feet = _feet(wave, light) if profile is None else _ends(profile)
+    feet = _feet(wave, flux[:, young]) if profile is None else _ends(profile)
     if feet is None:
         return flux, None
     first, last = feet
     window = slice(first, last + 1)
+    light = flux[:, young, window].astype(np.float64)
     rise = (wave[window] - wave[first]) / (wave[last] - wave[first])
-    low, high = light[..., first, None], light[..., last, None]
-    above = light[..., window] - (low + (high - low) * rise)
+    low, high = light[..., :1], light[..., -1:]
+    above = light - (low + (high - low) * rise)
     shape = _strongest(above, low + high) if profile is None else profile[window]
     peak = np.maximum(above @ shape / (shape @ shape), 0.0)
     dark, whole = flux.copy(), np.zeros(len(wave))
-    left = light[..., window] - peak[..., None] * shape
+    left = light - peak[..., None] * shape
     dark[:, young, window] = np.maximum(left, 0.0).astype(flux.dtype)
     whole[window] = shape
     return dark, LyaLine(peak.reshape(-1), whole)
@@ -190,7 +190,7 @@ def _strongest(above: np.ndarray, continuum: np.ndarray) -> np.ndarray:
 
 def _feet(wave: np.ndarray, light: np.ndarray) -> tuple[int, int] | None:
     """Return the nodes at the feet of the line; None where there is none."""
-    off = np.abs(wave - LYMAN_ALPHA_AA)
+    light, off = light.astype(np.float64), np.abs(wave - LYMAN_ALPHA_AA)
     near, inner = np.flatnonzero(off < FEET_WITHIN_AA), np.flatnonzero(off < PEAK_WITHIN_AA)
     if not inner.size:
         return None

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -55,7 +56,8 @@ def load_ssp_data(
     -------
     SSPData
         Fluxes in Lsun/Hz/Msun with Lsun = 3.828e33 erg/s: a file whose attribute
-        ``lsun_erg_per_s`` states another one is rescaled.
+        ``lsun_erg_per_s`` states another one is rescaled. Its arrays cannot be written to: who
+        loads the same once more gets the same object while it is in use.
 
     Warns
     -----
@@ -87,7 +89,12 @@ def load_ssp_data(
         taken = "stars and gas" if verdict.gas else "stars alone"
         said = "; ".join(verdict.contradictions)
         warnings.warn(f"{found}: {said}. Taken as {taken}.", stacklevel=2)
-    return grid_of(accepted(contents, verdict, stated), verdict, stated)
+    grid = grid_of(accepted(contents, verdict, stated), verdict, stated)
+    return _IN_USE.setdefault((grid.path, grid.sha256, repr(sorted(stated.items()))), grid)
+
+
+#: Grids in use, by file, content and what was said of them: models that load one alike share it.
+_IN_USE: WeakValueDictionary[tuple[str, str, str], SSPData] = WeakValueDictionary()
 
 
 def load_named_ssp(text: str | None) -> SSPData:
@@ -167,7 +174,7 @@ def grid_of(contents: Contents, verdict: Verdict, stated: Mapping[str, Any]) -> 
         gas=verdict.gas,
         measured=verdict.measured,
         notes=verdict.notes,
-    )
+    ).constant()
 
 
 def digest(paths: tuple[Path, ...]) -> str:

@@ -96,6 +96,21 @@ class SSPData:
         return bool(self.attrs.get("nebular", False)) if self.gas is None else self.gas
 
     @property
+    def _arrays(self) -> tuple[Array, ...]:
+        return tuple(value for value in vars(self).values() if isinstance(value, np.ndarray))
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no array can be written to: models then share what is made of the grid."""
+        return not any(array.flags.writeable for array in self._arrays)
+
+    def constant(self) -> SSPData:
+        """Return the grid itself, with arrays that cannot be written to any more."""
+        for array in self._arrays:
+            array.setflags(write=False)
+        return self
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Return what is known of zsun, imf, isochrones, library, source, citation and logu."""
         return facts(self.attrs, self.name)

@@ -124,6 +124,7 @@ def test_a_dry_run_writes_nothing(capsys, catalogue, tmp_path):
         (["--outliers", "0.9"], "outliers"),
         (["--refit"], "certify"),
         (["--keep", "id,chi3"], "chi3"),
+        (["--instrument", "JWST_NIRSpec_PRISM"], "model.joint_posterior"),
     ],
 )
 def test_wrong_input_is_named(words, message, capsys, catalogue, tmp_path):

@@ -243,6 +243,27 @@ def test_a_surrogate_of_all_ages_takes_the_history_of_the_columns(capsys, tmp_pa
         np.testing.assert_allclose(fast[band], exact[band], atol=0.01)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("bands", [[], ["--instrument", "SDSS"]], ids=["alone", "with bands"])
+def test_spectra_are_columns_of_pixels(capsys, tmp_path, bands):
+    path, z = tmp_path / "cat.h5", np.array([0.5, np.nan, 0.6])
+    with h5py.File(path, "w") as file:
+        file["dust_tau_diff"], file["redshift"] = np.array([0.1, 0.2, 1.0]), z
+    name = "JWST_NIRSpec_PRISM"
+    words = ["--instrument", name, *bands, "--set", "sfh_const_log_total_mass=10"]
+    predict(capsys, path, tmp_path / "seen.h5", *words)
+    seen = stored(tmp_path / "seen.h5")
+    pixels = getattr(Instrument, name)().spectrographs[0]
+    assert seen[name].shape == (3, len(pixels)) and np.isnan(seen[name][1]).all()
+    assert list(seen["out_of_domain"]) == [0, 2, 0] and ("sdss_g" in seen) == bool(bands)
+    spec = Parameters(sfh_const_log_total_mass=10, dust_tau_diff=(0, 2), redshift=(0.5, 0.6))
+    model = SEDModel(spec, load_ssp_data())
+    expected = model.predict_spectrum(pixels, {"dust_tau_diff": 1.0, "redshift": 0.6})
+    np.testing.assert_allclose(seen[name][2], np.asarray(expected) * 1e32, rtol=2e-4)  # nJy
+    assert main(["predict", str(path), "-o", str(tmp_path / "o.csv"), *words]) == 1
+    assert name in capsys.readouterr().err
+
+
 def test_dry_run_writes_nothing(capsys, catalogue, tmp_path):
     words = ["predict", str(catalogue), "-o", str(tmp_path / "o.h5"), *SDSS, "--dry-run"]
     assert main(words) == 0

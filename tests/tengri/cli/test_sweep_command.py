@@ -48,6 +48,22 @@ def test_a_surrogate_rests_at_the_prior_median(capsys, tmp_path):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["exact", "spectrum_compact"])
+def test_a_spectrograph_sees_it(capsys, tmp_path, model):
+    out = tmp_path / "prism.png"
+    numbers = swept(capsys, "dust_tau_diff", "0", "1", "-n", "2", "--model", model,
+                    "--instrument", "JWST_NIRSpec_PRISM", "--set", "redshift=2",
+                    "-o", str(out))  # fmt: skip
+    assert out.read_bytes()[:4] == b"\x89PNG"
+    pixels = Instrument.JWST_NIRSpec_PRISM().spectrographs[0]
+    np.testing.assert_allclose(numbers["wavelength"], pixels.wave)
+    dim, bright = np.array(numbers["flux"])[::-1]
+    ratio = dim / bright
+    assert np.shape(numbers["flux"]) == (2, len(pixels)) and ratio[-1] > ratio[0]
+    assert numbers["units"] == "maggies" and len(numbers["too_sharp"]) == len(pixels)
+
+
 def test_lines_need_no_bands(capsys, tmp_path):
     out = tmp_path / "lines.png"
     gas = ["--ssp", "ssp_bc03_miles_kroupa_noneb.h5", "--set", "nebular=cloudy"]
@@ -69,6 +85,7 @@ def test_lines_need_no_bands(capsys, tmp_path):
         (["dust_tau_diff", "1", "0", "--bands", "sdss_g"], "larger HI"),
         (["dust_tau_diff", "0", "1", "--bands", "sdss_gg"], "Did you mean sdss_g"),
         (["dust_tau_diff", "0", "1", "--instrument", "SDDS"], "Did you mean SDSS"),
+        (["dust_tau_diff", "0", "1", "--instrument", "DESI", "--spectrum"], "of it alone"),
         (["dust_tau_diff", "0", "9", "--model", "sdss_tsnorm"], "trained on [0, 3]"),
         (
             ["dust_tau_diff", "0", "1", "--model", "sdss_tsnorm", "--ssp", "x.h5"],

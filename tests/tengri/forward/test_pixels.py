@@ -158,6 +158,20 @@ def test_slopes_and_single_precision(model):
         np.testing.assert_allclose(single, whole, rtol=3e-4)
 
 
+def test_a_batch_of_spectra_is_its_galaxies(model):
+    pixels = Spectrograph.of(np.arange(5000.0, 5400.0, 40.0), 100.0)
+    galaxies = {"neb_logU": np.array([-3.0, -2.0, -1.5]), "redshift": np.array([0.1, 0.2, 0.25])}
+    found = model.predict_spectrum_batch(pixels, galaxies, vel_sigma_kms=150.0)
+    assert found.shape == (3, len(pixels))
+    for i, flux in enumerate(found):
+        one = {name: values[i] for name, values in galaxies.items()}
+        expected = model.predict_spectrum(pixels, one, vel_sigma_kms=150.0)
+        np.testing.assert_allclose(flux, expected, rtol=1e-5)
+    beyond = Spectrograph.of(np.array([30.0, 31.0, 32.0]), 100.0)
+    with pytest.raises(ParameterError, match="must lie within"):
+        model.predict_spectrum_batch(beyond, galaxies | {"redshift": np.array([0.1, 0.2, 9.0])})
+
+
 def test_what_is_sharper_than_the_grid_is_flagged(model):
     wave = np.arange(4500.0, 8000.0, 10.0)
     assert not model.too_sharp(Spectrograph.of(wave, 100.0), GALAXY).any()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -9,11 +12,14 @@ import numpy as np
 import pytest
 
 from tengri.components.stellar.ssp import load_ssp_data
+from tengri.cosmology import default_cosmology
 from tengri.errors import DataError
+from tengri.forward.grid_spectra import GridSpectra
 from tengri.grids import files
 from tengri.grids.ages import log_midpoint_edges
 from tengri.grids.write import write_sealed
 from tengri.io import seal
+from tengri.parameters import Parameters
 
 LG_AGE = np.array([-3.0, -2.0, -1.0, 0.5])
 
@@ -44,6 +50,39 @@ def sealed(tmp_path) -> Path:
     path = tmp_path / "sealed.h5"
     write_sealed(path, values, dict.fromkeys(values, "unit"), {"imf": "an IMF", "nebular": True})
     return path
+
+
+# -- one in memory ------------------------------------------------------------------------------
+
+
+def test_a_grid_is_in_memory_once_and_cannot_be_written_to(tmp_path):
+    path = foreign(tmp_path / "one.h5")
+    grid = load_ssp_data(path)
+    assert load_ssp_data(path) is grid and grid.is_constant
+    with pytest.raises(ValueError, match="read-only"):
+        grid.ssp_flux[0] = 0.0
+    assert load_ssp_data(path, nebular=True) is not grid
+    brighter = 2.0 * contents()["ssp_flux"]
+    path.unlink()
+    np.testing.assert_array_equal(
+        load_ssp_data(foreign(path, ssp_flux=brighter)).ssp_flux, brighter
+    )
+    forgotten = weakref.ref(grid)
+    del grid
+    gc.collect()
+    assert forgotten() is None
+
+
+def test_models_that_are_alike_share_the_spectra_made_of_a_grid():
+    grid, cosmology = load_ssp_data(), default_cosmology()
+    one, other = (Parameters(redshift=z).composition for z in (0.1, 0.2))
+    made = GridSpectra.of(one, grid, cosmology)
+    assert GridSpectra.of(other, load_ssp_data(), default_cosmology()) is made
+    dusty = Parameters(redshift=0.1, dust_emission="dl07").composition
+    assert GridSpectra.of(dusty, grid, cosmology) is not made
+    # what somebody may write to is made anew
+    own = replace(grid, ssp_flux=grid.ssp_flux.copy())
+    assert GridSpectra.of(one, own, cosmology) is not GridSpectra.of(one, own, cosmology)
 
 
 # -- what is embedded ---------------------------------------------------------------------------

@@ -70,8 +70,7 @@ def band_pieces(curve: FilterCurve, z_max: float = 0.0) -> tuple[Piece, ...]:
     if curve.wave[0] > FAR_AA * (1.0 + z_max):
         nodes = np.exp(gauss_nodes(x, weight, LEAST_NODES))
         return (Piece(float(wave[0]), tuple(nodes.tolist())),)
-    is_open = np.flatnonzero(trans > OPEN * trans.max())
-    first, last = int(is_open[0]), int(is_open[-1]) + 1
+    first, last = _open(x, weight, trans > OPEN * trans.max())
     blue, red = slice(0, first), slice(last, SAMPLES)
     first = first if _leaks(x[blue], weight[blue], weight.sum()) else 0
     last = last if _leaks(x[red], weight[red], weight.sum()) else SAMPLES
@@ -83,6 +82,17 @@ def band_pieces(curve: FilterCurve, z_max: float = 0.0) -> tuple[Piece, ...]:
             nodes = np.exp(gauss_nodes(x[part], weight[part], n))
             found.append(Piece(float(wave[part.start]), tuple(nodes.tolist())))
     return tuple(found)
+
+
+def _open(x: np.ndarray, weight: np.ndarray, is_open: np.ndarray) -> tuple[int, int]:
+    """Return where the open part begins and ends: gaps within the reach of a leak are part of it.
+
+    A band may be open again far from where most of its light is: that is a leak.
+    """
+    at = np.flatnonzero(is_open)
+    runs = np.split(at, np.flatnonzero(np.diff(x[at]) > LEAK_REACH) + 1)
+    most = max(runs, key=lambda run: float(weight[run].sum()))
+    return int(most[0]), int(most[-1]) + 1
 
 
 def _leaks(x: np.ndarray, weight: np.ndarray, total: float) -> bool:

@@ -17,7 +17,7 @@ from emulator.surrogate import EmulatedSEDModel
 from emulator.tabulated import quadrature
 from emulator.targets import BandNodesTarget, target_from_dict
 from emulator.verification import evaluate, verify, with_checks
-from tengri import Observation, Parameters, Photometry, SEDModel, load_ssp_data
+from tengri import Instrument, Observation, Parameters, Photometry, SEDModel, load_ssp_data
 from tengri.analysis import accuracy
 from tengri.components.array_module import array_module
 from tengri.components.dust.attenuation import LAWS, DustLaw
@@ -253,6 +253,29 @@ def test_nodes_integrate_polynomials_of_twice_their_order():
         powers = [((t - x[0]) / (x[-1] - x[0])) ** degree for t in (nodes, x)]
         assert share @ powers[0] == pytest.approx(measure @ powers[1] / measure.sum(), rel=1e-9)
     assert (share > 0.0).all()
+
+
+@pytest.mark.parametrize("bump", [0.0, 4.0])
+def test_a_band_that_is_open_again_far_away_has_its_nodes_where_its_light_is(bump):
+    """VISTA Z lets half a per cent through at 2.2 µm, too: behind the bump at z = 2.5."""
+    curve = next(f for f in Instrument.VISTA().photometry.filters if f.name == "vista_z")
+    wave = np.linspace(curve.wave[0], curve.wave[-1], quadrature.SAMPLES)
+    measure = np.interp(wave, curve.wave, curve.trans) / wave
+    pieces = quadrature.band_pieces(curve)
+    ends = [piece.first for piece in pieces[1:]] + [np.inf]
+
+    def screen(x: np.ndarray) -> np.ndarray:
+        return np.exp(
+            -3.0 * (x / 8800.0) ** -0.7 - bump * np.exp(-0.5 * ((x - 7600.0) / 600.0) ** 2)
+        )
+
+    behind = 0.0
+    for piece, end in zip(pieces, ends):
+        part = (wave >= piece.first) & (wave < end)
+        onto = quadrature.lagrange(np.log(wave[part]), np.log(piece.nodes))
+        behind += measure[part] @ onto @ screen(np.array(piece.nodes))
+    assert behind == pytest.approx(measure @ screen(wave), rel=1e-3)
+    assert sum(8060.0 < x < 9500.0 for x in pieces[0].nodes) == len(pieces[0].nodes) >= 3
 
 
 def test_light_that_dust_absorbs_is_given_to_its_nodes_whole():

@@ -15,7 +15,7 @@ from tengri.analysis import accuracy
 from tengri.constants import MAG_PER_LN
 from tengri.errors import ConfigError
 from train import error_network, populations
-from train.error_network import Sample
+from train.error_network import JudgedGalaxies
 from train.evaluate import LEVELS, Evaluation
 
 logger = logging.getLogger(__name__)
@@ -66,5 +66,5 @@ def with_conditional_errors(
         seen.append(Seen(*(np.concatenate(x) for x in zip(*groups))))
     group = np.repeat(np.arange(len(seen)), [len(s.redshift) for s in seen])
     magnitudes, z, residuals = (np.concatenate(x) for x in zip(*seen))
-    sample = Sample(magnitudes, z, residuals, group)
+    sample = JudgedGalaxies(magnitudes, z, residuals, group)
     return replace(artefact, conditional=error_network.fit(sample, LEVELS))

@@ -34,7 +34,7 @@ LEAST_RESIDUAL, MOST_SIGMAS, MOST_LN_SQUARE = 1e-6, 4.0, 12.0
 LEAST_ENTRIES = 200
 
 
-class Sample(NamedTuple):
+class JudgedGalaxies(NamedTuple):
     """Galaxies: magnitudes (n, n_bands), redshifts (n,), residuals, the group of each (n,)."""
 
     magnitudes: np.ndarray
@@ -42,9 +42,9 @@ class Sample(NamedTuple):
     residuals: np.ndarray
     group: np.ndarray
 
-    def where(self, which: np.ndarray) -> Sample:
+    def where(self, which: np.ndarray) -> JudgedGalaxies:
         """Return those that are chosen."""
-        return Sample(*(x[which] for x in self))
+        return JudgedGalaxies(*(x[which] for x in self))
 
     @property
     def weight(self) -> np.ndarray:
@@ -53,12 +53,14 @@ class Sample(NamedTuple):
         return np.asarray(len(self.group) / (len(counts) * counts[inverse]))
 
 
-def fit(sample: Sample, levels: tuple[int, ...], steps: int | None = None) -> ConditionalErrors:
+def fit(
+    sample: JudgedGalaxies, levels: tuple[int, ...], steps: int | None = None
+) -> ConditionalErrors:
     """Return the errors that galaxies show.
 
     Parameters
     ----------
-    sample : Sample
+    sample : JudgedGalaxies
     levels : tuple of int
         Coverages in per cent.
     steps : int, optional
@@ -76,7 +78,7 @@ def fit(sample: Sample, levels: tuple[int, ...], steps: int | None = None) -> Co
     return replace(raw, factors=factors, correlation=_correlation(over, kept))
 
 
-def _trained(sample: Sample, steps: int) -> ConditionalErrors:
+def _trained(sample: JudgedGalaxies, steps: int) -> ConditionalErrors:
     """Return the network, without factors, of a correlation of one."""
     n_bands = sample.residuals.shape[1]
     shift = np.log1p(sample.redshift)
@@ -153,7 +155,7 @@ def _factor(sizes: np.ndarray, group: np.ndarray, level: float) -> float:
     return float(np.sqrt(min(asked) * max(asked)))
 
 
-def _correlation(over: np.ndarray, sample: Sample) -> np.ndarray:
+def _correlation(over: np.ndarray, sample: JudgedGalaxies) -> np.ndarray:
     """Return the second moments of residuals over σ, scaled so that χ² holds for all groups."""
     seen = np.isfinite(over)
     clean = np.clip(np.where(seen, over, 0.0), -MOST_SIGMAS, MOST_SIGMAS)

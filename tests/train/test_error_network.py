@@ -9,7 +9,7 @@ import pytest
 
 from emulator.conditional_errors import ConditionalErrors
 from train import error_network
-from train.error_network import Sample
+from train.error_network import JudgedGalaxies
 
 LEVELS = (68, 95, 99)
 
@@ -30,7 +30,7 @@ def galaxies(n: int, seed: int) -> tuple[np.ndarray, ...]:
 def found() -> ConditionalErrors:
     m, z, residuals, _ = galaxies(20_000, 1)
     residuals[::7, 3] = np.nan
-    sample = Sample(m, z, residuals, np.zeros(len(z), int))
+    sample = JudgedGalaxies(m, z, residuals, np.zeros(len(z), int))
     return error_network.fit(sample, LEVELS, steps=500)
 
 
@@ -52,7 +52,7 @@ def test_no_group_of_galaxies_is_held_badly():
     """Many galaxies with small errors, and few with large ones whose colours do not tell."""
     m, z, residuals, _ = galaxies(12_000, 5)
     few = np.arange(len(z)) % 4 == 0
-    sample = Sample(m, z, np.where(few[:, None], 1.5, 1.0) * residuals, few.astype(int))
+    sample = JudgedGalaxies(m, z, np.where(few[:, None], 1.5, 1.0) * residuals, few.astype(int))
     found = error_network.fit(sample, (68,), steps=200)
     over = np.abs(sample.residuals) / found.bars(m, z, 68)
     wide, narrow = (np.quantile(over[part], 0.68) for part in (~few, few))

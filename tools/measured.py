@@ -79,7 +79,7 @@ RESULTS = {
     "memory": _benchmark("memory", TRAINED),
     "photoz": _benchmark("photoz", (*FITTED, "tengri/catalogue"), "CATALOGUE_FOLDER EAZY_FOLDER"),
     "populations": _benchmark(
-        "populations", EMULATED, "sdss sdss_nodes lsst_nodes legacy_nodes"),
+        "populations", EMULATED, "sdss sdss_nodes lsst_nodes legacy_nodes candels_nodes"),
     "posterior": _benchmark("posterior", FITTED),
     "sbc": _benchmark("sbc", FITTED),
     "soak": _benchmark("soak", EMULATED),

@@ -55,10 +55,12 @@ class PixelSweep:
         for value, flux, colour in zip(values, self.flux, colours(len(values), cmap)):
             ax.plot(wave, flux, lw=0.7, color=colour, label=f"{value:.3g}")
         ends = ax.get_ylim()
-        ax.fill_between(wave, *ends, where=self.too_sharp, color="0.9", lw=0, zorder=-1)
+        if self.too_sharp.any():
+            ax.fill_between(wave, *ends, where=self.too_sharp, color="0.9", lw=0, zorder=-1,
+                            label="sharper than the grid of stars")  # fmt: skip
         ax.set(ylim=ends, xlim=(wave[0], wave[-1]), xlabel="observed wavelength [µm]",
                ylabel=f"$f_\\nu$ [{self.units}] in pixels of {self.pixels.name}")  # fmt: skip
-        ax.legend(title=self.axis_label or name, fontsize=8)
+        ax.legend(title=self.axis_label or name, fontsize=8, frameon=True, framealpha=1.0)
         labels.set_title(ax, self.title)
         return ax.figure, ax  # type: ignore[return-value]
 
